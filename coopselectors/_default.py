@@ -1,0 +1,67 @@
+"""Which class is best on this machine, now?"""
+
+from __future__ import annotations
+
+from abc import ABCMeta
+from typing import Any, List, Optional
+
+from . import _runtime, _selectors
+from ._hubs import is_usable
+from ._selectors import _Selector
+
+# The standard module's order of preference: what costs least per call comes first.
+_ORDER = ("KqueueSelector", "DevpollSelector", "EpollSelector", "PollSelector", "SelectSelector")
+
+
+class DefaultSelector(_Selector):
+    """The best selector that this machine offers at the moment of the call.
+
+    Calling it gives an instance of the first class of kqueue, /dev/poll, epoll, poll and select that
+    works; a subclass of it is built on the same.  The choice is made anew each time, so that a
+    saved reference to this class outlives whatever happens to the ``select`` module.  Takes and
+    raises what those classes do, and RuntimeError, with all that was tried, if none of them works.
+    """
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> Any:
+        if cls is not DefaultSelector:
+            return super().__new__(cls)
+        selector = _open_best(*args, **kwargs)
+        # In the standard module both names are one class: isinstance() has to agree.
+        ABCMeta.register(DefaultSelector, type(selector))
+        return selector
+
+    def __init__(self, *, runtime: Optional[str] = None) -> None:
+        # Only subclasses come here: for them, the poller is chosen as the class would be.
+        chosen = _open_best(runtime=runtime)
+        self._selector_cls = chosen._selector_cls
+        chosen.close()
+        super().__init__(runtime=runtime)
+
+    def __getattr__(self, name: str) -> Any:
+        # fileno() exists only where the chosen poller has it, as in the standard module.
+        if name == "fileno" and "_poller" in vars(self):
+            return self._poller.fileno  # type: ignore[attr-defined]
+        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+
+
+def _open_best(*, runtime: Optional[str] = None) -> _Selector:
+    tried: List[str] = []
+    for name in _ORDER:
+        kind = getattr(_selectors, name, None)
+        if kind is None:
+            tried.append(f"{name}: this platform does not have it")
+            continue
+        primitive = kind._selector_cls.name
+        offered = _runtime.offered.get(primitive)
+        if offered is not None and _runtime.owner(offered) == _runtime.FOREIGN:
+            # Somebody's own: it has to work before anything is built on it.
+            if primitive != "select" and not is_usable(offered):
+                tried.append(f"{name}: the select.{primitive} that was put there does not work")
+                continue
+        try:
+            selector: _Selector = kind(runtime=runtime)
+        except OSError as error:
+            tried.append(f"{name}: {error}")
+            continue
+        return selector
+    raise RuntimeError(f"no selector works here; tried {'; '.join(tried)}")

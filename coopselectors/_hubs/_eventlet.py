@@ -1,0 +1,81 @@
+"""eventlet, with any of its hubs.
+
+Written against the sources of eventlet 0.40.4 and 0.41.3.
+"""
+
+from __future__ import annotations
+
+from selectors import EVENT_READ, EVENT_WRITE
+from typing import Any, Callable, NoReturn, Optional
+
+from eventlet.hubs import get_hub
+from greenlet import getcurrent
+
+from ._cooperative import CooperativeHub
+from ._nest import Nest
+
+
+def _nothing(*_: Any) -> None:
+    """What eventlet shall do with a listener whose descriptor it believes closed."""
+
+
+class EventletHub(CooperativeHub):
+    name = "eventlet"
+
+    def hub(self) -> Any:
+        return get_hub()
+
+    def greenlet(self, hub: Any) -> Any:
+        return hub.greenlet
+
+    def refuse_to_block(self, hub: Any) -> NoReturn:
+        raise RuntimeError("do not call blocking functions from the mainloop")  # eventlet's words
+
+    def yield_once(self, hub: Any) -> None:
+        self.sleep(hub, 0)
+
+    def sleep(self, hub: Any, seconds: Optional[float]) -> None:
+        if seconds is None:
+            hub.switch()
+            return
+        timer = hub.schedule_call_global(seconds, getcurrent().switch)
+        try:
+            hub.switch()
+        finally:
+            timer.cancel()
+
+    def watch(self, hub: Any, nest: Nest) -> None:
+        nest.watcher = hub.add(hub.READ, nest.fd, nest.on_ready, _nothing, _nothing)
+        # The listener would keep the greenlet alive that happened to be the first to wait.
+        nest.watcher.greenlet = hub.greenlet
+
+    def hold(self, nest: Nest) -> None:
+        """eventlet's hub never ends by itself."""
+
+    def release(self, nest: Nest) -> None:
+        """eventlet's hub never ends by itself."""
+
+    def watch_file(
+        self, hub: Any, fd: int, events: int, callback: Callable[..., None]
+    ) -> Callable[[], None]:
+        listeners = [
+            hub.add(direction, fd, callback, _nothing, _nothing)
+            for event, direction in ((EVENT_READ, hub.READ), (EVENT_WRITE, hub.WRITE))
+            if events & event
+        ]
+
+        def end() -> None:
+            for listener in listeners:
+                hub.remove(listener)
+
+        return end
+
+    def report(self, hub: Any, culprit: Any, *exc_info: Any) -> None:
+        # An exception that left our callback would make eventlet drop the nest's listener.
+        if culprit is None or isinstance(exc_info[1], hub.SYSTEM_EXCEPTIONS):
+            hub.greenlet.parent.throw(*exc_info)
+        else:
+            hub.squelch_generic_exception(exc_info)
+
+
+adapter = EventletHub()

@@ -1,0 +1,62 @@
+"""Somebody unknown patched `select`: call what it offers now.
+
+What the patcher means to happen in a wait can only happen in its own functions, so these are
+called, whatever they cost: a replaced ``select.poll`` or ``select.epoll`` is given the whole list of
+files anew at each call, and a replaced ``select.select`` is asked to wait for our descriptor.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import Any, List, Optional, Type
+
+from .._pollers import Pair, Poller, SelectPoller
+from ._base import Hub
+
+
+class ForeignHub(Hub):
+    """Waits in `primitive`, a replaced primitive of the poller's own kind, or else in `select`."""
+
+    name = "foreign"
+
+    def __init__(self, select: Any, primitive: Any) -> None:
+        self._select = select
+        self._primitive = primitive
+
+    def wait(self, poller: Poller, timeout: Optional[float]) -> List[Pair]:
+        deadline = None if timeout is None else time.monotonic() + timeout
+        while True:
+            pairs = self._ask(poller, timeout)
+            if pairs or timeout == 0:
+                return pairs
+            if deadline is not None:
+                timeout = deadline - time.monotonic()
+                if timeout <= 0:
+                    return pairs
+
+    def _ask(self, poller: Poller, timeout: Optional[float]) -> List[Pair]:
+        """What is ready after one call of the foreign function, however early that returned."""
+        try:
+            if self._primitive is not None:
+                return _mirror(poller, type(poller), self._primitive, timeout)
+            fd = poller.wait_fd()
+            if fd is not None:
+                self._select([fd], [], [], timeout)
+            else:
+                _mirror(poller, SelectPoller, self._select, timeout)
+        except InterruptedError:  # its author does not know PEP 475
+            pass
+        return poller.poll(0)
+
+
+def _mirror(
+    poller: Poller, kind: Type[Poller], primitive: Any, timeout: Optional[float]
+) -> List[Pair]:
+    """Let a foreign primitive wait for the files of `poller`."""
+    mirror = kind(poller.keys, primitive)
+    try:
+        for fd, key in list(poller.keys.items()):
+            mirror.register(fd, key.events)
+        return mirror.poll(timeout)
+    finally:
+        mirror.close()

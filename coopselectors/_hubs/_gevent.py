@@ -1,0 +1,82 @@
+"""gevent, with its libev and its libuv loop.
+
+Written against the sources of gevent 26.7 and 26.9.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Callable, NoReturn, Optional
+
+from gevent import get_hub
+from greenlet import getcurrent
+
+from ._cooperative import CooperativeHub
+from ._nest import Nest
+
+_READ = 1
+
+
+class GeventHub(CooperativeHub):
+    name = "gevent"
+
+    def hub(self) -> Any:
+        return get_hub()
+
+    def greenlet(self, hub: Any) -> Any:
+        return hub
+
+    def refuse_to_block(self, hub: Any) -> NoReturn:
+        hub.switch()
+        raise AssertionError("gevent's hub did not refuse to switch to itself")
+
+    def yield_once(self, hub: Any) -> None:
+        callback = hub.loop.run_callback(getcurrent().switch)
+        try:
+            hub.switch()
+        finally:
+            callback.stop()
+
+    def sleep(self, hub: Any, seconds: Optional[float]) -> None:
+        if seconds is None:
+            hub.switch()
+            return
+        timer = hub.loop.timer(seconds)
+        # The loop's idea of the time is as old as its last turn: without the update it is early.
+        timer.start(getcurrent().switch, update=True)
+        try:
+            hub.switch()
+        finally:
+            timer.stop()
+            timer.close()
+
+    def watch(self, hub: Any, nest: Nest) -> None:
+        watcher = hub.loop.io(nest.fd, _READ)
+        watcher.start(nest.on_ready)
+        # libuv's loop hands out a front; what counts as a reference is the handle behind it.
+        nest.watcher = getattr(watcher, "_watcher_ref", watcher)
+        self.release(nest)
+
+    def hold(self, nest: Nest) -> None:
+        nest.watcher.ref = True
+
+    def release(self, nest: Nest) -> None:
+        nest.watcher.ref = False
+
+    def watch_file(
+        self, hub: Any, fd: int, events: int, callback: Callable[..., None]
+    ) -> Callable[[], None]:
+        watcher = hub.loop.io(fd, events)  # gevent's numbers for read and write are the same
+        watcher.start(callback)
+
+        def end() -> None:
+            watcher.stop()
+            watcher.close()
+
+        return end
+
+    def report(self, hub: Any, culprit: Any, *exc_info: Any) -> None:
+        # Without a culprit, gevent raises it in the main greenlet.
+        hub.handle_error(culprit, *exc_info)
+
+
+adapter = GeventHub()

@@ -1,0 +1,161 @@
+"""How do many waiting selectors share the one descriptor that a hub watches?
+
+A hub is never given a user's file, nor a selector's own epoll: the event loops make their
+``epoll_ctl`` later, on their own, and abort the process when the kernel refuses it.  What it is
+given is the descriptor of a nest: one more kernel object of ours, one per hub, that holds the
+kernel objects of the selectors that are waited for.  Every ``epoll_ctl`` that can fail is then
+made by us, where failing is an ordinary OSError.
+
+**The nest is taken in by the loop while it is empty, and stays.**  Adding an epoll to an epoll makes
+the kernel walk all that hangs below it, and limits how many ways may lead to one file: 500 of two
+levels, 100 of three.  libev and libuv add a watcher's descriptor at their next turn and call
+``abort()`` when that fails (seen in gevent 26.9).  So the watcher is started while there is nothing in
+the nest but the doorbell, no selector is let in before it has fired once, and it is never stopped,
+for starting it again would be an addition with content.
+
+**A selector that nobody waits for is muted, not taken out.**  Readiness is level-triggered: a ready
+selector that nobody collects from would make the hub spin.  Muting (``EPOLL_CTL_MOD`` to no events)
+costs the same however many files the selector has; adding it anew would not.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections import deque
+from selectors import EVENT_READ
+from typing import Any, Callable, Deque, Dict, Optional
+
+from .. import _originals
+from .._pollers import Poller, open_pollable
+
+_doorbell: Optional[int] = None
+
+
+def _open_doorbell() -> int:
+    """A descriptor that is always readable; one for the whole process, for all nests."""
+    global _doorbell
+    if _doorbell is None:
+        reader, writer = _originals.pipe()
+        _originals.write(writer, b"!")
+        _originals.close(writer)
+        _doorbell = reader
+    return _doorbell
+
+
+class Seat:
+    """A poller's place in a nest, and the greenlets that wait on it there."""
+
+    __slots__ = ("fd", "muted", "nest", "waiting")
+
+    def __init__(self, nest: Nest, fd: int) -> None:
+        self.nest = nest
+        self.fd = fd
+        self.muted = False
+        #: {greenlet: None}, in the order of their coming.  Only a greenlet itself, on its way into
+        #: and out of the hub, writes here; nobody may switch to one that is not in it.
+        self.waiting: Dict[Any, None] = {}
+
+    def wake(self) -> None:
+        """Switch to each greenlet that waits here.  Only the hub may call this."""
+        for greenlet in tuple(self.waiting):
+            if greenlet in self.waiting:  # an earlier one may have killed it
+                try:
+                    greenlet.switch()
+                except BaseException:
+                    self.nest.report(greenlet, *sys.exc_info())
+
+
+class Nest:
+    """One hub's kernel object, and the selectors in it.
+
+    `report` is the hub's own way of telling of an exception that nobody caught.
+    """
+
+    def __init__(self, report: Callable[..., None]) -> None:
+        self._seats: Dict[int, Seat] = {}  # {fd of a poller in the nest: its seat}
+        poller = open_pollable(self._seats)
+        assert poller is not None
+        self._poller = poller
+        self.report = report
+        self.fd = poller.wait_fd()
+        #: How many greenlets sleep on any seat here.
+        self.waiting = 0
+        #: The hub's own handle of its watch, for the adapter.
+        self.watcher: Any = None
+        #: Where greenlets wait until the hub has taken the nest in; None once it has.
+        self.threshold: Optional[Seat] = Seat(self, -1)
+        self._to_wake: Deque[Seat] = deque()
+        self._ring()
+
+    def seat(self, poller: Poller) -> Optional[Seat]:
+        """A seat for `poller`, listened to; None if it has no descriptor or the kernel refuses it."""
+        seat = poller.seats.get(self)
+        if seat is None:
+            fd = None if poller.refused else poller.wait_fd()
+            if fd is None:
+                return None
+            try:
+                self._poller.register(fd, EVENT_READ)
+            except OSError:
+                poller.withdraw()
+                return None
+            seat = self._seats[fd] = poller.seats[self] = Seat(self, fd)
+        elif seat.muted:
+            self._poller.modify(seat.fd, EVENT_READ, 0)
+            seat.muted = False
+        return seat
+
+    def leave(self, seat: Seat) -> None:
+        """Take a seat away and wake who waits on it.  Any thread may call this."""
+        if self._seats.get(seat.fd) is seat:
+            del self._seats[seat.fd]
+        self._poller.unregister(seat.fd, 0 if seat.muted else EVENT_READ)
+        self.wake_soon(seat)
+
+    def wake_soon(self, seat: Seat) -> None:
+        """Have the hub wake who waits on `seat`.  Any thread may call this."""
+        if seat.waiting:
+            self._to_wake.append(seat)
+            self._ring()
+
+    def on_ready(self, *_: Any) -> None:
+        """The hub calls this when anything in the nest is ready."""
+        try:
+            for fd, _mask in self._poller.poll(0):
+                seat = self._seats.get(fd)
+                if seat is not None and seat.waiting:
+                    seat.wake()
+                elif seat is not None:
+                    self._mute(seat)
+                elif fd == _doorbell:
+                    self._answer_doorbell(fd)
+        except BaseException:
+            self.report(None, *sys.exc_info())
+
+    def _mute(self, seat: Seat) -> None:
+        seat.muted = True
+        try:
+            self._poller.modify(seat.fd, 0, EVENT_READ)
+        except OSError:
+            pass  # another thread has just closed its selector
+
+    def _ring(self) -> None:
+        try:
+            self._poller.register(_open_doorbell(), EVENT_READ)
+        except FileExistsError:
+            pass  # rung already, and not yet answered
+
+    def _answer_doorbell(self, doorbell: int) -> None:
+        # First out, then look: who rings from now on rings anew.
+        self._poller.unregister(doorbell, EVENT_READ)
+        if self.threshold is not None:
+            self._to_wake.append(self.threshold)
+            self.threshold = None
+        try:
+            while self._to_wake:
+                self._to_wake[0].wake()
+                self._to_wake.popleft()
+        finally:
+            if self._to_wake:  # an exception is on its way out of the hub
+                self._ring()
+

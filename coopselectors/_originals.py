@@ -1,0 +1,71 @@
+"""What did `select` (and the little we need of `os`) offer before anyone patched it?
+
+Here live the unpatched primitives, and nothing that depends on who patched them.  They are
+found without asking the patcher: what is still built in is taken as it is, and what was replaced
+or deleted is taken from a second, pristine copy of the interpreter's own ``select`` module.
+"""
+
+from __future__ import annotations
+
+import os as _patched_os
+import select as _patched_select
+import sys
+from importlib.machinery import BuiltinImporter, PathFinder
+from importlib.util import module_from_spec
+from types import BuiltinFunctionType, ModuleType
+from typing import Any
+
+# The operating system's own calls.  `os` re-exports them from this module, and patchers replace
+# the re-export only: gevent's os.close puts the real close off to a later turn of its loop, when
+# the number may already belong to somebody else's file.
+_os: Any = sys.modules.get("posix") or sys.modules.get("nt") or _patched_os
+
+close = _os.close
+dup = _os.dup
+dup2 = _os.dup2
+pipe = _os.pipe
+write = _os.write
+
+
+def is_builtin(offered: object) -> bool:
+    """Whether `offered` comes from the interpreter's own ``select`` module.
+
+    ``select.select`` and ``select.poll`` are built-in functions, ``select.epoll`` and its like
+    are types of that module.
+    """
+    if not isinstance(offered, (BuiltinFunctionType, type)):
+        return False
+    return getattr(offered, "__module__", None) == "select"
+
+
+def _pristine_select() -> ModuleType:
+    """A fresh copy of the interpreter's ``select`` module, which nobody else can see."""
+    for finder in (BuiltinImporter, PathFinder):
+        spec = finder.find_spec("select")
+        if spec is not None and spec.loader is not None:
+            module = module_from_spec(spec)
+            spec.loader.exec_module(module)
+            return module
+    raise ImportError("this interpreter has no built-in 'select' module")
+
+
+_pristine: ModuleType | None = None
+
+
+def find(name: str) -> Any:
+    """The unpatched ``select.<name>``, or None where this platform never had it."""
+    global _pristine
+    offered = getattr(_patched_select, name, None)
+    if is_builtin(offered):
+        return offered
+    if _pristine is None:
+        _pristine = _pristine_select()
+    return getattr(_pristine, name, None)
+
+
+select = find("select")
+poll = find("poll")
+epoll = find("epoll")
+devpoll = find("devpoll")
+kqueue = find("kqueue")
+kevent = find("kevent")

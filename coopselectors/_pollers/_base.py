@@ -1,0 +1,110 @@
+"""What does every poller supply, and who waits for it?
+
+A poller asks one primitive of the operating system what is ready.  It either blocks in the kernel
+or returns at once; it knows nothing of greenlets.  Each lives in a file of its own, with its
+members in the order of this class, so that a diff of two shows only real differences.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from selectors import SelectorKey
+from typing import TYPE_CHECKING, Any, ClassVar, List, Mapping, NoReturn, Optional, Tuple
+
+if TYPE_CHECKING:
+    from .._hubs._nest import Nest, Seat
+
+#: What a primitive says of one ready file: its descriptor, and a mask in the primitive's own bits.
+#: Such a pair is a ready-made dictionary key: the selectors look their finished answers up by it.
+Pair = Tuple[int, int]
+
+# <poll.h> and <sys/epoll.h> agree on these numbers, on every platform that has either.
+IN = 0x001
+OUT = 0x004
+
+
+class Poller(ABC):
+    """One kernel object, or one primitive that has none, and the files that it watches.
+
+    `keys` is the selector's own ``{fd: SelectorKey}``; the selector writes a file into it before
+    it calls `register` or `modify` and takes it out before it calls `unregister`, and a poller only
+    reads it.  `primitive` is the function or type that does the work: the unpatched one, unless a
+    foreign one has to be honoured.
+    """
+
+    #: The primitive's name in the ``select`` module.
+    name: ClassVar[str]
+
+    def __init__(self, keys: Mapping[int, SelectorKey], primitive: Any = None) -> None:
+        self.keys = keys
+        #: {nest: seat} for each nest that holds our descriptor; see _hubs._nest.
+        self.seats: dict[Nest, Seat] = {}
+        #: The kernel would not nest our descriptor: whoever waits watches the files one by one.
+        self.refused = False
+        #: The seats of those who watch the files one by one, and must hear of every change.
+        self.loose: dict[Seat, None] = {}
+
+    @abstractmethod
+    def register(self, fd: int, events: int) -> None:
+        """Watch `fd` for `events`, of ``EVENT_READ | EVENT_WRITE``.  OSError if that is refused."""
+
+    @abstractmethod
+    def modify(self, fd: int, events: int, before: int) -> None:
+        """Watch `fd` for `events` instead of `before`.  Events of 0 leave it in place, unwatched."""
+
+    @abstractmethod
+    def unregister(self, fd: int, before: int) -> None:
+        """Forget `fd`.  No error if the kernel has forgotten it already, as a closed file is."""
+
+    @abstractmethod
+    def poll(self, timeout: Optional[float]) -> List[Pair]:
+        """Return a pair per ready file, all of them, after at most `timeout` seconds.
+
+        None waits for ever, 0 not at all.  Interrupted waits go on (PEP 475).
+        """
+
+    @abstractmethod
+    def events(self, mask: int) -> int:
+        """Translate a pair's mask: what may be done without blocking, HUP and ERR included."""
+
+    @abstractmethod
+    def wait_fd(self) -> Optional[int]:
+        """The descriptor that becomes readable when any file here is ready.
+
+        None where there is no such thing and the files have to be watched one by one.
+        """
+
+    def purge(self, force: bool = False) -> None:
+        """Get rid of files that are reported although nobody registered them.
+
+        Does nothing if there cannot be any, unless it is told by `force` that there are.
+        """
+
+    def woken_in_vain(self) -> None:
+        """`wait_fd` was readable, and yet `poll` had nothing."""
+
+    def withdraw(self) -> None:
+        """Leave every nest, for good: the kernel refuses a file because of how deep it would lie."""
+        self.refused = True
+        self._leave_nests()
+
+    def changed(self) -> None:
+        """Tell those who watch the files one by one that there is something new to watch."""
+        for seat in tuple(self.loose):
+            seat.nest.wake_soon(seat)
+
+    def close(self) -> None:
+        """Give everything back.  Whoever waits is woken; every later call is a ValueError."""
+        self._leave_nests()
+        for name in ("register", "modify", "poll", "wait_fd"):
+            setattr(self, name, _closed)
+        self.changed()
+
+    def _leave_nests(self) -> None:
+        while self.seats:
+            nest, seat = self.seats.popitem()
+            nest.leave(seat)
+
+
+def _closed(*args: Any, **kwargs: Any) -> NoReturn:
+    raise ValueError("Selector is closed")

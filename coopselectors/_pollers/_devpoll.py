@@ -1,0 +1,51 @@
+"""/dev/poll, poll(7d): Solaris and illumos."""
+
+from __future__ import annotations
+
+import math
+from selectors import EVENT_READ, EVENT_WRITE, SelectorKey
+from typing import Any, List, Mapping, Optional
+
+from .. import _originals
+from ._base import IN, OUT, Pair, Poller
+
+_MASKS = (0, IN, OUT, IN | OUT)  # indexed by EVENT_READ | EVENT_WRITE
+
+
+class DevpollPoller(Poller):
+    name = "devpoll"
+
+    def __init__(self, keys: Mapping[int, SelectorKey], primitive: Any = None) -> None:
+        super().__init__(keys)
+        self._devpoll = (primitive or _originals.devpoll)()
+
+    def register(self, fd: int, events: int) -> None:
+        self._devpoll.register(fd, _MASKS[events])
+
+    def modify(self, fd: int, events: int, before: int) -> None:
+        self._devpoll.modify(fd, _MASKS[events])
+
+    def unregister(self, fd: int, before: int) -> None:
+        try:
+            self._devpoll.unregister(fd)
+        except OSError:
+            pass
+
+    def poll(self, timeout: Optional[float]) -> List[Pair]:
+        # DP_POLL counts in milliseconds; rounded up, so as never to be early.
+        pairs: List[Pair] = self._devpoll.poll(timeout and math.ceil(timeout * 1e3))
+        return pairs
+
+    def events(self, mask: int) -> int:
+        return (mask & ~IN and EVENT_WRITE) | (mask & ~OUT and EVENT_READ)
+
+    def wait_fd(self) -> Optional[int]:
+        return self.fileno()
+
+    def fileno(self) -> int:
+        fd: int = self._devpoll.fileno()
+        return fd
+
+    def close(self) -> None:
+        super().close()
+        self._devpoll.close()

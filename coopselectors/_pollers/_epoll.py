@@ -1,0 +1,82 @@
+"""epoll(7): Linux."""
+
+from __future__ import annotations
+
+import errno
+from selectors import EVENT_READ, EVENT_WRITE, SelectorKey
+from typing import Any, List, Mapping, Optional
+
+from .. import _originals
+from ._base import IN, OUT, Pair, Poller
+
+_MASKS = (0, IN, OUT, IN | OUT)  # indexed by EVENT_READ | EVENT_WRITE
+
+
+class EpollPoller(Poller):
+    name = "epoll"
+
+    def __init__(self, keys: Mapping[int, SelectorKey], primitive: Any = None) -> None:
+        super().__init__(keys)
+        self._epoll = (primitive or _originals.epoll)()
+        #: A file was closed while registered, and may live on in a duplicate.
+        self.may_have_orphans = False
+
+    def register(self, fd: int, events: int) -> None:
+        try:
+            self._epoll.register(fd, _MASKS[events])
+        except OSError as error:
+            # Deeper than the kernel's limits allow (epoll_ctl(2): EINVAL, ELOOP), and only
+            # because a nest holds us: without it there is one level less.
+            if error.errno not in (errno.EINVAL, errno.ELOOP) or not self.seats:
+                raise
+            self.withdraw()
+            self._epoll.register(fd, _MASKS[events])
+
+    def modify(self, fd: int, events: int, before: int) -> None:
+        self._epoll.modify(fd, _MASKS[events])
+
+    def unregister(self, fd: int, before: int) -> None:
+        try:
+            self._epoll.unregister(fd)
+        except OSError:
+            self.may_have_orphans = True
+
+    def poll(self, timeout: Optional[float]) -> List[Pair]:
+        # The interpreter takes its room for events from malloc(), untouched: asking for all that
+        # are registered costs the same as asking for one, and no ready file has to wait its turn.
+        pairs: List[Pair] = self._epoll.poll(timeout, len(self.keys) or 1)
+        return pairs
+
+    def events(self, mask: int) -> int:
+        return (mask & ~IN and EVENT_WRITE) | (mask & ~OUT and EVENT_READ)
+
+    def wait_fd(self) -> Optional[int]:
+        return self.fileno()
+
+    def fileno(self) -> int:
+        fd: int = self._epoll.fileno()
+        return fd
+
+    def purge(self, force: bool = False) -> None:
+        # A registration belongs to the open file, not to its number: a file that was closed, but
+        # lives on in a duplicate, is reported for ever and cannot be named any more (epoll(7),
+        # "Will closing a file descriptor cause it to be removed").  Only an empty epoll helps.
+        if self.may_have_orphans or force:
+            self.may_have_orphans = False
+            self._start_afresh()
+
+    def _start_afresh(self) -> None:
+        """Put a new epoll in the place of the old one: same descriptor, same Python object."""
+        self._leave_nests()
+        fresh = _originals.epoll()
+        _originals.dup2(fresh.fileno(), self._epoll.fileno(), False)
+        fresh.close()
+        for fd, key in list(self.keys.items()):
+            try:
+                self._epoll.register(fd, _MASKS[key.events])
+            except OSError:
+                continue  # closed while registered, or registered meanwhile by another thread
+
+    def close(self) -> None:
+        super().close()
+        self._epoll.close()

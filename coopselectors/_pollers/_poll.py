@@ -1,0 +1,41 @@
+"""poll(2): every POSIX platform."""
+
+from __future__ import annotations
+
+import math
+from selectors import EVENT_READ, EVENT_WRITE, SelectorKey
+from typing import Any, List, Mapping, Optional
+
+from .. import _originals
+from ._base import IN, OUT, Pair
+from ._companion import CompanionPoller
+
+_MASKS = (0, IN, OUT, IN | OUT)  # indexed by EVENT_READ | EVENT_WRITE
+
+
+class PollPoller(CompanionPoller):
+    name = "poll"
+
+    def __init__(self, keys: Mapping[int, SelectorKey], primitive: Any = None) -> None:
+        super().__init__(keys)
+        self._poll = (primitive or _originals.poll)()
+
+    def register(self, fd: int, events: int) -> None:
+        self._poll.register(fd, _MASKS[events])
+        super().register(fd, events)
+
+    def modify(self, fd: int, events: int, before: int) -> None:
+        self._poll.modify(fd, _MASKS[events])
+        super().modify(fd, events, before)
+
+    def unregister(self, fd: int, before: int) -> None:
+        self._poll.unregister(fd)
+        super().unregister(fd, before)
+
+    def poll(self, timeout: Optional[float]) -> List[Pair]:
+        # poll() counts in milliseconds; rounded up, so as never to be early.
+        pairs: List[Pair] = self._poll.poll(timeout and math.ceil(timeout * 1e3))
+        return pairs
+
+    def events(self, mask: int) -> int:
+        return (mask & ~IN and EVENT_WRITE) | (mask & ~OUT and EVENT_READ)
