@@ -1,0 +1,122 @@
+"""What comes out for one runtime?  Runs the server and its clients, and judges."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import threading
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import Any, Callable, Dict
+
+#: Each with the library that it needs.
+RUNTIMES = {
+    "native": "",
+    "gevent-libev": "gevent",
+    "gevent-libuv": "gevent",
+    "eventlet": "eventlet",
+}
+
+# Half-way the clients are silent for so long that a selector which blocks its hub cannot be taken
+# for a machine that is merely slow.  In seconds.
+_PAUSE = 1.0
+_BLOCKED = 0.5
+
+
+@dataclass
+class Row:
+    """What one runtime did.  Times are in seconds."""
+
+    runtime: str
+    verdict: str
+    detail: str = ""
+    version: str = ""
+    selector: str = ""
+    clients: int = 0
+    expected: int = 0
+    echoed: int = 0
+    corrupted: int = 0
+    ticks: int = 0
+    held_up: float = 0.0
+
+    @property
+    def good(self) -> bool:
+        """Whether nothing blocked and nothing was corrupted."""
+        return self.verdict in ("native", "cooperative", "not installed")
+
+
+def check(
+    runtime: str, clients: int, messages: int, limit: float, progress: Callable[[int], None]
+) -> Row:
+    """Have a server in a fresh interpreter serve `clients` clients, `messages` messages each.
+
+    `progress` is called with the percentage that is done.  What is not done after `limit` seconds
+    counts as hung.
+    """
+    row = Row(runtime, "failed", expected=clients * messages)
+    with ExitStack() as processes:
+        watchdog = threading.Timer(limit, _give_up, (row, limit, processes))
+        processes.callback(watchdog.cancel)
+        watchdog.start()
+        server = _start(processes, "server", runtime)
+        said = _read(server)
+        if "missing" in said:
+            row.verdict, row.detail = "not installed", said["missing"]
+        if "port" in said:
+            arguments = map(str, (said["port"], clients, messages, _PAUSE))
+            peers = _start(processes, "clients", *arguments, stderr=subprocess.PIPE)
+            row.detail = _follow(peers, progress)
+            counts = _read(peers)
+            server.stdin.close()  # tells it to stop
+            _judge(row, {**counts, **_read(server)})
+    return row
+
+
+def _start(processes: ExitStack, module: str, *arguments: str, stderr: Any = None) -> Any:
+    command = [sys.executable, "-m", f"{__package__}.{module}", *arguments]
+    process = processes.enter_context(
+        subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=stderr, text=True
+        )
+    )
+    processes.callback(process.kill)
+    return process
+
+
+def _give_up(row: Row, limit: float, processes: ExitStack) -> None:
+    row.verdict, row.detail = "hung", f"not done after {limit:g} s"
+    processes.pop_all().close()
+
+
+def _read(process: Any) -> Dict[str, Any]:
+    """The next JSON object that `process` prints; empty if it ends instead."""
+    line = process.stdout.readline()
+    return dict(json.loads(line)) if line else {}
+
+
+def _follow(peers: Any, progress: Callable[[int], None]) -> str:
+    """Tell of each dot that the clients print; return whatever else they say."""
+    percent, rest = 0, ""
+    for character in iter(lambda: peers.stderr.read(1), ""):
+        if character == ".":
+            percent += 1
+            progress(percent)
+        else:
+            rest += character
+    return rest.strip()
+
+
+def _judge(row: Row, result: Dict[str, Any]) -> None:
+    for name, value in result.items():
+        setattr(row, name, value)
+    if row.verdict == "hung":
+        return
+    if row.corrupted or row.echoed != row.expected:
+        row.verdict = "corrupted"
+    elif "held_up" not in result:
+        row.verdict, row.detail = "failed", row.detail or "the server ended before its time"
+    elif row.held_up > _BLOCKED:
+        row.verdict = "blocked"
+    else:
+        row.verdict = "native" if row.runtime == "native" else "cooperative"

@@ -1,0 +1,102 @@
+"""What every test may ask for: a runtime, a selector class, connected files, a fresh interpreter."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+import textwrap
+
+import pytest
+
+# Before anything is patched: the order in which most programs get it wrong.
+import coopselectors
+import runtimes
+import workers
+
+CLASSES = ("DefaultSelector", "EpollSelector", "PollSelector", "SelectSelector")
+
+_runtime = None
+
+
+def pytest_addoption(parser):
+    parser.addoption("--worker", help="for the tests' own use; see workers.py")
+
+
+def pytest_configure(config):
+    global _runtime
+    descriptors = config.getoption("--worker")
+    if descriptors:
+        session = workers.WorkerSession(*map(int, descriptors.split(",")))
+        config.pluginmanager.register(session)
+    else:
+        config.pluginmanager.register(workers.MainSession())
+    _runtime = runtimes.enter(workers.OWN)
+
+
+def pytest_generate_tests(metafunc):
+    if "runtime" in metafunc.fixturenames:
+        wanted = metafunc.definition.get_closest_marker("runtimes")
+        params = []
+        for name in wanted.args if wanted else runtimes.RUNTIMES:
+            lack = runtimes.missing(name)
+            marks = [pytest.mark.skip(reason=lack)] if lack else []
+            params.append(pytest.param(name, marks=marks))
+        metafunc.parametrize("runtime", params, indirect=True, scope="session")
+    if "Selector" in metafunc.fixturenames:
+        wanted = metafunc.definition.get_closest_marker("classes")
+        metafunc.parametrize("Selector", wanted.args if wanted else CLASSES, indirect=True)
+
+
+@pytest.fixture(scope="session")
+def runtime(request):
+    """The runtime that this process is of."""
+    assert request.param == _runtime.name
+    return _runtime
+
+
+@pytest.fixture
+def Selector(request):
+    """One of our selector classes, imported before the patch."""
+    return getattr(coopselectors, request.param)
+
+
+@pytest.fixture
+def selector(Selector):
+    with Selector() as made:
+        yield made
+
+
+@pytest.fixture
+def connect():
+    """Makes a pair of connected sockets, as often as it is called."""
+    made = []
+
+    def pair():
+        both = socket.socketpair()
+        made.extend(both)
+        return both
+
+    yield pair
+    for sock in made:
+        sock.close()
+
+
+@pytest.fixture
+def run_python():
+    """Runs a script in a fresh interpreter with a time limit; returns what it printed."""
+
+    def run(script, *arguments, limit=60, **environment):
+        done = subprocess.run(
+            [sys.executable, "-c", textwrap.dedent(script), *arguments],
+            capture_output=True,
+            text=True,
+            timeout=limit,
+            env={**os.environ, **environment},
+            check=False,
+        )
+        assert done.returncode == 0, f"status {done.returncode}\n{done.stdout}\n{done.stderr}"
+        return done.stdout
+
+    return run

@@ -1,0 +1,136 @@
+"""The runtimes that the tests run in, and what a test may ask of each.
+
+A test gets one of these as its `runtime`.  The names are the runtimes of ``python -m coopselectors``.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import threading
+import time
+import warnings
+from typing import Any, Callable
+
+#: Each with the modules that it needs.
+RUNTIMES = {
+    "native": (),
+    "gevent-libev": ("gevent",),
+    "gevent-libuv": ("gevent", "_cffi_backend"),
+    "eventlet": ("eventlet",),
+}
+
+
+def missing(name: str) -> str:
+    """What `name` lacks on this machine, or nothing."""
+    lacking = [module for module in RUNTIMES[name] if importlib.util.find_spec(module) is None]
+    return f"not installed: {', '.join(lacking)}" if lacking else ""
+
+
+class Runtime:
+    """The ordinary process: whatever runs beside a test is a thread."""
+
+    cooperative = False
+    owner = "native"
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.sleep: Callable[[float], Any] = time.sleep
+
+    def spawn(self, function: Callable[..., Any], *arguments: Any) -> Any:
+        """Run something beside the test; returns what `join` takes."""
+        outcome: list[Any] = []
+
+        def run() -> None:
+            try:
+                outcome.append((function(*arguments), None))
+            except BaseException as error:
+                outcome.append((None, error))
+
+        thread = threading.Thread(target=run, daemon=True)
+        thread.outcome = outcome  # type: ignore[attr-defined]
+        thread.start()
+        return thread
+
+    def join(self, task: Any) -> Any:
+        """Wait for a task's end; return its result or raise its error."""
+        task.join(20)
+        result, error = task.outcome[0]
+        if error is not None:
+            raise error
+        return result
+
+
+class Gevent(Runtime):
+    cooperative = True
+    owner = "gevent"
+
+    def __init__(self, name: str) -> None:
+        loop = {"libev": "libev-cext", "libuv": "libuv-cffi"}[name.partition("-")[2]]
+        os.environ["GEVENT_LOOP"] = loop
+        import gevent.monkey
+
+        gevent.monkey.patch_all()
+        super().__init__(name)
+        self.sleep = gevent.sleep
+        self.spawn = gevent.spawn
+        self.Timeout = gevent.Timeout
+        self.Killed = gevent.GreenletExit
+        # A test that fails on purpose in a greenlet shall not fill the log.
+        gevent.get_hub().exception_stream = None
+
+    def join(self, task: Any) -> Any:
+        return task.get(timeout=20)
+
+    def kill(self, task: Any) -> None:
+        task.kill()
+
+    def hub(self) -> Any:
+        import gevent
+
+        return gevent.get_hub()
+
+    def call_in_hub(self, function: Callable[[], Any]) -> None:
+        self.hub().loop.run_callback(function)
+
+
+class Eventlet(Runtime):
+    cooperative = True
+    owner = "eventlet"
+
+    def __init__(self, name: str) -> None:
+        import greenlet
+
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # eventlet warns of itself
+            import eventlet
+            import eventlet.debug
+
+        eventlet.monkey_patch()
+        eventlet.debug.hub_exceptions(False)
+        super().__init__(name)
+        self.sleep = eventlet.sleep
+        self.spawn = eventlet.spawn
+        self.Timeout = eventlet.Timeout
+        self.Killed = greenlet.GreenletExit
+
+    def join(self, task: Any) -> Any:
+        return task.wait()
+
+    def kill(self, task: Any) -> None:
+        task.kill()
+
+    def hub(self) -> Any:
+        import eventlet.hubs
+
+        return eventlet.hubs.get_hub()
+
+    def call_in_hub(self, function: Callable[[], Any]) -> None:
+        self.hub().schedule_call_global(0, function)
+
+
+def enter(name: str) -> Runtime:
+    """Turn this process into one of runtime `name`, for good."""
+    if name == "native":
+        return Runtime(name)
+    return Eventlet(name) if name == "eventlet" else Gevent(name)
