@@ -32,6 +32,8 @@ class Worker:
         self._log = tempfile.TemporaryFile(mode="w+")  # noqa: SIM115 - closed in `close`
         command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "--capture=sys"]
         command += ["-c", str(config.inipath), "--rootdir", str(config.rootpath)]
+        # A test that hangs shall say where, so the worker's own limit comes first.
+        command += ["--timeout", str(float(config.getini("timeout")) / 2)]
         command += ["--worker", f"{orders},{answers}", *config.args]
         self._process = subprocess.Popen(
             command,
@@ -57,6 +59,8 @@ class Worker:
                 )
         except BrokenPipeError:
             pass
+        except pytest.fail.Exception:  # the time limit, in this session: the worker is stuck
+            self._process.kill()
         self._process.wait()
         self._log.seek(0)
         status = self._process.returncode

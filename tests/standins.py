@@ -1,0 +1,550 @@
+"""Stand-ins for tests, not the real things: `select.kqueue`, `select.kevent`, `select.devpoll`.
+
+They let a Linux machine take the paths of macOS, the BSDs and Solaris.  They follow kqueue(2) of
+FreeBSD and macOS, poll(7d) and devpoll.c of illumos, and CPython's selectmodule.c; where these
+differ or are silent, a comment says which was followed.  Below them is a real epoll, so that their
+descriptors can be waited for and nested.  What stays different from the real things:
+
+* An unconnected TCP socket is ready (HUP), as on Linux; a BSD calls it not ready.
+* EV_CLEAR reports both filters of a file when either has news, and cannot be mixed with a
+  level-triggered filter on the same file.
+* A file that was closed but lives on in a duplicate can make the descriptor readable once more.
+* A regular file that grows is noticed within `_TICK` seconds, and only while somebody waits.
+* A write filter's `data` is the least that a writable pipe takes, not the room that there is.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import functools
+import importlib.machinery
+import itertools
+import math
+import os
+import posix  # the system's own calls: patchers replace those in `os`
+import resource
+import select
+import stat
+import sys
+import termios
+import weakref
+from _thread import RLock
+from time import monotonic
+from typing import Any, Callable, Iterable
+
+_epoll, _poll = select.epoll, select.poll
+_IN, _OUT, _PRI, _ERR, _HUP = 0x1, 0x4, 0x2, 0x8, 0x10  # <poll.h> and <sys/epoll.h> agree
+_RDHUP, _ONCE, _EDGE = select.EPOLLRDHUP, select.EPOLLONESHOT, select.EPOLLET
+_POLL_BITS = 0xFFFF
+_PIPE_BUF = select.PIPE_BUF
+_INT_MAX = 2**31 - 1
+_LONGEST = 86400.0
+_TICK = 0.05
+
+KQ_FILTER_READ, KQ_FILTER_WRITE = -1, -2
+KQ_EV_ADD, KQ_EV_DELETE, KQ_EV_ENABLE, KQ_EV_DISABLE = 0x1, 0x2, 0x4, 0x8
+KQ_EV_ONESHOT, KQ_EV_CLEAR, KQ_EV_EOF, KQ_EV_ERROR = 0x10, 0x20, 0x8000, 0x4000
+
+_WANTED = {KQ_FILTER_READ: _IN | _RDHUP, KQ_FILTER_WRITE: _OUT}
+_LASTING = KQ_EV_ONESHOT | KQ_EV_CLEAR | KQ_EV_DISABLE  # the flags that a knote keeps
+_POLLREMOVE = 0x800  # <poll.h> of Solaris
+
+# Since python/cpython 110395 the interpreter knows that fork() takes kqueues away.
+_CLOSED_BY_FORK = sys.version_info >= (3, 12, 1)
+
+_bell: int | None = None
+
+
+def _failure(code: int) -> OSError:
+    return OSError(code, os.strerror(code))
+
+
+def _as_fd(file: Any) -> int:
+    """What PyObject_AsFileDescriptor() makes of an argument."""
+    if not isinstance(file, int):
+        if not hasattr(file, "fileno"):
+            raise TypeError("argument must be an int, or have a fileno() method.")
+        file = file.fileno()
+        if not isinstance(file, int):
+            raise TypeError("fileno() returned a non-integer")
+    if file < 0:
+        raise ValueError(f"file descriptor cannot be a negative integer ({file})")
+    return file
+
+
+def _identity(fd: int) -> tuple[int, int]:
+    if fd > _INT_MAX:
+        raise _failure(errno.EBADF)
+    status = posix.fstat(fd)
+    return status.st_dev, status.st_ino
+
+
+def _unread(fd: int) -> int:
+    """What a read filter has for `data`; never 0 for what poll(2) calls readable."""
+    status = posix.fstat(fd)
+    if stat.S_ISREG(status.st_mode):
+        return status.st_size - posix.lseek(fd, 0, os.SEEK_CUR)
+    try:
+        return int.from_bytes(fcntl.ioctl(fd, termios.FIONREAD, bytes(4)), sys.byteorder)
+    except OSError:
+        return 1  # a listening socket, another kqueue: something is there, and nobody says how much
+
+
+class _Alarm:
+    """Files, and an epoll whose descriptor is readable while any of them is ready.
+
+    epoll goes on for ever about a file that was closed but lives on in a duplicate, and cannot be
+    told to stop.  So every file is armed for one report only, and armed anew after each.  What
+    epoll refuses, such as a regular file, is represented by a bell: a file that is always ready.
+    """
+
+    def __init__(self) -> None:
+        self.epoll = _epoll()
+        self.lock = RLock()
+        self.armed: dict[int, int] = {}  # {fd: mask in the epoll}
+        self.refused: set[int] = set()
+
+    def arm(self, fd: int, mask: int) -> None:
+        if not mask & _EDGE:
+            mask |= _ONCE
+        try:
+            try:
+                self.epoll.modify(fd, mask)
+            except FileNotFoundError:
+                self.epoll.register(fd, mask)
+        except OSError as error:
+            self.disarm(fd)
+            if error.errno not in (errno.EPERM, errno.EBADF):
+                raise
+            self.refused.add(fd)
+        else:
+            self.armed[fd] = mask
+            self.refused.discard(fd)
+
+    def disarm(self, fd: int) -> None:
+        self.refused.discard(fd)
+        if self.armed.pop(fd, None) is not None:
+            try:
+                self.epoll.unregister(fd)
+            except OSError:
+                pass  # closed: epoll has forgotten it, or will report it once more
+
+    def ring(self, on: bool) -> None:
+        global _bell
+        if _bell is None:
+            if not on:
+                return
+            _bell, writer = posix.pipe()
+            posix.close(writer)
+        try:
+            (self.epoll.register if on else self.epoll.unregister)(_bell)
+        except (FileExistsError, FileNotFoundError):
+            pass
+
+    def wait(self, look: Callable[[set[int]], list[Any]], timeout: float | None) -> list[Any]:
+        """Call `look` with the files that woke us, until it returns something or time is up."""
+        deadline = None if timeout is None else monotonic() + timeout
+        pause = 0.0
+        while True:
+            fired = {fd for fd, _ in self.epoll.poll(pause, len(self.armed) + 1)}
+            with self.lock:
+                found = look(fired)
+            left = _LONGEST if deadline is None else deadline - monotonic()
+            if found or left <= 0:
+                return found
+            pause = min(left, _TICK if self.refused else _LONGEST)
+
+
+@functools.total_ordering
+class kevent:
+    """select.kevent."""
+
+    __module__ = "select"
+    __slots__ = ("data", "fflags", "filter", "flags", "ident", "udata")
+
+    def __init__(
+        self,
+        ident: Any,
+        filter: int = KQ_FILTER_READ,
+        flags: int = KQ_EV_ADD,
+        fflags: int = 0,
+        data: int = 0,
+        udata: int = 0,
+    ) -> None:
+        if isinstance(ident, int) and ident < 0:
+            raise OverflowError("can't convert negative value to size_t")
+        self.ident = _as_fd(ident)
+        self.filter = filter
+        # The struct's unsigned members; PyArg_Parse() cuts off what does not fit.
+        self.flags = flags & 0xFFFF
+        self.fflags = fflags & 0xFFFFFFFF
+        self.data = data
+        self.udata = udata & 0xFFFFFFFFFFFFFFFF
+
+    def _members(self) -> tuple[int, ...]:
+        return self.ident, self.filter, self.flags, self.fflags, self.data, self.udata
+
+    def __eq__(self, other: object) -> bool:
+        return self._members() == other._members() if isinstance(other, kevent) else NotImplemented
+
+    def __lt__(self, other: object) -> bool:
+        return self._members() < other._members() if isinstance(other, kevent) else NotImplemented
+
+    def __repr__(self) -> str:
+        return (
+            f"<select.kevent ident={self.ident} filter={self.filter} flags={self.flags:#x} "
+            f"fflags={self.fflags:#x} data={self.data & 0xFFFFFFFFFFFFFFFF:#x} "
+            f"udata={self.udata:#x}>"
+        )
+
+
+class _Knote:
+    """A filter that is attached to a file."""
+
+    def __init__(self, change: kevent) -> None:
+        self.fd = change.ident
+        self.kind = change.filter
+        self.udata = change.udata
+        self.flags = change.flags & _LASTING
+        self.turn = 0  # when it was last reported: who has waited longest comes first
+
+    def event(self, mask: int) -> kevent:
+        if self.kind == KQ_FILTER_READ:
+            data, eof = _unread(self.fd), mask & (_HUP | _RDHUP)
+        else:
+            data, eof = _PIPE_BUF, mask & (_HUP | _ERR)
+        # FreeBSD gives back the lasting flags; macOS keeps EV_ADD as well.
+        return kevent(self.fd, self.kind, self.flags | (eof and KQ_EV_EOF), 0, data, self.udata)
+
+
+class _Queue(_Alarm):
+    """The kernel's side of a kqueue."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.pid = posix.getpid()
+        self._knotes: dict[tuple[int, int], _Knote] = {}  # {(fd, filter): knote}
+        self._files: dict[int, tuple[int, int]] = {}  # {fd: what it was when it was added}
+        self._turns = itertools.count(1)
+        _queues[self.epoll.fileno()] = self
+
+    def change(self, change: kevent) -> None:
+        """Carry out one element of a changelist; OSError as in kqueue(2), ERRORS."""
+        key = fd, kind = change.ident, change.filter
+        if kind not in _WANTED:
+            raise _failure(errno.EINVAL)
+        identity = _identity(fd)
+        self._holds(fd)
+        if change.flags & KQ_EV_ADD:
+            self._files[fd] = identity
+            self._knotes[key] = _Knote(change)
+        elif key not in self._knotes:
+            raise _failure(errno.ENOENT)
+        elif change.flags & KQ_EV_ENABLE:
+            self._knotes[key].flags &= ~KQ_EV_DISABLE
+        elif change.flags & KQ_EV_DISABLE:
+            self._knotes[key].flags |= KQ_EV_DISABLE
+        if change.flags & KQ_EV_DELETE:
+            del self._knotes[key]
+        try:
+            self._update(fd)
+        except BaseException:
+            self._knotes.pop(key, None)
+            self._update(fd)
+            raise
+
+    def take(self, limit: int, fired: set[int]) -> list[kevent]:
+        """Up to `limit` events.  kqueue(2): the filters run again when events are retrieved."""
+        poller = _poll()
+        for fd, mask in self.armed.items():
+            poller.register(fd, mask & _POLL_BITS)
+        masks = {fd: mask for fd, mask in poller.poll(0) if self._holds(fd)}
+        for fd in fired.difference(masks):
+            self._holds(fd)
+        for fd in tuple(self.refused):
+            if self._holds(fd):
+                masks[fd] = self._file_mask(fd)
+        ready = [
+            knote
+            for knote in self._knotes.values()
+            if not knote.flags & KQ_EV_DISABLE
+            and masks.get(knote.fd, 0) & (_WANTED[knote.kind] | _HUP | _ERR)
+            and (not knote.flags & KQ_EV_CLEAR or knote.fd not in self.armed or knote.fd in fired)
+        ]
+        ready.sort(key=lambda knote: knote.turn)
+        self.ring(any(knote.fd in self.refused for knote in ready))
+        for knote in ready[:limit]:
+            knote.turn = next(self._turns)
+            if knote.flags & KQ_EV_ONESHOT:
+                del self._knotes[knote.fd, knote.kind]
+                self._update(knote.fd)
+        for knote in ready[limit:]:
+            if knote.flags & KQ_EV_CLEAR:
+                self._update(knote.fd)  # its edge is not used up
+        return [knote.event(masks[knote.fd]) for knote in ready[:limit]]
+
+    def _holds(self, fd: int) -> bool:
+        """Whether `fd` is what it was when it was added, which arms it anew, or is closed.
+
+        kqueue(2): close() takes a file's knotes away.  Nobody tells us, but the number is then
+        free, or another file's.  Where even the inode is the same (all epolls share one),
+        epoll itself knows better.
+        """
+        try:
+            same = self._files.get(fd) == _identity(fd)
+            if same and not self.armed.get(fd, _EDGE) & _EDGE:
+                self.epoll.modify(fd, self.armed[fd])
+        except OSError:
+            same = False
+        if not same:
+            self._files.pop(fd, None)
+            for kind in _WANTED:
+                self._knotes.pop((fd, kind), None)
+            self.disarm(fd)
+        return same
+
+    def _update(self, fd: int) -> None:
+        """Have the epoll listen to what the knotes of `fd` want."""
+        knotes = [self._knotes[fd, kind] for kind in _WANTED if (fd, kind) in self._knotes]
+        if not knotes:
+            self._files.pop(fd, None)
+        listening = [knote for knote in knotes if not knote.flags & KQ_EV_DISABLE]
+        if not listening:
+            self.disarm(fd)  # a mask of 0 would still report HUP
+            return
+        if len({knote.flags & KQ_EV_CLEAR for knote in listening}) > 1:
+            raise NotImplementedError("this stand-in cannot mix EV_CLEAR with a level-triggered filter")
+        mask = _EDGE if listening[0].flags & KQ_EV_CLEAR else 0
+        for knote in listening:
+            mask |= _WANTED[knote.kind]
+        self.arm(fd, mask)
+        if fd in self.refused and mask & self._file_mask(fd):
+            self.ring(True)
+
+    @staticmethod
+    def _file_mask(fd: int) -> int:
+        # kqueue(2): a vnode is readable while the offset is not at its end.  It says also that
+        # the write filter is not supported for vnodes; both kernels have one that is always true.
+        return _OUT | _IN if _unread(fd) else _OUT
+
+
+_queues: weakref.WeakValueDictionary[int, _Queue] = weakref.WeakValueDictionary()
+
+
+class kqueue:
+    """select.kqueue.  It is no context manager; only epoll is."""
+
+    __module__ = "select"
+
+    def __init__(self) -> None:
+        self._queue: _Queue | None = _Queue()
+        self._fd: int = self._queue.epoll.fileno()
+
+    @classmethod
+    def fromfd(cls, fd: int, /) -> kqueue:
+        self = cls.__new__(cls)
+        self._fd, self._queue = fd, _queues.get(fd)
+        return self
+
+    @property
+    def closed(self) -> bool:
+        return self._fd < 0 or (_CLOSED_BY_FORK and self._was_forked())
+
+    def fileno(self) -> int:
+        if self.closed:
+            raise ValueError("I/O operation on closed kqueue object")
+        return self._fd
+
+    def close(self) -> None:
+        self._fd = -1
+        # kqueue(2): the queue is not inherited by a child.  There is nothing to close there.
+        if self._queue is not None and not self._was_forked():
+            self._queue.epoll.close()
+
+    def control(
+        self, changelist: Iterable[kevent] | None, max_events: int, timeout: float | None = None, /
+    ) -> list[kevent]:
+        self.fileno()
+        if max_events < 0:
+            raise ValueError(f"Length of eventlist must be 0 or positive, got {max_events}")
+        if timeout is not None:
+            if not isinstance(timeout, (int, float)):
+                kind = type(timeout).__name__
+                raise TypeError(f"timeout argument must be a number or None, got {kind}")
+            if timeout < 0:
+                raise ValueError("timeout must be positive or None")
+        changes = [] if changelist is None else list(changelist)
+        if not all(isinstance(change, kevent) for change in changes):
+            raise TypeError("changelist must be an iterable of select.kevent objects")
+        queue = self._queue
+        if queue is None or queue.epoll.closed or self._was_forked():
+            raise _failure(errno.EBADF)
+        errors: list[kevent] = []
+        with queue.lock:
+            for change in changes:
+                try:
+                    queue.change(change)
+                except OSError as error:
+                    # kqueue(2), RETURN VALUES: an error is an event if there is room for it.
+                    if len(errors) >= max_events:
+                        raise
+                    failed = kevent(change.ident, change.filter, KQ_EV_ERROR, change.fflags)
+                    failed.data, failed.udata = error.errno or 0, change.udata
+                    errors.append(failed)
+        if errors or not max_events:
+            return errors
+        return queue.wait(functools.partial(queue.take, max_events), timeout)
+
+    def _was_forked(self) -> bool:
+        return self._queue is not None and self._queue.pid != posix.getpid()
+
+
+class devpoll:
+    """select.devpoll.  It is no context manager; only epoll is."""
+
+    __module__ = "select"
+    #: Whether its descriptor can be waited for; see `install`.
+    _pollable = True
+
+    def __init__(self) -> None:
+        self._alarm = _Alarm()
+        self._fd = self._alarm.epoll.fileno()
+        if not self._pollable:
+            reader, self._fd = posix.pipe()  # without a reader, poll(2) says POLLERR to it
+            posix.close(reader)
+        self._events: dict[int, int] = {}  # {fd: mask}, the monitored set
+        self._owner: int | None = None
+        # CPython collects changes and writes them when it polls, or when its buffer is full.
+        self._unwritten: list[tuple[int, int]] = []
+        self._room = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+
+    @property
+    def closed(self) -> bool:
+        return self._fd < 0
+
+    def fileno(self) -> int:
+        if self.closed:
+            raise ValueError("I/O operation on closed devpoll object")
+        return self._fd
+
+    def close(self) -> None:
+        if not self.closed and not self._pollable:
+            posix.close(self._fd)
+        self._fd = -1
+        self._alarm.epoll.close()
+
+    def register(self, fd: Any, eventmask: int = _IN | _PRI | _OUT, /) -> None:
+        self._collect((_as_fd(fd), _as_mask(eventmask)))
+
+    def modify(self, fd: Any, eventmask: int = _IN | _PRI | _OUT, /) -> None:
+        self._collect((_as_fd(fd), _POLLREMOVE), (_as_fd(fd), _as_mask(eventmask)))
+
+    def unregister(self, fd: Any, /) -> None:
+        self._collect((_as_fd(fd), _POLLREMOVE))
+
+    def poll(self, timeout: float | None = None, /) -> list[tuple[int, int]]:
+        self.fileno()
+        if timeout is None:
+            timeout = -1
+        if not isinstance(timeout, (int, float)):
+            raise TypeError("timeout must be an integer or None")
+        milliseconds = math.ceil(timeout) if timeout > 0 else math.floor(timeout)
+        if not -1 <= milliseconds <= _INT_MAX:
+            raise OverflowError("timeout is too large")
+        self._write()
+        return self._alarm.wait(self._look, None if milliseconds < 0 else milliseconds / 1e3)
+
+    def _collect(self, *changes: tuple[int, int]) -> None:
+        self.fileno()
+        for change in changes:
+            self._unwritten.append(change)
+            if len(self._unwritten) >= self._room:
+                self._write()
+
+    def _write(self) -> None:
+        """write(2) to /dev/poll."""
+        # poll(7d): a child inherits the descriptor, and may only close it.  The first who uses
+        # it is the owner, says devpoll.c.
+        if self._owner is None:
+            self._owner = posix.getpid()
+        elif self._owner != posix.getpid():
+            raise _failure(errno.EACCES)
+        with self._alarm.lock:
+            changes, self._unwritten = self._unwritten, []
+            for fd, mask in changes:
+                if mask == _POLLREMOVE:
+                    self._events.pop(fd, None)
+                    self._alarm.disarm(fd)
+                    continue
+                try:
+                    _identity(fd)
+                except OSError:
+                    continue  # devpoll.c: write() does not say EBADF, and DP_POLL skips the file
+                # poll(7d): the masks of several entries for one file are ORed.
+                self._events[fd] = self._events.get(fd, 0) | mask
+                self._alarm.arm(fd, self._events[fd])
+
+    def _look(self, fired: set[int]) -> list[tuple[int, int]]:
+        # poll(7d), NOTES: the set is one of numbers.  A closed file is POLLNVAL until it is
+        # removed; if its number is used again, that file is polled.  This is what poll(2) does.
+        poller = _poll()
+        for fd, mask in self._events.items():
+            self._alarm.arm(fd, mask)
+            poller.register(fd, mask)
+        found = poller.poll(0)[: self._room]
+        self._alarm.ring(any(fd in self._alarm.refused for fd, _ in found))
+        return found
+
+
+def _as_mask(mask: int) -> int:
+    """What _PyLong_UnsignedShort_Converter() makes of an argument."""
+    if mask < 0:
+        raise ValueError("value must be positive")
+    if mask > _POLL_BITS:
+        raise OverflowError("Python int too large for C unsigned short")
+    return mask
+
+
+class _HideEpoll:
+    """An import hook: `coopselectors._originals` looks behind patchers, and would find epoll."""
+
+    @staticmethod
+    def find_spec(name: str, path: Any = None, target: Any = None) -> Any:
+        if name != "coopselectors._originals":
+            return None
+        spec = importlib.machinery.PathFinder.find_spec(name, path, target)
+        assert spec is not None
+        loader: Any = spec.loader
+        execute = loader.exec_module
+
+        def execute_and_hide(module: Any) -> None:
+            execute(module)
+            module.epoll = None
+
+        loader.exec_module = execute_and_hide
+        return spec
+
+
+def install(which: str, *, pollable: bool = True) -> None:
+    """Make this process look like a platform that has `which`, and no epoll.
+
+    `which` is ``"kqueue"`` or ``"devpoll"``.  To be called before coopselectors is imported, else
+    RuntimeError.  The standard `selectors` is not imported anew.  With `pollable`, a devpoll's
+    descriptor is readable while a file is ready; without, it answers POLLERR to whoever polls it,
+    which is what poll(7d) says of every /dev/poll.
+    """
+    if "coopselectors" in sys.modules:
+        raise RuntimeError("install() comes too late: coopselectors is imported already")
+    if which == "kqueue":
+        names = ["kqueue", "kevent", *(name for name in globals() if name.startswith("KQ_"))]
+    elif which == "devpoll":
+        names = ["devpoll"]
+        devpoll._pollable = pollable
+    else:
+        raise ValueError(f"unknown stand-in {which!r}: it is 'kqueue' or 'devpoll'")
+    for name in names:
+        setattr(select, name, globals()[name])
+    for name in [name for name in vars(select) if name.lower().startswith("epoll")]:
+        delattr(select, name)
+    sys.meta_path.insert(0, _HideEpoll)  # type: ignore[arg-type]  # a class will do
