@@ -60,6 +60,11 @@ def _open_best(*, runtime: Optional[str] = None) -> _Selector:
                 continue
         try:
             selector: _Selector = kind(runtime=runtime)
+            try:
+                selector._poller.poll(0)  # poll and select are not called until now
+            except BaseException:
+                selector.close()
+                raise
         except OSError as error:
             tried.append(f"{name}: {error}")
             continue

@@ -8,13 +8,16 @@ descriptors can be waited for and nested.  What stays different from the real th
 * An unconnected TCP socket is ready (HUP), as on Linux; a BSD calls it not ready.
 * EV_CLEAR reports both filters of a file when either has news, and cannot be mixed with a
   level-triggered filter on the same file.
-* A file that was closed but lives on in a duplicate can make the descriptor readable once more.
+* A file that was closed but lives on in a duplicate can make the descriptor readable once more,
+  until the next call.
 * A regular file that grows is noticed within `_TICK` seconds, and only while somebody waits.
 * A write filter's `data` is the least that a writable pipe takes, not the room that there is.
 """
 
 from __future__ import annotations
 
+import contextlib
+import dataclasses
 import errno
 import fcntl
 import functools
@@ -23,24 +26,22 @@ import itertools
 import math
 import os
 import posix  # the system's own calls: patchers replace those in `os`
-import resource
 import select
 import stat
 import sys
 import termios
 import weakref
 from _thread import RLock
+from collections.abc import Callable, Iterable
 from time import monotonic
-from typing import Any, Callable, Iterable
+from typing import Any
 
-_epoll, _poll = select.epoll, select.poll
+_epoll, _poll, _PIPE_BUF = select.epoll, select.poll, select.PIPE_BUF
 _IN, _OUT, _PRI, _ERR, _HUP = 0x1, 0x4, 0x2, 0x8, 0x10  # <poll.h> and <sys/epoll.h> agree
 _RDHUP, _ONCE, _EDGE = select.EPOLLRDHUP, select.EPOLLONESHOT, select.EPOLLET
-_POLL_BITS = 0xFFFF
-_PIPE_BUF = select.PIPE_BUF
-_INT_MAX = 2**31 - 1
-_LONGEST = 86400.0
-_TICK = 0.05
+_POLLREMOVE = 0x800  # <poll.h> of Solaris
+_SHORT, _INT, _LONG = 2**16 - 1, 2**32 - 1, 2**64 - 1  # the largest unsigned ones
+_TICK, _LONGEST = 0.05, 86400.0  # the pauses of a wait, in seconds
 
 KQ_FILTER_READ, KQ_FILTER_WRITE = -1, -2
 KQ_EV_ADD, KQ_EV_DELETE, KQ_EV_ENABLE, KQ_EV_DISABLE = 0x1, 0x2, 0x4, 0x8
@@ -48,7 +49,6 @@ KQ_EV_ONESHOT, KQ_EV_CLEAR, KQ_EV_EOF, KQ_EV_ERROR = 0x10, 0x20, 0x8000, 0x4000
 
 _WANTED = {KQ_FILTER_READ: _IN | _RDHUP, KQ_FILTER_WRITE: _OUT}
 _LASTING = KQ_EV_ONESHOT | KQ_EV_CLEAR | KQ_EV_DISABLE  # the flags that a knote keeps
-_POLLREMOVE = 0x800  # <poll.h> of Solaris
 
 # Since python/cpython 110395 the interpreter knows that fork() takes kqueues away.
 _CLOSED_BY_FORK = sys.version_info >= (3, 12, 1)
@@ -60,21 +60,14 @@ def _failure(code: int) -> OSError:
     return OSError(code, os.strerror(code))
 
 
-def _as_fd(file: Any) -> int:
-    """What PyObject_AsFileDescriptor() makes of an argument."""
-    if not isinstance(file, int):
-        if not hasattr(file, "fileno"):
-            raise TypeError("argument must be an int, or have a fileno() method.")
-        file = file.fileno()
-        if not isinstance(file, int):
-            raise TypeError("fileno() returned a non-integer")
-    if file < 0:
-        raise ValueError(f"file descriptor cannot be a negative integer ({file})")
-    return file
+def _as_fd(file: Any, mask: int = 0) -> int:
+    """The descriptor of `file`, or the error that the real things raise for these arguments."""
+    _poll().register(file, mask)
+    return file if isinstance(file, int) else file.fileno()
 
 
 def _identity(fd: int) -> tuple[int, int]:
-    if fd > _INT_MAX:
+    if fd > _INT // 2:
         raise _failure(errno.EBADF)
     status = posix.fstat(fd)
     return status.st_dev, status.st_ino
@@ -124,11 +117,16 @@ class _Alarm:
 
     def disarm(self, fd: int) -> None:
         self.refused.discard(fd)
-        if self.armed.pop(fd, None) is not None:
-            try:
-                self.epoll.unregister(fd)
-            except OSError:
-                pass  # closed: epoll has forgotten it, or will report it once more
+        if self.armed.pop(fd, None) is None:
+            return
+        try:
+            self.epoll.unregister(fd)
+        except OSError:
+            # It is closed.  If it lives on and is ready, this uses up its one report.
+            for other, _ in self.epoll.poll(0, len(self.armed) + 2):
+                if other in self.armed:
+                    with contextlib.suppress(OSError):
+                        self.epoll.modify(other, self.armed[other])
 
     def ring(self, on: bool) -> None:
         global _bell
@@ -137,10 +135,8 @@ class _Alarm:
                 return
             _bell, writer = posix.pipe()
             posix.close(writer)
-        try:
+        with contextlib.suppress(FileExistsError, FileNotFoundError):
             (self.epoll.register if on else self.epoll.unregister)(_bell)
-        except (FileExistsError, FileNotFoundError):
-            pass
 
     def wait(self, look: Callable[[set[int]], list[Any]], timeout: float | None) -> list[Any]:
         """Call `look` with the files that woke us, until it returns something or time is up."""
@@ -149,6 +145,8 @@ class _Alarm:
         while True:
             fired = {fd for fd, _ in self.epoll.poll(pause, len(self.armed) + 1)}
             with self.lock:
+                if self.epoll.closed:
+                    raise _failure(errno.EBADF)  # FreeBSD says so; poll(7d) nothing
                 found = look(fired)
             left = _LONGEST if deadline is None else deadline - monotonic()
             if found or left <= 0:
@@ -156,56 +154,42 @@ class _Alarm:
             pause = min(left, _TICK if self.refused else _LONGEST)
 
 
-@functools.total_ordering
+@dataclasses.dataclass(order=True, repr=False)
 class kevent:
     """select.kevent."""
 
-    __module__ = "select"
-    __slots__ = ("data", "fflags", "filter", "flags", "ident", "udata")
+    ident: Any
+    filter: int = KQ_FILTER_READ
+    flags: int = KQ_EV_ADD
+    fflags: int = 0
+    data: int = 0
+    udata: int = 0
 
-    def __init__(
-        self,
-        ident: Any,
-        filter: int = KQ_FILTER_READ,
-        flags: int = KQ_EV_ADD,
-        fflags: int = 0,
-        data: int = 0,
-        udata: int = 0,
-    ) -> None:
-        if isinstance(ident, int) and ident < 0:
+    def __post_init__(self) -> None:
+        if not isinstance(self.ident, int):
+            self.ident = _as_fd(self.ident)
+        if self.ident < 0:
             raise OverflowError("can't convert negative value to size_t")
-        self.ident = _as_fd(ident)
-        self.filter = filter
-        # The struct's unsigned members; PyArg_Parse() cuts off what does not fit.
-        self.flags = flags & 0xFFFF
-        self.fflags = fflags & 0xFFFFFFFF
-        self.data = data
-        self.udata = udata & 0xFFFFFFFFFFFFFFFF
-
-    def _members(self) -> tuple[int, ...]:
-        return self.ident, self.filter, self.flags, self.fflags, self.data, self.udata
-
-    def __eq__(self, other: object) -> bool:
-        return self._members() == other._members() if isinstance(other, kevent) else NotImplemented
-
-    def __lt__(self, other: object) -> bool:
-        return self._members() < other._members() if isinstance(other, kevent) else NotImplemented
+        # PyArg_Parse() cuts off what does not fit into the struct's unsigned members.
+        self.flags &= _SHORT
+        self.fflags &= _INT
+        self.udata &= _LONG
 
     def __repr__(self) -> str:
         return (
             f"<select.kevent ident={self.ident} filter={self.filter} flags={self.flags:#x} "
-            f"fflags={self.fflags:#x} data={self.data & 0xFFFFFFFFFFFFFFFF:#x} "
-            f"udata={self.udata:#x}>"
+            f"fflags={self.fflags:#x} data={self.data & _LONG:#x} udata={self.udata:#x}>"
         )
+
+
+kevent.__module__ = "select"  # not earlier: dataclass() leaves things behind in that module
 
 
 class _Knote:
     """A filter that is attached to a file."""
 
     def __init__(self, change: kevent) -> None:
-        self.fd = change.ident
-        self.kind = change.filter
-        self.udata = change.udata
+        self.fd, self.kind, self.udata = change.ident, change.filter, change.udata
         self.flags = change.flags & _LASTING
         self.turn = 0  # when it was last reported: who has waited longest comes first
 
@@ -234,8 +218,8 @@ class _Queue(_Alarm):
         key = fd, kind = change.ident, change.filter
         if kind not in _WANTED:
             raise _failure(errno.EINVAL)
-        identity = _identity(fd)
         self._holds(fd)
+        identity = _identity(fd)
         if change.flags & KQ_EV_ADD:
             self._files[fd] = identity
             self._knotes[key] = _Knote(change)
@@ -258,7 +242,7 @@ class _Queue(_Alarm):
         """Up to `limit` events.  kqueue(2): the filters run again when events are retrieved."""
         poller = _poll()
         for fd, mask in self.armed.items():
-            poller.register(fd, mask & _POLL_BITS)
+            poller.register(fd, mask & _SHORT)
         masks = {fd: mask for fd, mask in poller.poll(0) if self._holds(fd)}
         for fd in fired.difference(masks):
             self._holds(fd)
@@ -313,9 +297,10 @@ class _Queue(_Alarm):
         if not listening:
             self.disarm(fd)  # a mask of 0 would still report HUP
             return
-        if len({knote.flags & KQ_EV_CLEAR for knote in listening}) > 1:
-            raise NotImplementedError("this stand-in cannot mix EV_CLEAR with a level-triggered filter")
-        mask = _EDGE if listening[0].flags & KQ_EV_CLEAR else 0
+        edges = {bool(knote.flags & KQ_EV_CLEAR) for knote in listening}
+        if len(edges) > 1:
+            raise NotImplementedError("EV_CLEAR mixed with level-triggered; see the module's top")
+        mask = _EDGE if edges.pop() else 0
         for knote in listening:
             mask |= _WANTED[knote.kind]
         self.arm(fd, mask)
@@ -368,12 +353,8 @@ class kqueue:
         self.fileno()
         if max_events < 0:
             raise ValueError(f"Length of eventlist must be 0 or positive, got {max_events}")
-        if timeout is not None:
-            if not isinstance(timeout, (int, float)):
-                kind = type(timeout).__name__
-                raise TypeError(f"timeout argument must be a number or None, got {kind}")
-            if timeout < 0:
-                raise ValueError("timeout must be positive or None")
+        if timeout is not None and timeout < 0:
+            raise ValueError("timeout must be positive or None")
         changes = [] if changelist is None else list(changelist)
         if not all(isinstance(change, kevent) for change in changes):
             raise TypeError("changelist must be an iterable of select.kevent objects")
@@ -389,9 +370,8 @@ class kqueue:
                     # kqueue(2), RETURN VALUES: an error is an event if there is room for it.
                     if len(errors) >= max_events:
                         raise
-                    failed = kevent(change.ident, change.filter, KQ_EV_ERROR, change.fflags)
-                    failed.data, failed.udata = error.errno or 0, change.udata
-                    errors.append(failed)
+                    code = error.errno or 0
+                    errors.append(kevent(change.ident, change.filter, KQ_EV_ERROR, 0, code))
         if errors or not max_events:
             return errors
         return queue.wait(functools.partial(queue.take, max_events), timeout)
@@ -415,9 +395,8 @@ class devpoll:
             posix.close(reader)
         self._events: dict[int, int] = {}  # {fd: mask}, the monitored set
         self._owner: int | None = None
-        # CPython collects changes and writes them when it polls, or when its buffer is full.
+        # CPython writes changes to /dev/poll only when it polls (or has RLIMIT_NOFILE of them).
         self._unwritten: list[tuple[int, int]] = []
-        self._room = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
 
     @property
     def closed(self) -> bool:
@@ -435,32 +414,28 @@ class devpoll:
         self._alarm.epoll.close()
 
     def register(self, fd: Any, eventmask: int = _IN | _PRI | _OUT, /) -> None:
-        self._collect((_as_fd(fd), _as_mask(eventmask)))
+        self._collect(fd, eventmask)
 
     def modify(self, fd: Any, eventmask: int = _IN | _PRI | _OUT, /) -> None:
-        self._collect((_as_fd(fd), _POLLREMOVE), (_as_fd(fd), _as_mask(eventmask)))
+        self._collect(fd, _POLLREMOVE, eventmask)
 
     def unregister(self, fd: Any, /) -> None:
-        self._collect((_as_fd(fd), _POLLREMOVE))
+        self._collect(fd, _POLLREMOVE)
 
     def poll(self, timeout: float | None = None, /) -> list[tuple[int, int]]:
         self.fileno()
         if timeout is None:
             timeout = -1
-        if not isinstance(timeout, (int, float)):
-            raise TypeError("timeout must be an integer or None")
         milliseconds = math.ceil(timeout) if timeout > 0 else math.floor(timeout)
-        if not -1 <= milliseconds <= _INT_MAX:
+        if not -1 <= milliseconds <= _INT // 2:
             raise OverflowError("timeout is too large")
         self._write()
         return self._alarm.wait(self._look, None if milliseconds < 0 else milliseconds / 1e3)
 
-    def _collect(self, *changes: tuple[int, int]) -> None:
+    def _collect(self, file: Any, *masks: int) -> None:
+        changes = [(_as_fd(file, mask), mask) for mask in masks]
         self.fileno()
-        for change in changes:
-            self._unwritten.append(change)
-            if len(self._unwritten) >= self._room:
-                self._write()
+        self._unwritten += changes
 
     def _write(self) -> None:
         """write(2) to /dev/poll."""
@@ -492,18 +467,9 @@ class devpoll:
         for fd, mask in self._events.items():
             self._alarm.arm(fd, mask)
             poller.register(fd, mask)
-        found = poller.poll(0)[: self._room]
+        found = poller.poll(0)
         self._alarm.ring(any(fd in self._alarm.refused for fd, _ in found))
         return found
-
-
-def _as_mask(mask: int) -> int:
-    """What _PyLong_UnsignedShort_Converter() makes of an argument."""
-    if mask < 0:
-        raise ValueError("value must be positive")
-    if mask > _POLL_BITS:
-        raise OverflowError("Python int too large for C unsigned short")
-    return mask
 
 
 class _HideEpoll:
@@ -547,4 +513,4 @@ def install(which: str, *, pollable: bool = True) -> None:
         setattr(select, name, globals()[name])
     for name in [name for name in vars(select) if name.lower().startswith("epoll")]:
         delattr(select, name)
-    sys.meta_path.insert(0, _HideEpoll)  # type: ignore[arg-type]  # a class will do
+    sys.meta_path.insert(0, _HideEpoll)

@@ -58,16 +58,19 @@ class EventletHub(CooperativeHub):
     def watch_file(
         self, hub: Any, fd: int, events: int, callback: Callable[..., None]
     ) -> Callable[[], None]:
-        listeners = [
-            hub.add(direction, fd, callback, _nothing, _nothing)
-            for event, direction in ((EVENT_READ, hub.READ), (EVENT_WRITE, hub.WRITE))
-            if events & event
-        ]
-
         def end() -> None:
-            for listener in listeners:
-                hub.remove(listener)
+            for direction in (hub.READ, hub.WRITE):
+                listener = hub.listeners[direction].get(fd)
+                if listener is not None:
+                    hub.remove(listener)
 
+        try:
+            for event, direction in ((EVENT_READ, hub.READ), (EVENT_WRITE, hub.WRITE)):
+                if events & event:
+                    hub.add(direction, fd, callback, _nothing, _nothing)
+        except BaseException:
+            end()  # eventlet keeps the listener even where the kernel refused the file
+            raise
         return end
 
     def report(self, hub: Any, culprit: Any, *exc_info: Any) -> None:

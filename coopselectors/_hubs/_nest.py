@@ -55,7 +55,7 @@ class Seat:
         #: and out of the hub, writes here; nobody may switch to one that is not in it.
         self.waiting: Dict[Any, None] = {}
 
-    def wake(self) -> None:
+    def wake(self, *_: Any) -> None:
         """Switch to each greenlet that waits here.  Only the hub may call this."""
         for greenlet in tuple(self.waiting):
             if greenlet in self.waiting:  # an earlier one may have killed it

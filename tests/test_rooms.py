@@ -1,0 +1,62 @@
+"""Is everything in its room, and does nobody look upwards?"""
+
+from __future__ import annotations
+
+import ast
+import os
+from pathlib import Path
+
+import coopselectors
+
+PACKAGE = Path(coopselectors.__file__).parent
+
+# Each may import what stands before it, and its own inside.
+ROOMS = ["_version", "_originals", "_runtime", "_pollers", "_hubs", "_selectors", "_default"]
+
+
+def imports_of(path):
+    """The rooms of this package that a file imports, type checkers' imports left out."""
+    tree = ast.parse(path.read_text())
+    depth = len(path.relative_to(PACKAGE).parts)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
+            node.body = []
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and node.level == depth:
+            names = [node.module] if node.module else [alias.name for alias in node.names]
+            yield from (name.partition(".")[0] for name in names)
+
+
+def test_every_room_imports_only_rooms_before_it():
+    for index, room in enumerate(ROOMS):
+        path = PACKAGE / room
+        files = list(path.glob("*.py")) if path.is_dir() else [path.with_suffix(".py")]
+        assert files
+        for file in files:
+            assert set(imports_of(file)) <= set(ROOMS[:index]) | {room}, file
+
+
+def test_every_module_says_first_what_it_answers():
+    for file in PACKAGE.rglob("*.py"):
+        docstring = ast.get_docstring(ast.parse(file.read_text()))
+        assert docstring, file
+        first = docstring.splitlines()[0]
+        assert first[-1] in "?.:", file
+        assert len(file.read_text().splitlines()) <= 300, file
+
+
+def test_no_file_names_a_hub_but_its_adapter():
+    for file in PACKAGE.rglob("*.py"):
+        if "_check" in file.parts or file.name in ("_gevent.py", "_eventlet.py"):
+            continue
+        for node in ast.walk(ast.parse(file.read_text())):
+            if isinstance(node, (ast.Import, ast.ImportFrom)):
+                assert "gevent" not in ast.unparse(node), file
+                assert "eventlet" not in ast.unparse(node), file
+
+
+def test_the_installed_package_is_the_one_under_test():
+    expected = os.environ.get("COOPSELECTORS_INSTALLED_IN")
+    if expected:
+        assert Path(expected) in PACKAGE.parents
+    assert (PACKAGE / "py.typed").exists()
