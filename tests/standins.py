@@ -74,14 +74,14 @@ def _identity(fd: int) -> tuple[int, int]:
 
 
 def _unread(fd: int) -> int:
-    """What a read filter has for `data`; never 0 for what poll(2) calls readable."""
-    status = posix.fstat(fd)
-    if stat.S_ISREG(status.st_mode):
-        return status.st_size - posix.lseek(fd, 0, os.SEEK_CUR)
+    """What a read filter has for `data`: how much there is to read, or 1 if nobody says."""
     try:
+        status = posix.fstat(fd)
+        if stat.S_ISREG(status.st_mode):
+            return status.st_size - posix.lseek(fd, 0, os.SEEK_CUR)
         return int.from_bytes(fcntl.ioctl(fd, termios.FIONREAD, bytes(4)), sys.byteorder)
     except OSError:
-        return 1  # a listening socket, another kqueue: something is there, and nobody says how much
+        return 1  # a listening socket, another kqueue, a file that another thread has just closed
 
 
 class _Alarm:

@@ -8,7 +8,7 @@ import sys
 import threading
 from contextlib import ExitStack
 from dataclasses import dataclass
-from typing import Any, Callable, Dict
+from typing import Any, Callable, Dict, List
 
 #: Each with the library that it needs.
 RUNTIMES = {
@@ -55,38 +55,38 @@ def check(
     counts as hung.
     """
     row = Row(runtime, "failed", expected=clients * messages)
+    started: List[Any] = []
+    watchdog = threading.Timer(limit, _give_up, (row, limit, started))
+    watchdog.start()
     with ExitStack() as processes:
-        watchdog = threading.Timer(limit, _give_up, (row, limit, processes))
         processes.callback(watchdog.cancel)
-        watchdog.start()
-        server = _start(processes, "server", runtime)
+
+        def start(module: str, *arguments: object, **streams: Any) -> Any:
+            command = [sys.executable, "-m", f"{__package__}.{module}", *map(str, arguments)]
+            process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, **streams)
+            started.append(processes.enter_context(process))
+            processes.callback(process.kill)
+            return process
+
+        server = start("server", runtime, stdin=subprocess.PIPE)
         said = _read(server)
         if "missing" in said:
             row.verdict, row.detail = "not installed", said["missing"]
         if "port" in said:
-            arguments = map(str, (said["port"], clients, messages, _PAUSE))
-            peers = _start(processes, "clients", *arguments, stderr=subprocess.PIPE)
-            row.detail = _follow(peers, progress)
+            peers = start(
+                "clients", said["port"], clients, messages, _PAUSE, stderr=subprocess.PIPE
+            )
+            complaint = _follow(peers, progress)
             counts = _read(peers)
             server.stdin.close()  # tells it to stop
-            _judge(row, {**counts, **_read(server)})
+            _judge(row, {**counts, **_read(server)}, complaint)
     return row
 
 
-def _start(processes: ExitStack, module: str, *arguments: str, stderr: Any = None) -> Any:
-    command = [sys.executable, "-m", f"{__package__}.{module}", *arguments]
-    process = processes.enter_context(
-        subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=stderr, text=True
-        )
-    )
-    processes.callback(process.kill)
-    return process
-
-
-def _give_up(row: Row, limit: float, processes: ExitStack) -> None:
+def _give_up(row: Row, limit: float, started: List[Any]) -> None:
     row.verdict, row.detail = "hung", f"not done after {limit:g} s"
-    processes.pop_all().close()
+    for process in started:
+        process.kill()
 
 
 def _read(process: Any) -> Dict[str, Any]:
@@ -107,15 +107,16 @@ def _follow(peers: Any, progress: Callable[[int], None]) -> str:
     return rest.strip()
 
 
-def _judge(row: Row, result: Dict[str, Any]) -> None:
-    for name, value in result.items():
-        setattr(row, name, value)
+def _judge(row: Row, result: Dict[str, Any], complaint: str) -> None:
     if row.verdict == "hung":
         return
+    for name, value in result.items():
+        setattr(row, name, value)
+    row.detail = complaint
     if row.corrupted or row.echoed != row.expected:
         row.verdict = "corrupted"
     elif "held_up" not in result:
-        row.verdict, row.detail = "failed", row.detail or "the server ended before its time"
+        row.detail = "the server ended before its time"
     elif row.held_up > _BLOCKED:
         row.verdict = "blocked"
     else:
