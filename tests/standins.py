@@ -1,6 +1,6 @@
 """Stand-ins for tests, not the real things: `select.kqueue`, `select.kevent`, `select.devpoll`.
 
-They let a Linux machine take the paths of macOS, the BSDs and Solaris.  They follow kqueue(2) of
+They let tests on Linux take the paths of macOS, the BSDs and Solaris.  They follow kqueue(2) of
 FreeBSD and macOS, poll(7d) and devpoll.c of illumos, and CPython's selectmodule.c; where these
 differ or are silent, a comment says which was followed.  Below them is a real epoll, so that their
 descriptors can be waited for and nested.  What stays different from the real things:

@@ -130,7 +130,7 @@ def test_imported_but_not_patched_is_native_and_asking_imports_nothing(run_pytho
         import coopselectors
         with coopselectors.DefaultSelector() as selector:
             selector.select(0)
-        print(coopselectors.current_runtime(), {"gevent", "eventlet", "greenlet"} & set(sys.modules))
+        print(coopselectors.current_runtime(), {"gevent", "eventlet"} & set(sys.modules))
         import warnings
         warnings.simplefilter("ignore")
         for library in ("gevent", "eventlet"):

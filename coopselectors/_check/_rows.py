@@ -65,7 +65,6 @@ def check(
             command = [sys.executable, "-m", f"{__package__}.{module}", *map(str, arguments)]
             process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, **streams)
             started.append(processes.enter_context(process))
-            processes.callback(process.kill)
             return process
 
         server = start("server", runtime, stdin=subprocess.PIPE)

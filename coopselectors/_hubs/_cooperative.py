@@ -13,14 +13,14 @@ import math
 import time
 from abc import abstractmethod
 from functools import partial
-from typing import Any, Callable, List, NoReturn, Optional
+from typing import Any, Callable, List, Optional
 
 from greenlet import getcurrent
 
 from .. import _originals
 from .._pollers import Pair, Poller
 from ._base import Hub
-from ._nest import Nest, Seat
+from ._nest import Nest, Seat, open_nest
 
 # The attribute of a hub that holds its nest.  It is kept there, and in no table of ours, so that it
 # belongs to one hub, and thereby to one thread, and goes when the hub goes.
@@ -45,7 +45,7 @@ class CooperativeHub(Hub):
         """The greenlet in which `hub` runs, and which must never block."""
 
     @abstractmethod
-    def refuse_to_block(self, hub: Any) -> NoReturn:
+    def refuse_to_block(self, hub: Any) -> None:
         """Raise what this runtime raises when the hub's own greenlet tries to block."""
 
     @abstractmethod
@@ -57,8 +57,12 @@ class CooperativeHub(Hub):
         """Sleep until somebody switches here, or for `seconds` (None: for ever)."""
 
     @abstractmethod
+    def call_soon(self, hub: Any, function: Callable[[], None]) -> None:
+        """Have the hub call `function` at its next turn.  Another thread may ask, if the hub allows it."""
+
+    @abstractmethod
     def watch(self, hub: Any, nest: Nest) -> None:
-        """Have `nest.on_ready` called whenever `nest.fd` is readable, from now on."""
+        """Have `nest.on_ready` called whenever `nest.fd`, if any, is readable, from now on."""
 
     @abstractmethod
     def hold(self, nest: Nest) -> None:
@@ -136,7 +140,7 @@ class CooperativeHub(Hub):
 
         The hub is given duplicates, which nobody else knows of and so nobody can close.
         """
-        seat = Seat(nest, -1)
+        seat = Seat(nest)
         undo: List[Callable[[], None]] = []
         poller.loose[seat] = None
         try:
@@ -154,7 +158,7 @@ class CooperativeHub(Hub):
                 undo.pop()()
 
     def _open_nest(self, hub: Any) -> Nest:
-        nest = Nest(partial(self.report, hub))
+        nest = open_nest(partial(self.call_soon, hub), partial(self.report, hub))
         self.watch(hub, nest)
         setattr(hub, _NEST, nest)
         return nest

@@ -6,7 +6,7 @@ Written against the sources of eventlet 0.40.4 and 0.41.3.
 from __future__ import annotations
 
 from selectors import EVENT_READ, EVENT_WRITE
-from typing import Any, Callable, NoReturn, Optional
+from typing import Any, Callable, Optional
 
 from eventlet.hubs import get_hub
 from greenlet import getcurrent
@@ -28,7 +28,7 @@ class EventletHub(CooperativeHub):
     def greenlet(self, hub: Any) -> Any:
         return hub.greenlet
 
-    def refuse_to_block(self, hub: Any) -> NoReturn:
+    def refuse_to_block(self, hub: Any) -> None:
         raise RuntimeError("do not call blocking functions from the mainloop")  # eventlet's words
 
     def yield_once(self, hub: Any) -> None:
@@ -44,10 +44,14 @@ class EventletHub(CooperativeHub):
         finally:
             timer.cancel()
 
+    def call_soon(self, hub: Any, function: Callable[[], None]) -> None:
+        hub.schedule_call_global(0, function)
+
     def watch(self, hub: Any, nest: Nest) -> None:
-        nest.watcher = hub.add(hub.READ, nest.fd, nest.on_ready, _nothing, _nothing)
-        # The listener would keep the greenlet alive that happened to be the first to wait.
-        nest.watcher.greenlet = hub.greenlet
+        if nest.fd is not None:
+            nest.watcher = hub.add(hub.READ, nest.fd, nest.on_ready, _nothing, _nothing)
+            # The listener would keep the greenlet alive that happened to be the first to wait.
+            nest.watcher.greenlet = hub.greenlet
 
     def hold(self, nest: Nest) -> None:
         """eventlet's hub never ends by itself."""

@@ -5,7 +5,7 @@ Written against the sources of gevent 26.7 and 26.9.
 
 from __future__ import annotations
 
-from typing import Any, Callable, NoReturn, Optional
+from typing import Any, Callable, Optional
 
 from gevent import get_hub
 from greenlet import getcurrent
@@ -25,9 +25,8 @@ class GeventHub(CooperativeHub):
     def greenlet(self, hub: Any) -> Any:
         return hub
 
-    def refuse_to_block(self, hub: Any) -> NoReturn:
-        hub.switch()
-        raise AssertionError("gevent's hub did not refuse to switch to itself")
+    def refuse_to_block(self, hub: Any) -> None:
+        hub.switch()  # raises BlockingSwitchOutError
 
     def yield_once(self, hub: Any) -> None:
         callback = hub.loop.run_callback(getcurrent().switch)
@@ -49,8 +48,14 @@ class GeventHub(CooperativeHub):
             timer.stop()
             timer.close()
 
+    def call_soon(self, hub: Any, function: Callable[[], None]) -> None:
+        hub.loop.run_callback_threadsafe(function)
+
     def watch(self, hub: Any, nest: Nest) -> None:
-        watcher = hub.loop.io(nest.fd, _READ)
+        if nest.fd is None:
+            watcher = hub.loop.async_()  # nobody sends to it: it is there to be held
+        else:
+            watcher = hub.loop.io(nest.fd, _READ)
         watcher.start(nest.on_ready)
         # libuv's loop hands out a front; what counts as a reference is the handle behind it.
         nest.watcher = getattr(watcher, "_watcher_ref", watcher)

@@ -28,6 +28,8 @@ from typing import Any, Callable, Deque, Dict, Optional
 from .. import _originals
 from .._pollers import Poller, open_pollable
 
+Report = Callable[..., None]  # takes what raised the exception, and sys.exc_info()
+
 _doorbell: Optional[int] = None
 
 
@@ -47,7 +49,7 @@ class Seat:
 
     __slots__ = ("fd", "muted", "nest", "waiting")
 
-    def __init__(self, nest: Nest, fd: int) -> None:
+    def __init__(self, nest: Nest, fd: int = -1) -> None:
         self.nest = nest
         self.fd = fd
         self.muted = False
@@ -66,29 +68,57 @@ class Seat:
 
 
 class Nest:
-    """One hub's kernel object, and the selectors in it.
+    """Who waits in one hub, where no kernel object can be nested (Windows, Solaris).
 
-    `report` is the hub's own way of telling of an exception that nobody caught.
+    `call_soon` has the hub call something at its next turn, and `report` is the hub's own way of
+    telling of an exception that nobody caught.
     """
 
-    def __init__(self, report: Callable[..., None]) -> None:
-        self._seats: Dict[int, Seat] = {}  # {fd of a poller in the nest: its seat}
-        poller = open_pollable(self._seats)
-        assert poller is not None
-        self._poller = poller
+    #: What the hub has to watch, if anything.
+    fd: Optional[int] = None
+    #: Where greenlets wait until the hub has taken the nest in; None once it has.
+    threshold: Optional[Seat] = None
+
+    def __init__(self, call_soon: Callable[[Callable[[], None]], Any], report: Report) -> None:
+        self._call_soon = call_soon
         self.report = report
-        self.fd = poller.wait_fd()
         #: How many greenlets sleep on any seat here.
         self.waiting = 0
-        #: The hub's own handle of its watch, for the adapter.
+        #: What keeps the hub alive while somebody waits, for its adapter.
         self.watcher: Any = None
-        #: Where greenlets wait until the hub has taken the nest in; None once it has.
-        self.threshold: Optional[Seat] = Seat(self, -1)
+
+    def seat(self, poller: Poller) -> Optional[Seat]:
+        """A seat for `poller`, listened to; None if it has to be watched file by file."""
+        return None
+
+    def leave(self, seat: Seat) -> None:
+        """Take a seat away and wake who waits on it.  Any thread may call this."""
+        self.wake_soon(seat)
+
+    def wake_soon(self, seat: Seat) -> None:
+        """Have the hub wake who waits on `seat`.  Any thread may call this."""
+        if seat.waiting:
+            self._call_soon(seat.wake)
+
+    def on_ready(self, *_: Any) -> None:
+        """The hub calls this when `fd` is readable."""
+
+
+class KernelNest(Nest):
+    """One hub's kernel object, and the selectors in it; see the top of this file."""
+
+    def __init__(
+        self, poller: Poller, seats: Dict[int, Seat], call_soon: Any, report: Report
+    ) -> None:
+        super().__init__(call_soon, report)
+        self._poller = poller
+        self._seats = seats  # {fd of a poller in the nest: its seat}
+        self.fd = poller.wait_fd()
+        self.threshold = Seat(self)
         self._to_wake: Deque[Seat] = deque()
         self._ring()
 
     def seat(self, poller: Poller) -> Optional[Seat]:
-        """A seat for `poller`, listened to; None if it has no descriptor or the kernel refuses it."""
         seat = poller.seats.get(self)
         if seat is None:
             fd = None if poller.refused else poller.wait_fd()
@@ -106,20 +136,18 @@ class Nest:
         return seat
 
     def leave(self, seat: Seat) -> None:
-        """Take a seat away and wake who waits on it.  Any thread may call this."""
         if self._seats.get(seat.fd) is seat:
             del self._seats[seat.fd]
         self._poller.unregister(seat.fd, 0 if seat.muted else EVENT_READ)
         self.wake_soon(seat)
 
     def wake_soon(self, seat: Seat) -> None:
-        """Have the hub wake who waits on `seat`.  Any thread may call this."""
+        # Not through the hub's own call_soon: eventlet has none that another thread may use.
         if seat.waiting:
             self._to_wake.append(seat)
             self._ring()
 
     def on_ready(self, *_: Any) -> None:
-        """The hub calls this when anything in the nest is ready."""
         try:
             for fd, _mask in self._poller.poll(0):
                 seat = self._seats.get(fd)
@@ -159,3 +187,11 @@ class Nest:
             if self._to_wake:  # an exception is on its way out of the hub
                 self._ring()
 
+
+def open_nest(call_soon: Any, report: Report) -> Nest:
+    """The best kind of nest that this platform allows."""
+    seats: Dict[int, Seat] = {}
+    poller = open_pollable(seats)  # reads it for its length alone
+    if poller is None:
+        return Nest(call_soon, report)
+    return KernelNest(poller, seats, call_soon, report)

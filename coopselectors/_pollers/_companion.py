@@ -1,9 +1,9 @@
 """How does one wait for a primitive that has no descriptor?
 
 poll(2) and select(2) take the whole list of files at every call: there is no kernel object that a
-hub could watch.  So under a hub such a poller keeps a companion, a poller that has one (epoll,
-kqueue, /dev/poll), filled with the same files.  The companion does the waiting, and the primitive
-itself still gives the answer.  It is made at the first wait: an ordinary process never pays for it.
+hub could watch.  So under a hub such a poller keeps a companion, a poller that has one (kqueue,
+epoll), filled with the same files.  The companion does the waiting, and the primitive itself still
+gives the answer.  It is made at the first wait: an ordinary process never pays for it.
 """
 
 from __future__ import annotations
@@ -14,11 +14,10 @@ from typing import Mapping, Optional, Type
 
 from .. import _originals
 from ._base import Poller
-from ._devpoll import DevpollPoller
 from ._epoll import EpollPoller
 from ._kqueue import KqueuePoller
 
-_POLLABLE: tuple[Type[Poller], ...] = (KqueuePoller, DevpollPoller, EpollPoller)
+_POLLABLE: tuple[Type[Poller], ...] = (KqueuePoller, EpollPoller)
 
 
 def open_pollable(keys: Mapping[int, SelectorKey]) -> Optional[Poller]:

@@ -40,7 +40,7 @@ class DevpollPoller(Poller):
         return (mask & ~IN and EVENT_WRITE) | (mask & ~OUT and EVENT_READ)
 
     def wait_fd(self) -> Optional[int]:
-        return self.fileno()
+        return None  # polling a /dev/poll descriptor always gives POLLERR: poll(7d), NOTES
 
     def fileno(self) -> int:
         fd: int = self._devpoll.fileno()

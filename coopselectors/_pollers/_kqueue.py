@@ -32,7 +32,7 @@ class KqueuePoller(Poller):
 
     def modify(self, fd: int, events: int, before: int) -> None:
         for event, kind in _FILTERS:
-            if events & event & ~before:
+            if events & event:  # also what was there: it is gone if the file was closed since
                 self._kqueue.control([_originals.kevent(fd, kind, _ADD)], 0, 0)
         self.unregister(fd, before & ~events)
 
