@@ -12,7 +12,7 @@ import argparse
 import json
 import sys
 from dataclasses import asdict
-from typing import Callable, List, Optional, Sequence
+from typing import List, Optional, Sequence
 
 from ._check import RUNTIMES, Row, check
 
@@ -22,7 +22,7 @@ _HEADINGS = ("runtime", "selector", "clients", "echoed, checked", "ticker held u
 def main(arguments: Optional[Sequence[str]] = None) -> int:
     parser = argparse.ArgumentParser(
         prog="python -m coopselectors",
-        description="Serve real clients in each runtime at hand, and see whether anybody is blocked.",
+        description="Serve real clients in each runtime at hand; see whether anybody is blocked.",
     )
     parser.add_argument("--json", action="store_true", help="print the results as JSON")
     parser.add_argument("--clients", type=_positive, default=300, help="how many (default: 300)")

@@ -16,10 +16,11 @@ _ORDER = ("KqueueSelector", "DevpollSelector", "EpollSelector", "PollSelector", 
 class DefaultSelector(_Selector):
     """The best selector that this machine offers at the moment of the call.
 
-    Calling it gives an instance of the first class of kqueue, /dev/poll, epoll, poll and select that
-    works; a subclass of it is built on the same.  The choice is made anew each time, so that a
-    saved reference to this class outlives whatever happens to the ``select`` module.  Takes and
-    raises what those classes do, and RuntimeError, with all that was tried, if none of them works.
+    Calling it gives an instance of the first class of kqueue, /dev/poll, epoll, poll and select
+    that works; a subclass of it is built on the same.  The choice is made anew each time, so that
+    a saved reference to this class outlives whatever happens to the ``select`` module.  Takes and
+    raises what those classes do, and RuntimeError, with all that was tried, if none of them
+    works.
     """
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Any:
@@ -53,11 +54,10 @@ def _open_best(*, runtime: Optional[str] = None) -> _Selector:
             continue
         primitive = kind._selector_cls.name
         offered = _runtime.offered.get(primitive)
-        if offered is not None and _runtime.owner(offered) == _runtime.FOREIGN:
-            # Somebody's own: it has to work before anything is built on it.
-            if primitive != "select" and not is_usable(offered):
-                tried.append(f"{name}: the select.{primitive} that was put there does not work")
-                continue
+        foreign = offered is not None and _runtime.owner(offered) == _runtime.FOREIGN
+        if foreign and primitive != "select" and not is_usable(offered):
+            tried.append(f"{name}: the select.{primitive} that somebody put there does not work")
+            continue
         try:
             selector: _Selector = kind(runtime=runtime)
             try:

@@ -124,9 +124,9 @@ class _Selector(selectors.BaseSelector):
 
         `fileobj` is a descriptor or an object with a ``fileno()`` method, `events` is of
         ``EVENT_READ | EVENT_WRITE``, and `data` is the caller's own.  Returns the SelectorKey.
-        Raises ValueError for other events or no valid descriptor, KeyError if the file is registered,
-        and OSError if the kernel refuses it (epoll: EPERM for a regular file, EBADF for a closed
-        one); then nothing of it is left behind.
+        Raises ValueError for other events or no valid descriptor, KeyError if the file is
+        registered, and OSError if the kernel refuses it (epoll: EPERM for a regular file, EBADF
+        for a closed one); then nothing of it is left behind.
         """
         if not events or events & _NEITHER:
             raise ValueError(f"Invalid events: {events!r}")
@@ -146,8 +146,8 @@ class _Selector(selectors.BaseSelector):
     def unregister(self, fileobj: Any) -> SelectorKey:
         """Watch a file no longer; it may be closed already.
 
-        Returns its SelectorKey.  Raises KeyError if it is not registered, and ValueError if it is no
-        file and was none when it was registered.
+        Returns its SelectorKey.  Raises KeyError if it is not registered, and ValueError if it is
+        no file and was none when it was registered.
         """
         try:
             key = self._fd_to_key.pop(self._lookup(fileobj))
@@ -225,7 +225,7 @@ class _Selector(selectors.BaseSelector):
         self._map = None
 
     def get_map(self) -> Optional[_Map]:  # type: ignore[override]  # typeshed omits the None
-        """The registered files, as a read-only mapping of file objects to SelectorKeys; None once closed."""
+        """The registered files: a read-only mapping to their SelectorKeys, or None once closed."""
         return self._map
 
     def _lookup(self, fileobj: Any) -> int:

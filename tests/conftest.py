@@ -1,4 +1,4 @@
-"""What every test may ask for: a runtime, a selector class, connected files, a fresh interpreter."""
+"""What every test may ask for: a runtime, a class, connected files, a fresh interpreter."""
 
 from __future__ import annotations
 

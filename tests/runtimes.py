@@ -1,6 +1,7 @@
 """The runtimes that the tests run in, and what a test may ask of each.
 
-A test gets one of these as its `runtime`.  The names are the runtimes of ``python -m coopselectors``.
+A test gets one of these as its `runtime`.  The names are the runtimes of ``python -m
+coopselectors``.
 """
 
 from __future__ import annotations
@@ -11,7 +12,6 @@ import threading
 import time
 import warnings
 from typing import Any, Callable
-
 
 
 def _private_selectors() -> Any:

@@ -88,7 +88,9 @@ RUN_SERVER = "import runpy; runpy.run_module('coopselectors._check.server', run_
 def test_a_selector_that_blocks_is_found_out(run, monkeypatch, name):
     if runtimes.missing(name):
         pytest.skip(runtimes.missing(name))
-    blocking = "import coopselectors, selectors; coopselectors.DefaultSelector = selectors.EpollSelector"
+    blocking = (
+        "import coopselectors, selectors; coopselectors.DefaultSelector = selectors.EpollSelector"
+    )
     sabotage(monkeypatch, "server", f"{blocking}; {RUN_SERVER}")
     status, output, _ = run(name)
     assert status == 1
@@ -96,7 +98,10 @@ def test_a_selector_that_blocks_is_found_out(run, monkeypatch, name):
 
 
 def test_a_corrupted_byte_is_found_out(run, monkeypatch):
-    lying = "import socket; real = socket.socket.sendall; socket.socket.sendall = lambda s, d: real(s, b'?' * len(d))"
+    lying = (
+        "import socket; real = socket.socket.sendall;"
+        "socket.socket.sendall = lambda s, d: real(s, b'?' * len(d))"
+    )
     sabotage(monkeypatch, "server", f"{lying}; {RUN_SERVER}")
     status, output, _ = run("native")
     assert status == 1
@@ -127,8 +132,12 @@ def test_a_server_that_dies_is_found_out(run, monkeypatch):
 
 
 def test_a_server_that_dies_at_the_end_is_found_out(run, monkeypatch):
-    dying = "import coopselectors._check.server as s, os; s.serve = lambda l, real=s.serve: (real(l), os._exit(3))"
-    sabotage(monkeypatch, "server", f"import sys; {dying}; s.main(*sys.argv[1:])")
+    dying = (
+        "import coopselectors._check.server as s, os, sys;"
+        "s.serve = lambda l, real=s.serve: (real(l), os._exit(3));"
+        "s.main(*sys.argv[1:])"
+    )
+    sabotage(monkeypatch, "server", dying)
     status, output, _ = run("native")
     assert status == 1
     assert "the server ended before its time" in output

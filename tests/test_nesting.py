@@ -139,9 +139,9 @@ def test_file_by_file_a_failure_leaves_no_listener(runtime, refused, connect):
     hub = runtime.hub()
     before = {kind: dict(bucket) for kind, bucket in hub.listeners.items()}
     descriptors = len(os.listdir("/proc/self/fd"))
-    with mock.patch.object(hub, "register", side_effect=OSError(28, "no space")):
-        with pytest.raises(OSError, match="no space"):
-            refused.select(1)
+    failing = mock.patch.object(hub, "register", side_effect=OSError(28, "no space"))
+    with failing, pytest.raises(OSError, match="no space"):
+        refused.select(1)
     after = {kind: dict(bucket) for kind, bucket in hub.listeners.items()}
     before[hub.READ].setdefault(hub._coopselectors_nest.fd, hub._coopselectors_nest.watcher)
     assert after == before

@@ -1,4 +1,4 @@
-"""What is registered, and what happens to bad input?  Held against the standard module's classes."""
+"""What is registered, and what becomes of bad input?  Held against the standard classes."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from coopselectors import EVENT_READ, EVENT_WRITE
 from runtimes import standard
 
 BOTH = EVENT_READ | EVENT_WRITE
+
 
 def closed_descriptor():
     reader, writer = os.pipe()
@@ -170,7 +171,7 @@ def test_modify(runtime, selector, connect):
 
 @pytest.mark.parametrize("moment", ["before the first select", "between two", "during one"])
 def test_a_file_closed_while_registered(runtime, selector, connect, moment):
-    reader, writer = connect()
+    reader, _ = connect()
     other, peer = connect()
     selector.register(other, EVENT_READ)
     victim = os.dup(reader.fileno())
@@ -252,9 +253,7 @@ def test_a_duplicate_does_not_wake_a_companion_for_ever(runtime, selector, conne
 
 
 @pytest.mark.classes("EpollSelector")
-def test_a_file_that_someone_put_into_the_kernel_object_behind_our_back(
-    runtime, selector, connect
-):
+def test_a_file_that_someone_put_into_the_kernel_object_behind_our_back(runtime, selector, connect):
     import select
 
     reader, writer = connect()

@@ -231,9 +231,12 @@ def test_a_kernel_that_refuses_is_passed_over_too():
 
 
 def test_nothing_works():
-    with mock.patch.multiple(
-        _originals, epoll=unimplemented, poll=unimplemented, select=unimplemented
-    ), pytest.raises(RuntimeError) as caught:
+    with (
+        mock.patch.multiple(
+            _originals, epoll=unimplemented, poll=unimplemented, select=unimplemented
+        ),
+        pytest.raises(RuntimeError) as caught,
+    ):
         coopselectors.DefaultSelector()
     for name in ("KqueueSelector", "DevpollSelector", "EpollSelector", "PollSelector", "Select"):
         assert name in str(caught.value)
@@ -357,7 +360,7 @@ def test_subclasses(connect):
         assert type(selector) is Mine
         assert selector.fileno() > 0
         with pytest.raises(AttributeError, match="'Mine' object has no attribute 'filino'"):
-            selector.filino  # noqa: B018
+            selector.filino
     with mock.patch.object(select, "epoll", unimplemented), Mine("other") as selector:
         assert not hasattr(selector, "fileno")
 
@@ -378,11 +381,14 @@ def test_the_pristine_select_is_not_the_patched_one():
 
 
 def test_without_a_select_module_of_the_interpreter():
-    with mock.patch.multiple(
-        _originals,
-        BuiltinImporter=mock.Mock(find_spec=lambda _: None),
-        PathFinder=mock.Mock(find_spec=lambda _: None),
-    ), pytest.raises(ImportError, match="no built-in 'select'"):
+    with (
+        mock.patch.multiple(
+            _originals,
+            BuiltinImporter=mock.Mock(find_spec=lambda _: None),
+            PathFinder=mock.Mock(find_spec=lambda _: None),
+        ),
+        pytest.raises(ImportError, match="no built-in 'select'"),
+    ):
         _originals._pristine_select()
 
 

@@ -31,8 +31,8 @@ print(json.dumps({
 # The platform has no such primitive here; test_standins runs these cases on stand-ins.
 ABSENT = ("KqueueSelectorTestCase", "DevpollSelectorTestCase")
 
-# The case patches `selectors.EpollSelector._selector_cls` by the class's name, and skips itself where
-# that name is neither EpollSelector nor PollSelector nor DevpollSelector.
+# The case patches `selectors.EpollSelector._selector_cls` by the class's name, and skips itself
+# where that name is neither EpollSelector nor PollSelector nor DevpollSelector.
 SKIPS_ITSELF = {
     f"test.test_selectors.{name}TestCase.test_modify_unregister"
     for name in ("DefaultSelector", "SelectSelector")

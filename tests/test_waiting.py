@@ -9,8 +9,7 @@ import time
 
 import pytest
 
-import coopselectors
-from coopselectors import EVENT_READ, EVENT_WRITE, _originals
+from coopselectors import EVENT_READ, _originals
 
 hubs_only = pytest.mark.runtimes("gevent-libev", "gevent-libuv", "eventlet")
 

@@ -1,9 +1,9 @@
 """How does one test session run tests in several runtimes?
 
-Patching cannot be undone, so each runtime has an interpreter of its own: a worker, which is a pytest
-session over the same tests that runs what it is told to.  The main session sends it the ids of the
-tests that belong to it, one by one, and shows the reports that come back as its own.  A worker that
-dies or hangs fails the test that it was at, and the next test gets a new one.
+Patching cannot be undone, so each runtime has an interpreter of its own: a worker, which is a
+pytest session over the same tests that runs what it is told to.  The main session sends it the
+ids of the tests that belong to it, one by one, and shows the reports that come back as its own.
+A worker that dies or hangs fails the test that it was at, and the next test gets a new one.
 """
 
 from __future__ import annotations

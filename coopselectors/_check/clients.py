@@ -1,9 +1,9 @@
 """A few hundred clients that check every byte which an echo server sends back.
 
-Runs in a process of its own, on plain asyncio: ``python -m coopselectors._check.clients PORT CLIENTS
-MESSAGES PAUSE``.  All clients connect before the first speaks, and half-way all are silent for PAUSE
-seconds, in which the server has nothing to do but wait.  Prints the counts as a JSON object, and
-``.`` on the error stream for each hundredth part of the work.
+Runs in a process of its own, on plain asyncio: ``python -m coopselectors._check.clients PORT
+CLIENTS MESSAGES PAUSE``.  All clients connect before the first speaks, and half-way all are
+silent for PAUSE seconds, in which the server has nothing to do but wait.  Prints the counts as a
+JSON object, and ``.`` on the error stream for each hundredth part of the work.
 """
 
 from __future__ import annotations

@@ -58,7 +58,7 @@ class CooperativeHub(Hub):
 
     @abstractmethod
     def call_soon(self, hub: Any, function: Callable[[], None]) -> None:
-        """Have the hub call `function` at its next turn.  Another thread may ask, if the hub allows it."""
+        """Have the hub call `function` at its next turn; any thread may ask, if the hub allows."""
 
     @abstractmethod
     def watch(self, hub: Any, nest: Nest) -> None:
@@ -103,7 +103,7 @@ class CooperativeHub(Hub):
                 seconds = deadline - time.monotonic()
                 if seconds <= 0:
                     return pairs
-                # Up to the next millisecond, as the standard module does: some loops count in these.
+                # Up to the next millisecond, like the standard module: some loops count so.
                 seconds = min(math.ceil(seconds * 1e3) * 1e-3, _LONGEST)
             if slept:
                 poller.woken_in_vain()

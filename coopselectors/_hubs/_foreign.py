@@ -1,8 +1,8 @@
 """Somebody unknown patched `select`: call what it offers now.
 
 What the patcher means to happen in a wait can only happen in its own functions, so these are
-called, whatever they cost: a replaced ``select.poll`` or ``select.epoll`` is given the whole list of
-files anew at each call, and a replaced ``select.select`` is asked to wait for our descriptor.
+called, whatever they cost: a replaced ``select.poll`` or ``select.epoll`` is given the whole list
+of files anew at each call, and a replaced ``select.select`` is asked to wait for our descriptor.
 """
 
 from __future__ import annotations

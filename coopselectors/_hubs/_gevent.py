@@ -52,10 +52,8 @@ class GeventHub(CooperativeHub):
         hub.loop.run_callback_threadsafe(function)
 
     def watch(self, hub: Any, nest: Nest) -> None:
-        if nest.fd is None:
-            watcher = hub.loop.async_()  # nobody sends to it: it is there to be held
-        else:
-            watcher = hub.loop.io(nest.fd, _READ)
+        # Without a kernel object there is only something to hold: nobody sends to it.
+        watcher = hub.loop.async_() if nest.fd is None else hub.loop.io(nest.fd, _READ)
         watcher.start(nest.on_ready)
         # libuv's loop hands out a front; what counts as a reference is the handle behind it.
         nest.watcher = getattr(watcher, "_watcher_ref", watcher)

@@ -6,12 +6,12 @@ given is the descriptor of a nest: one more kernel object of ours, one per hub, 
 kernel objects of the selectors that are waited for.  Every ``epoll_ctl`` that can fail is then
 made by us, where failing is an ordinary OSError.
 
-**The nest is taken in by the loop while it is empty, and stays.**  Adding an epoll to an epoll makes
-the kernel walk all that hangs below it, and limits how many ways may lead to one file: 500 of two
-levels, 100 of three.  libev and libuv add a watcher's descriptor at their next turn and call
-``abort()`` when that fails (seen in gevent 26.9).  So the watcher is started while there is nothing in
-the nest but the doorbell, no selector is let in before it has fired once, and it is never stopped,
-for starting it again would be an addition with content.
+**The nest is taken in by the loop while it is empty, and stays.**  Adding an epoll to an epoll
+makes the kernel walk all that hangs below it, and limits how many ways may lead to one file: 500
+of two levels, 100 of three.  libev and libuv add a watcher's descriptor at their next turn and
+call ``abort()`` when that fails (seen in gevent 26.9).  So the watcher is started while there is
+nothing in the nest but the doorbell, no selector is let in before it has fired once, and it is
+never stopped, for starting it again would be an addition with content.
 
 **A selector that nobody waits for is muted, not taken out.**  Readiness is level-triggered: a ready
 selector that nobody collects from would make the hub spin.  Muting (``EPOLL_CTL_MOD`` to no events)
@@ -191,7 +191,7 @@ class KernelNest(Nest):
 def open_nest(call_soon: Any, report: Report) -> Nest:
     """The best kind of nest that this platform allows."""
     seats: Dict[int, Seat] = {}
-    poller = open_pollable(seats)  # reads it for its length alone
+    poller = open_pollable(seats)
     if poller is None:
         return Nest(call_soon, report)
     return KernelNest(poller, seats, call_soon, report)

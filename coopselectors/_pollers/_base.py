@@ -8,7 +8,6 @@ members in the order of this class, so that a diff of two shows only real differ
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from selectors import SelectorKey
 from typing import TYPE_CHECKING, Any, ClassVar, List, Mapping, NoReturn, Optional, Tuple
 
 if TYPE_CHECKING:
@@ -35,7 +34,7 @@ class Poller(ABC):
     #: The primitive's name in the ``select`` module.
     name: ClassVar[str]
 
-    def __init__(self, keys: Mapping[int, SelectorKey], primitive: Any = None) -> None:
+    def __init__(self, keys: Mapping[int, Any], primitive: Any = None) -> None:
         self.keys = keys
         #: {nest: seat} for each nest that holds our descriptor; see _hubs._nest.
         self.seats: dict[Nest, Seat] = {}
@@ -50,7 +49,7 @@ class Poller(ABC):
 
     @abstractmethod
     def modify(self, fd: int, events: int, before: int) -> None:
-        """Watch `fd` for `events` instead of `before`.  Events of 0 leave it in place, unwatched."""
+        """Watch `fd` for `events` instead of `before`; events of 0 leave it there, unwatched."""
 
     @abstractmethod
     def unregister(self, fd: int, before: int) -> None:
@@ -84,7 +83,7 @@ class Poller(ABC):
         """`wait_fd` was readable, and yet `poll` had nothing."""
 
     def withdraw(self) -> None:
-        """Leave every nest, for good: the kernel refuses a file because of how deep it would lie."""
+        """Leave every nest, for good: the kernel refuses a file for how deep it would lie."""
         self.refused = True
         self._leave_nests()
 

@@ -9,8 +9,7 @@ gives the answer.  It is made at the first wait: an ordinary process never pays 
 from __future__ import annotations
 
 import errno
-from selectors import SelectorKey
-from typing import Mapping, Optional, Type
+from typing import Any, Mapping, Optional, Type
 
 from .. import _originals
 from ._base import Poller
@@ -20,7 +19,7 @@ from ._kqueue import KqueuePoller
 _POLLABLE: tuple[Type[Poller], ...] = (KqueuePoller, EpollPoller)
 
 
-def open_pollable(keys: Mapping[int, SelectorKey]) -> Optional[Poller]:
+def open_pollable(keys: Mapping[int, Any]) -> Optional[Poller]:
     """A poller that has a descriptor to wait on, or None where this platform has no such thing."""
     for kind in _POLLABLE:
         if getattr(_originals, kind.name) is not None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from selectors import EVENT_READ, EVENT_WRITE, SelectorKey
+from selectors import EVENT_READ, EVENT_WRITE
 from typing import Any, List, Mapping, Optional
 
 from .. import _originals
@@ -15,7 +15,7 @@ _MASKS = (0, IN, OUT, IN | OUT)  # indexed by EVENT_READ | EVENT_WRITE
 class DevpollPoller(Poller):
     name = "devpoll"
 
-    def __init__(self, keys: Mapping[int, SelectorKey], primitive: Any = None) -> None:
+    def __init__(self, keys: Mapping[int, Any], primitive: Any = None) -> None:
         super().__init__(keys)
         self._devpoll = (primitive or _originals.devpoll)()
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from selectors import EVENT_READ, EVENT_WRITE, SelectorKey
+from selectors import EVENT_READ, EVENT_WRITE
 from typing import Any, List, Mapping, Optional
 
 from .. import _originals
@@ -19,7 +19,7 @@ _DELETE = 0x2
 class KqueuePoller(Poller):
     name = "kqueue"
 
-    def __init__(self, keys: Mapping[int, SelectorKey], primitive: Any = None) -> None:
+    def __init__(self, keys: Mapping[int, Any], primitive: Any = None) -> None:
         super().__init__(keys)
         self._kqueue = (primitive or _originals.kqueue)()
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from selectors import EVENT_READ, EVENT_WRITE, SelectorKey
+from selectors import EVENT_READ, EVENT_WRITE
 from typing import Any, List, Mapping, Optional
 
 from .. import _originals
@@ -16,7 +16,7 @@ _MASKS = (0, IN, OUT, IN | OUT)  # indexed by EVENT_READ | EVENT_WRITE
 class PollPoller(CompanionPoller):
     name = "poll"
 
-    def __init__(self, keys: Mapping[int, SelectorKey], primitive: Any = None) -> None:
+    def __init__(self, keys: Mapping[int, Any], primitive: Any = None) -> None:
         super().__init__(keys)
         self._poll = (primitive or _originals.poll)()
 

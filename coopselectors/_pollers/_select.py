@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import sys
-import time
-from selectors import EVENT_READ, EVENT_WRITE, SelectorKey
+from selectors import EVENT_READ, EVENT_WRITE
 from typing import Any, List, Mapping, Optional
 
 from .. import _originals
@@ -15,7 +13,7 @@ from ._companion import CompanionPoller
 class SelectPoller(CompanionPoller):
     name = "select"
 
-    def __init__(self, keys: Mapping[int, SelectorKey], primitive: Any = None) -> None:
+    def __init__(self, keys: Mapping[int, Any], primitive: Any = None) -> None:
         super().__init__(keys)
         self._select = primitive or _originals.select
         self._readers: set[int] = set()
