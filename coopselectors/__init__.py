@@ -8,11 +8,13 @@ patched it, only the calling greenlet waits; in an ordinary process the call wai
 from __future__ import annotations
 
 from selectors import EVENT_READ, EVENT_WRITE, BaseSelector, SelectorKey
+from typing import TYPE_CHECKING
 
 from . import _selectors
 from ._default import DefaultSelector
 from ._runtime import current_runtime
 from ._selectors import SelectSelector
+from ._version import __version__
 
 __all__ = [
     "EVENT_READ",
@@ -21,12 +23,27 @@ __all__ = [
     "DefaultSelector",
     "SelectSelector",
     "SelectorKey",
+    "__version__",
     "current_runtime",
 ]
 
 # As in the standard module, a class is there where the platform has its primitive.
-for _name in ("PollSelector", "EpollSelector", "DevpollSelector", "KqueueSelector"):
-    if hasattr(_selectors, _name):
-        globals()[_name] = getattr(_selectors, _name)
-        __all__.append(_name)
-del _name
+if TYPE_CHECKING or hasattr(_selectors, "PollSelector"):
+    from ._selectors import PollSelector
+
+    __all__ += ["PollSelector"]
+
+if TYPE_CHECKING or hasattr(_selectors, "EpollSelector"):
+    from ._selectors import EpollSelector
+
+    __all__ += ["EpollSelector"]
+
+if TYPE_CHECKING or hasattr(_selectors, "DevpollSelector"):
+    from ._selectors import DevpollSelector
+
+    __all__ += ["DevpollSelector"]
+
+if TYPE_CHECKING or hasattr(_selectors, "KqueueSelector"):
+    from ._selectors import KqueueSelector
+
+    __all__ += ["KqueueSelector"]

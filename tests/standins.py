@@ -472,11 +472,13 @@ class devpoll:
         return found
 
 
-class _HideEpoll:
-    """An import hook: `coopselectors._originals` looks behind patchers, and would find epoll."""
+class _Hide:
+    """An import hook: `coopselectors._originals` looks behind patchers, and would find these."""
 
-    @staticmethod
-    def find_spec(name: str, path: Any = None, target: Any = None) -> Any:
+    def __init__(self, *names: str) -> None:
+        self._names = names
+
+    def find_spec(self, name: str, path: Any = None, target: Any = None) -> Any:
         if name != "coopselectors._originals":
             return None
         spec = importlib.machinery.PathFinder.find_spec(name, path, target)
@@ -486,7 +488,8 @@ class _HideEpoll:
 
         def execute_and_hide(module: Any) -> None:
             execute(module)
-            module.epoll = None
+            for hidden in self._names:
+                setattr(module, hidden, None)
 
         loader.exec_module = execute_and_hide
         return spec
@@ -495,7 +498,7 @@ class _HideEpoll:
 def install(which: str, *, pollable: bool = True) -> None:
     """Make this process look like a platform that has `which`, and no epoll.
 
-    `which` is ``"kqueue"`` or ``"devpoll"``.  To be called before coopselectors is imported, else
+    `which` is ``"kqueue"``, ``"devpoll"``, or ``"select"`` for one without poll too.  To be called before coopselectors is imported, else
     RuntimeError.  The standard `selectors` is not imported anew.  With `pollable`, a devpoll's
     descriptor is readable while a file is ready; without, it answers POLLERR to whoever polls it,
     which is what poll(7d) says of every /dev/poll.
@@ -507,10 +510,13 @@ def install(which: str, *, pollable: bool = True) -> None:
     elif which == "devpoll":
         names = ["devpoll"]
         devpoll._pollable = pollable
+    elif which == "select":
+        names = []
     else:
-        raise ValueError(f"unknown stand-in {which!r}: it is 'kqueue' or 'devpoll'")
+        raise ValueError(f"unknown stand-in {which!r}: it is 'kqueue', 'devpoll' or 'select'")
     for name in names:
         setattr(select, name, globals()[name])
-    for name in [name for name in vars(select) if name.lower().startswith("epoll")]:
+    hidden = ("epoll", "poll") if which == "select" else ("epoll",)
+    for name in [name for name in vars(select) if name.lower().startswith(hidden)]:
         delattr(select, name)
-    sys.meta_path.insert(0, _HideEpoll)
+    sys.meta_path.insert(0, _Hide(*hidden))

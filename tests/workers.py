@@ -17,6 +17,8 @@ from typing import Any, Iterator
 
 import pytest
 
+from runtimes import RUNTIMES
+
 _OWN_RUNTIME = "COOPSELECTORS_TEST_RUNTIME"
 
 #: The runtime of this session's own process.
@@ -50,13 +52,16 @@ class Worker:
     def run(self, item: pytest.Item) -> Iterator[pytest.TestReport]:
         """Have the worker run `item`."""
         try:
-            os.write(self._orders, f"{item.nodeid}\n".encode())
+            # With pytest-xdist an id carries the group behind an @.
+            os.write(self._orders, f"{item.nodeid.partition('@')[0]}\n".encode())
             for line in self._lines:
                 if line == "done\n":
                     return
-                yield item.config.hook.pytest_report_from_serializable(
+                report = item.config.hook.pytest_report_from_serializable(
                     config=item.config, data=json.loads(line)
                 )
+                report.nodeid = item.nodeid
+                yield report
         except BrokenPipeError:
             pass
         except pytest.fail.Exception:  # the time limit, in this session: the worker is stuck
@@ -86,7 +91,11 @@ class MainSession:
         self._workers: dict[str, Worker] = {}
 
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
-        items.sort(key=lambda item: list(RUNTIME_ORDER).index(runtime_of(item)))
+        items.sort(key=lambda item: ORDER.index(runtime_of(item)))
+        for item in items:
+            # One interpreter per runtime is enough, also when pytest-xdist shares the work out.
+            if runtime_of(item) != OWN:
+                item.add_marker(pytest.mark.xdist_group(runtime_of(item)))
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> bool | None:
@@ -137,7 +146,7 @@ class WorkerSession:
         self._answers.flush()
 
 
-RUNTIME_ORDER = ("native", "gevent-libev", "gevent-libuv", "eventlet")
+ORDER = list(RUNTIMES)
 
 
 def runtime_of(item: pytest.Item) -> str:
