@@ -498,10 +498,11 @@ class _Hide:
 def install(which: str, *, pollable: bool = True) -> None:
     """Make this process look like a platform that has `which`, and no epoll.
 
-    `which` is ``"kqueue"``, ``"devpoll"``, or ``"select"`` for one without poll too.  To be called before coopselectors is imported, else
-    RuntimeError.  The standard `selectors` is not imported anew.  With `pollable`, a devpoll's
-    descriptor is readable while a file is ready; without, it answers POLLERR to whoever polls it,
-    which is what poll(7d) says of every /dev/poll.
+    `which` is ``"kqueue"``, ``"devpoll"``, or ``"select"`` for one without poll too.  To be
+    called before coopselectors is imported, else RuntimeError.  The standard `selectors` is not
+    imported anew.  With `pollable`, a devpoll's descriptor is readable while a file is ready;
+    without, it answers POLLERR to whoever polls it, which is what poll(7d) says of every
+    /dev/poll.
     """
     if "coopselectors" in sys.modules:
         raise RuntimeError("install() comes too late: coopselectors is imported already")

@@ -124,6 +124,13 @@ def test_clients_that_hang_are_found_out(run, monkeypatch):
     assert json.loads(output)[0]["verdict"] == "hung"
 
 
+def test_what_the_clients_complain_of_is_shown(run, monkeypatch):
+    sabotage(monkeypatch, "clients", "raise SystemExit('no luck today')")
+    status, output, _ = run("native")
+    assert status == 1
+    assert "no luck today" in output
+
+
 def test_a_server_that_dies_is_found_out(run, monkeypatch):
     sabotage(monkeypatch, "server", "raise SystemExit")
     status, output, _ = run("native")

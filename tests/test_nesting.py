@@ -139,7 +139,13 @@ def test_file_by_file_a_failure_leaves_no_listener(runtime, refused, connect):
     hub = runtime.hub()
     before = {kind: dict(bucket) for kind, bucket in hub.listeners.items()}
     descriptors = len(os.listdir("/proc/self/fd"))
-    failing = mock.patch.object(hub, "register", side_effect=OSError(28, "no space"))
+
+    def no_space(fd, new=False, real=hub.register):
+        if new:
+            raise OSError(28, "no space")
+        real(fd)
+
+    failing = mock.patch.object(hub, "register", side_effect=no_space)
     with failing, pytest.raises(OSError, match="no space"):
         refused.select(1)
     after = {kind: dict(bucket) for kind, bucket in hub.listeners.items()}

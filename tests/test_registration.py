@@ -266,6 +266,14 @@ def test_a_file_that_someone_put_into_the_kernel_object_behind_our_back(runtime,
     assert selector.select(0.05) == []
     assert os.times().user - started.user < 0.04
     assert selector.select(0) == []
+    backdoor = epoll.fromfd(os.dup(selector.fileno()))
+    backdoor.register(reader, 1)
+    backdoor.close()
+    other, peer = connect()
+    key = selector.register(other, EVENT_READ)
+    task = runtime.spawn(lambda: (runtime.sleep(0.02), peer.send(b"x")))
+    assert selector.select() == [(key, EVENT_READ)]
+    runtime.join(task)
 
 
 def test_the_map(runtime, selector, connect):

@@ -295,7 +295,7 @@ def test_a_foreign_poll_or_epoll_is_called_by_selectors_made_before(connect, kin
 def test_a_foreign_select_that_comes_back_early_is_called_again(connect):
     import time
 
-    reader, _ = connect()
+    reader, writer = connect()
 
     def hasty(readers, writers, errors, timeout=None):
         if len(calls) < 3:
@@ -311,7 +311,11 @@ def test_a_foreign_select_that_comes_back_early_is_called_again(connect):
             started = time.monotonic()
             assert selector.select(0.02) == []
             assert time.monotonic() - started >= 0.02
-    assert len(calls) == 3
+            assert len(calls) == 3
+            calls.clear()
+            writer.send(b"x")
+            reader.setblocking(False)
+            assert len(selector.select()) == 1
 
 
 def test_a_foreign_select_where_nothing_has_a_descriptor(connect):

@@ -32,12 +32,15 @@ class EventletHub(CooperativeHub):
         raise RuntimeError("do not call blocking functions from the mainloop")  # eventlet's words
 
     def yield_once(self, hub: Any) -> None:
-        self.sleep(hub, 0)
+        self._sleep_at_most(hub, 0)
 
     def sleep(self, hub: Any, seconds: Optional[float]) -> None:
         if seconds is None:
             hub.switch()
-            return
+        else:
+            self._sleep_at_most(hub, seconds)
+
+    def _sleep_at_most(self, hub: Any, seconds: float) -> None:
         timer = hub.schedule_call_global(seconds, getcurrent().switch)
         try:
             hub.switch()

@@ -38,7 +38,10 @@ class GeventHub(CooperativeHub):
     def sleep(self, hub: Any, seconds: Optional[float]) -> None:
         if seconds is None:
             hub.switch()
-            return
+        else:
+            self._sleep_at_most(hub, seconds)
+
+    def _sleep_at_most(self, hub: Any, seconds: float) -> None:
         timer = hub.loop.timer(seconds)
         # The loop's idea of the time is as old as its last turn: without the update it is early.
         timer.start(getcurrent().switch, update=True)

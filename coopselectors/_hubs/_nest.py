@@ -91,14 +91,9 @@ class Nest:
         """A seat for `poller`, listened to; None if it has to be watched file by file."""
         return None
 
-    def leave(self, seat: Seat) -> None:
-        """Take a seat away and wake who waits on it.  Any thread may call this."""
-        self.wake_soon(seat)
-
     def wake_soon(self, seat: Seat) -> None:
         """Have the hub wake who waits on `seat`.  Any thread may call this."""
-        if seat.waiting:
-            self._call_soon(seat.wake)
+        self._call_soon(seat.wake)
 
     def on_ready(self, *_: Any) -> None:
         """The hub calls this when `fd` is readable."""
@@ -136,8 +131,8 @@ class KernelNest(Nest):
         return seat
 
     def leave(self, seat: Seat) -> None:
-        if self._seats.get(seat.fd) is seat:
-            del self._seats[seat.fd]
+        """Take a seat away and wake who waits on it.  Any thread may call this."""
+        self._seats.pop(seat.fd, None)
         self._poller.unregister(seat.fd, 0 if seat.muted else EVENT_READ)
         self.wake_soon(seat)
 

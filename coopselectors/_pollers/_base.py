@@ -11,7 +11,7 @@ from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any, ClassVar, List, Mapping, NoReturn, Optional, Tuple
 
 if TYPE_CHECKING:
-    from .._hubs._nest import Nest, Seat
+    from .._hubs._nest import KernelNest, Seat
 
 #: What a primitive says of one ready file: its descriptor, and a mask in the primitive's own bits.
 #: Such a pair is a ready-made dictionary key: the selectors look their finished answers up by it.
@@ -37,7 +37,7 @@ class Poller(ABC):
     def __init__(self, keys: Mapping[int, Any], primitive: Any = None) -> None:
         self.keys = keys
         #: {nest: seat} for each nest that holds our descriptor; see _hubs._nest.
-        self.seats: dict[Nest, Seat] = {}
+        self.seats: dict[KernelNest, Seat] = {}
         #: The kernel would not nest our descriptor: whoever waits watches the files one by one.
         self.refused = False
         #: The seats of those who watch the files one by one, and must hear of every change.

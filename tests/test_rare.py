@@ -1,0 +1,183 @@
+"""What happens in races and refusals that no test can bring about from outside?
+
+Here single parts are driven by hand, in the ordinary process.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import socket
+from selectors import EVENT_READ, EVENT_WRITE, SelectorKey
+
+import pytest
+
+from coopselectors import _selectors
+from coopselectors._hubs._nest import KernelNest, Nest, Seat, open_nest
+from coopselectors._pollers import DevpollPoller, EpollPoller, PollPoller
+
+
+class Greenlet:
+    """Enough of one for a seat: something to switch to."""
+
+    def __init__(self, when_switched):
+        self.switch = when_switched
+
+
+@pytest.fixture
+def reported():
+    return []
+
+
+@pytest.fixture
+def nest(reported):
+    made = open_nest(None, lambda *error: reported.append(error))
+    assert isinstance(made, KernelNest)
+    yield made
+    made._poller.close()
+
+
+def test_a_greenlet_that_fails_is_reported_and_the_next_is_woken(nest, reported):
+    woken = []
+
+    def fail():
+        raise ZeroDivisionError
+
+    seat = Seat(nest)
+    failing = Greenlet(fail)
+    seat.waiting = {failing: None, Greenlet(lambda: woken.append(1)): None}
+    seat.wake()
+    assert woken == [1]
+    [(culprit, kind, error, _)] = reported
+    assert culprit is failing
+    assert kind is type(error) is ZeroDivisionError
+
+
+def test_a_greenlet_that_an_earlier_one_killed_is_not_switched_to(nest):
+    woken = []
+    seat = Seat(nest)
+    second = Greenlet(lambda: woken.append(2))
+    seat.waiting = {Greenlet(lambda: seat.waiting.pop(second)): None, second: None}
+    seat.wake()
+    assert woken == []
+
+
+def test_a_seat_that_an_earlier_one_took_away_is_passed_over(nest, reported):
+    nest.on_ready()  # answers the doorbell
+    reader, writer = socket.socketpair()
+    pollers = [EpollPoller({reader.fileno(): None}) for _ in range(2)]
+    seats = [nest.seat(poller) for poller in pollers]
+    for poller in pollers:
+        poller.register(reader.fileno(), EVENT_READ)
+    writer.send(b"x")
+    # whichever comes first closes the other
+    for seat, other in zip(seats, reversed(pollers)):
+        seat.waiting[Greenlet(other.close)] = None
+    nest.on_ready()
+    assert reported == []
+    assert len(nest._seats) == 1
+    for sock in (reader, writer):
+        sock.close()
+
+
+def test_muting_what_another_thread_has_just_closed(nest):
+    seat = Seat(nest, fd=10_000)
+    nest._mute(seat)
+    assert seat.muted
+
+
+def test_an_exception_on_its_way_out_loses_no_wake_up(nest, reported):
+    class Interrupted(Seat):
+        def wake(self):
+            raise KeyboardInterrupt
+
+    nest.threshold = None
+    nest._to_wake.append(Interrupted(nest))
+    nest.on_ready()
+    assert reported[0][:2] == (None, KeyboardInterrupt)
+    woken = []
+    nest._to_wake[0] = Seat(nest)
+    nest._to_wake[0].waiting[Greenlet(lambda: woken.append(1))] = None
+    nest.on_ready()  # the doorbell was rung again
+    assert woken == [1]
+
+
+def test_the_doorbell_may_be_rung_twice(nest):
+    nest._ring()
+    nest._ring()
+    nest.on_ready()
+    assert nest._poller.poll(0) == []
+
+
+def test_without_a_kernel_object_the_hub_is_asked_to_wake():
+    asked = []
+    nest = Nest(asked.append, None)
+    seat = Seat(nest)
+    nest.wake_soon(seat)
+    assert asked == [seat.wake]
+    assert nest.seat(None) is None
+
+
+@pytest.mark.parametrize(
+    ("code", "refused"),
+    [(errno.EEXIST, False), (errno.EPERM, False), (errno.EBADF, False), (errno.ENOSPC, True)],
+)
+def test_a_companion_that_is_refused_a_file(code, refused):
+    reader, writer = socket.socketpair()
+    keys = {}
+    poller = PollPoller(keys)
+    assert poller.wait_fd() is not None
+
+    def refuse(*_):
+        raise OSError(code, os.strerror(code))
+
+    poller._companion.register = refuse
+    keys[reader.fileno()] = SelectorKey(reader, reader.fileno(), EVENT_READ, None)
+    poller.register(reader.fileno(), EVENT_READ)
+    assert poller.refused is refused
+    assert (poller.wait_fd() is None) is refused
+    poller.close()
+    for sock in (reader, writer):
+        sock.close()
+
+
+def test_a_companion_that_was_dismissed_meanwhile():
+    poller = PollPoller({})
+    poller._accompany(0, EVENT_READ)  # as if another thread had withdrawn it
+    assert poller._companion is None
+
+
+def test_devpoll_forgets_what_the_kernel_forgot():
+    class Devpoll:
+        def unregister(self, fd):
+            raise OSError(errno.EBADF, "gone")
+
+    poller = DevpollPoller({}, Devpoll)
+    poller.unregister(3, EVENT_READ)
+    assert poller.wait_fd() is None
+
+
+def test_a_fresh_start_leaves_out_what_was_closed():
+    reader, writer = socket.socketpair()
+    keys = {fd: SelectorKey(fd, fd, EVENT_WRITE, None) for fd in (reader.fileno(), 10_000)}
+    poller = EpollPoller(keys)
+    number = poller.fileno()
+    poller.purge(force=True)
+    assert poller.poll(0) == [(reader.fileno(), 4)]
+    assert poller.fileno() == number
+    poller.close()
+    for sock in (reader, writer):
+        sock.close()
+
+
+def test_an_answer_for_a_file_that_another_thread_changes_is_not_kept():
+    old, new = SelectorKey(3, 3, EVENT_READ, None), SelectorKey(3, 3, EVENT_WRITE, None)
+    keys = {3: old}
+
+    def events(mask):
+        keys[3] = new
+        return mask
+
+    answers = _selectors._Answers(keys, events)
+    assert answers[3, 1] == (old, EVENT_READ)
+    assert dict(answers) == {}
