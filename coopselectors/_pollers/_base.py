@@ -8,10 +8,7 @@ members in the order of this class, so that a diff of two shows only real differ
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING, Any, ClassVar, List, Mapping, NoReturn, Optional, Tuple
-
-if TYPE_CHECKING:
-    from .._hubs._nest import KernelNest, Seat
+from typing import Any, ClassVar, List, Mapping, NoReturn, Optional, Protocol, Tuple
 
 #: What a primitive says of one ready file: its descriptor, and a mask in the primitive's own bits.
 #: Such a pair is a ready-made dictionary key: the selectors look their finished answers up by it.
@@ -20,6 +17,16 @@ Pair = Tuple[int, int]
 # <poll.h> and <sys/epoll.h> agree on these numbers, on every platform that has either.
 IN = 0x001
 OUT = 0x004
+
+
+class Holder(Protocol):
+    """What a poller knows of the nests that hold its descriptor (see _hubs._nest)."""
+
+    def leave(self, seat: Any) -> None:
+        """Take the poller's seat away, and wake who waits there."""
+
+    def wake_soon(self, seat: Any) -> None:
+        """Wake who waits on `seat`, so that they look again."""
 
 
 class Poller(ABC):
@@ -36,12 +43,12 @@ class Poller(ABC):
 
     def __init__(self, keys: Mapping[int, Any], primitive: Any = None) -> None:
         self.keys = keys
-        #: {nest: seat} for each nest that holds our descriptor; see _hubs._nest.
-        self.seats: dict[KernelNest, Seat] = {}
+        #: {nest: our seat in it}
+        self.seats: dict[Holder, Any] = {}
         #: The kernel would not nest our descriptor: whoever waits watches the files one by one.
         self.refused = False
         #: The seats of those who watch the files one by one, and must hear of every change.
-        self.loose: dict[Seat, None] = {}
+        self.loose: dict[Any, None] = {}
 
     @abstractmethod
     def register(self, fd: int, events: int) -> None:
