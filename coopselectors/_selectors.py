@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from selectors import EVENT_READ, EVENT_WRITE, SelectorKey
 from typing import Any, Callable, Dict, Iterator, List, Optional, Tuple, Type
 
-from . import _originals
+from . import _fork, _originals
 from ._hubs import hub_for, pinned_hub
 from ._pollers import (
     DevpollPoller,
@@ -116,6 +116,7 @@ class _Selector(selectors.BaseSelector):
         self._fd_to_key: Dict[int, SelectorKey] = {}
         self._map: Optional[_Map] = _Map(self)
         self._poller = self._selector_cls(self._fd_to_key)
+        _fork.tell(self._poller)
         self._answers = _Answers(self._fd_to_key, self._poller.events)
         self._answer = self._answers.__getitem__
 

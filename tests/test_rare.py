@@ -31,7 +31,7 @@ def reported():
 
 @pytest.fixture
 def nest(reported):
-    made = open_nest(None, lambda *error: reported.append(error))
+    made = open_nest(None, lambda *error: reported.append(error), None)
     assert isinstance(made, KernelNest)
     yield made
     made._poller.close()
@@ -111,7 +111,7 @@ def test_the_doorbell_may_be_rung_twice(nest):
 
 def test_without_a_kernel_object_the_hub_is_asked_to_wake():
     asked = []
-    nest = Nest(asked.append, None)
+    nest = Nest(asked.append, None, None)
     seat = Seat(nest)
     nest.wake_soon(seat)
     assert asked == [seat.wake]

@@ -11,7 +11,16 @@ import coopselectors
 PACKAGE = Path(coopselectors.__file__).parent
 
 # Each may import what stands before it, and its own inside.
-ROOMS = ["_version", "_originals", "_runtime", "_pollers", "_hubs", "_selectors", "_default"]
+ROOMS = [
+    "_version",
+    "_fork",
+    "_originals",
+    "_runtime",
+    "_pollers",
+    "_hubs",
+    "_selectors",
+    "_default",
+]
 
 
 def imports_of(path):

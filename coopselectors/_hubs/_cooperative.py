@@ -65,6 +65,10 @@ class CooperativeHub(Hub):
         """Have `nest.on_ready` called whenever `nest.fd`, if any, is readable, from now on."""
 
     @abstractmethod
+    def watch_anew(self, hub: Any) -> None:
+        """In a forked child: have the hub see that `nest.fd` names another kernel object."""
+
+    @abstractmethod
     def hold(self, nest: Nest) -> None:
         """Somebody waits in `nest`: its hub may not end."""
 
@@ -158,7 +162,8 @@ class CooperativeHub(Hub):
                 undo.pop()()
 
     def _open_nest(self, hub: Any) -> Nest:
-        nest = open_nest(partial(self.call_soon, hub), partial(self.report, hub))
+        functions = self.call_soon, self.report, self.watch_anew
+        nest = open_nest(*(partial(function, hub) for function in functions))
         self.watch(hub, nest)
         setattr(hub, _NEST, nest)
         return nest

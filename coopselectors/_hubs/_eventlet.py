@@ -11,6 +11,7 @@ from typing import Any, Callable, Optional
 from eventlet.hubs import get_hub
 from greenlet import getcurrent
 
+from .. import _originals
 from ._cooperative import CooperativeHub
 from ._nest import Nest
 
@@ -55,6 +56,19 @@ class EventletHub(CooperativeHub):
             nest.watcher = hub.add(hub.READ, nest.fd, nest.on_ready, _nothing, _nothing)
             # The listener would keep the greenlet alive that happened to be the first to wait.
             nest.watcher.greenlet = hub.greenlet
+
+    def watch_anew(self, hub: Any) -> None:
+        # eventlet goes on with the epoll of its parent.  Whatever either of them registers there,
+        # wakes the other too; so the child's hub gets one of its own, with the same listeners.
+        if not hasattr(getattr(hub, "poll", None), "fromfd"):
+            return  # poll, select and asyncio
+        parents, hub.poll = hub.poll, _originals.epoll()
+        parents.close()
+        for fd in {*hub.listeners[hub.READ], *hub.listeners[hub.WRITE]}:
+            try:
+                hub.register(fd, new=True)
+            except OSError:
+                continue  # closed while watched
 
     def hold(self, nest: Nest) -> None:
         """eventlet's hub never ends by itself."""

@@ -62,6 +62,9 @@ class GeventHub(CooperativeHub):
         nest.watcher = getattr(watcher, "_watcher_ref", watcher)
         self.release(nest)
 
+    def watch_anew(self, hub: Any) -> None:
+        """gevent's loop takes in all that its watchers name when it is re-initialised."""
+
     def hold(self, nest: Nest) -> None:
         nest.watcher.ref = True
 

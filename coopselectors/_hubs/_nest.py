@@ -25,7 +25,7 @@ from collections import deque
 from selectors import EVENT_READ
 from typing import Any, Callable, Deque, Dict, Optional
 
-from .. import _originals
+from .. import _fork, _originals
 from .._pollers import Poller, open_pollable
 
 Report = Callable[..., None]  # takes what raised the exception, and sys.exc_info()
@@ -70,8 +70,9 @@ class Seat:
 class Nest:
     """Who waits in one hub, where no kernel object can be nested (Windows, Solaris).
 
-    `call_soon` has the hub call something at its next turn, and `report` is the hub's own way of
-    telling of an exception that nobody caught.
+    `call_soon` has the hub call something at its next turn, `report` is the hub's own way of
+    telling of an exception that nobody caught, and `watch_anew` tells it in a forked child that
+    there is another kernel object behind `fd`.
     """
 
     #: What the hub has to watch, if anything.
@@ -79,9 +80,15 @@ class Nest:
     #: Where greenlets wait until the hub has taken the nest in; None once it has.
     threshold: Optional[Seat] = None
 
-    def __init__(self, call_soon: Callable[[Callable[[], None]], Any], report: Report) -> None:
+    def __init__(
+        self,
+        call_soon: Callable[[Callable[[], None]], Any],
+        report: Report,
+        watch_anew: Callable[[], None],
+    ) -> None:
         self._call_soon = call_soon
         self.report = report
+        self._watch_anew = watch_anew
         #: How many greenlets sleep on any seat here.
         self.waiting = 0
         #: What keeps the hub alive while somebody waits, for its adapter.
@@ -102,16 +109,15 @@ class Nest:
 class KernelNest(Nest):
     """One hub's kernel object, and the selectors in it; see the top of this file."""
 
-    def __init__(
-        self, poller: Poller, seats: Dict[int, Seat], call_soon: Any, report: Report
-    ) -> None:
-        super().__init__(call_soon, report)
+    def __init__(self, poller: Poller, seats: Dict[int, Seat], *of_the_hub: Any) -> None:
+        super().__init__(*of_the_hub)
         self._poller = poller
         self._seats = seats  # {fd of a poller in the nest: its seat}
         self.fd = poller.wait_fd()
         self.threshold = Seat(self)
         self._to_wake: Deque[Seat] = deque()
         self._ring()
+        _fork.tell(self)
 
     def seat(self, poller: Poller) -> Optional[Seat]:
         seat = poller.seats.get(self)
@@ -155,6 +161,19 @@ class KernelNest(Nest):
         except BaseException:
             self.report(None, *sys.exc_info())
 
+    def forked(self) -> None:
+        """This is a forked child: start anew, empty, behind the descriptor that the hub knows.
+
+        Now, and not later: the loop is about to take in whatever its watchers name.
+        """
+        self._to_wake.extend(seat for seat in self._seats.values() if seat.waiting)
+        self._seats.clear()
+        if self.threshold is None:
+            self.threshold = Seat(self)
+        self._poller.reopen_in_place()
+        self._ring()
+        self._watch_anew()
+
     def _mute(self, seat: Seat) -> None:
         seat.muted = True
         try:
@@ -183,10 +202,8 @@ class KernelNest(Nest):
                 self._ring()
 
 
-def open_nest(call_soon: Any, report: Report) -> Nest:
-    """The best kind of nest that this platform allows."""
+def open_nest(*of_the_hub: Any) -> Nest:
+    """The best kind of nest that this platform allows; takes what `Nest` takes."""
     seats: Dict[int, Seat] = {}
     poller = open_pollable(seats)
-    if poller is None:
-        return Nest(call_soon, report)
-    return KernelNest(poller, seats, call_soon, report)
+    return Nest(*of_the_hub) if poller is None else KernelNest(poller, seats, *of_the_hub)

@@ -8,6 +8,7 @@ members in the order of this class, so that a diff of two shows only real differ
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from functools import partial
 from typing import Any, ClassVar, List, Mapping, NoReturn, Optional, Protocol, Tuple
 
 #: What a primitive says of one ready file: its descriptor, and a mask in the primitive's own bits.
@@ -17,6 +18,10 @@ Pair = Tuple[int, int]
 # <poll.h> and <sys/epoll.h> agree on these numbers, on every platform that has either.
 IN = 0x001
 OUT = 0x004
+
+
+# What uses the kernel object.
+_CALLS = ("register", "modify", "unregister", "poll", "wait_fd", "fileno")
 
 
 class Holder(Protocol):
@@ -99,9 +104,49 @@ class Poller(ABC):
         for seat in tuple(self.loose):
             seat.nest.wake_soon(seat)
 
+    def forked(self) -> None:
+        """This is a forked child: the kernel object is the parent's, and so are the nests.
+
+        A new one is made at the next call, and not before.
+        """
+        self.seats.clear()
+        for name in _CALLS:
+            if hasattr(self, name):
+                setattr(self, name, partial(self._renew_and, name))
+
+    def reopen(self) -> None:
+        """Take a new and empty kernel object instead of the parent's."""
+
+    def reopen_in_place(self) -> None:
+        """Put a new and empty kernel object behind the same descriptor."""
+
+    def refill(self, but: int = -1) -> None:
+        """Put all files that are registered into a new kernel object, `but` one."""
+        for fd, key in list(self.keys.items()):
+            if fd != but:
+                try:
+                    self.register(fd, key.events)
+                except OSError:
+                    continue  # closed while registered, or another thread was faster
+
+    def _renew_and(self, name: str, *arguments: Any) -> Any:
+        self._uncover()
+        try:
+            self.reopen()
+        except BaseException:
+            self.forked()  # no better than before: the next call tries again
+            raise
+        self.refill(but=arguments[0] if name == "register" else -1)
+        return getattr(self, name)(*arguments)
+
+    def _uncover(self) -> None:
+        for name in _CALLS:
+            vars(self).pop(name, None)
+
     def close(self) -> None:
         """Give everything back.  Whoever waits is woken; every later call is a ValueError."""
         self._leave_nests()
+        self._uncover()
         for name in ("register", "modify", "poll", "wait_fd"):
             setattr(self, name, _closed)
         self.changed()

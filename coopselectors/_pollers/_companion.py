@@ -68,6 +68,10 @@ class CompanionPoller(Poller):
         super().close()
         self._dismiss()
 
+    def forked(self) -> None:
+        self.seats.clear()
+        self._dismiss()
+
     def _accompany(self, fd: int, events: int) -> None:
         companion = self._companion
         if companion is None:

@@ -17,7 +17,8 @@ class DevpollPoller(Poller):
 
     def __init__(self, keys: Mapping[int, Any], primitive: Any = None) -> None:
         super().__init__(keys)
-        self._devpoll = (primitive or _originals.devpoll)()
+        self._primitive = primitive or _originals.devpoll
+        self._devpoll = self._primitive()
 
     def register(self, fd: int, events: int) -> None:
         self._devpoll.register(fd, _MASKS[events])
@@ -45,6 +46,10 @@ class DevpollPoller(Poller):
     def fileno(self) -> int:
         fd: int = self._devpoll.fileno()
         return fd
+
+    def reopen(self) -> None:
+        parents, self._devpoll = self._devpoll, self._primitive()
+        parents.close()
 
     def close(self) -> None:
         super().close()

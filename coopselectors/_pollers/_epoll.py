@@ -17,7 +17,8 @@ class EpollPoller(Poller):
 
     def __init__(self, keys: Mapping[int, Any], primitive: Any = None) -> None:
         super().__init__(keys)
-        self._epoll = (primitive or _originals.epoll)()
+        self._primitive = primitive or _originals.epoll
+        self._epoll = self._primitive()
         #: A file was closed while registered, and may live on in a duplicate.
         self.may_have_orphans = False
 
@@ -63,19 +64,18 @@ class EpollPoller(Poller):
         # "Will closing a file descriptor cause it to be removed").  Only an empty epoll helps.
         if self.may_have_orphans or force:
             self.may_have_orphans = False
-            self._start_afresh()
+            self._leave_nests()
+            self.reopen_in_place()
+            self.refill()
 
-    def _start_afresh(self) -> None:
-        """Put a new epoll in the place of the old one: same descriptor, same Python object."""
-        self._leave_nests()
-        fresh = _originals.epoll()
+    def reopen(self) -> None:
+        parents, self._epoll = self._epoll, self._primitive()
+        parents.close()
+
+    def reopen_in_place(self) -> None:
+        fresh = self._primitive()
         _originals.dup2(fresh.fileno(), self._epoll.fileno(), False)
         fresh.close()
-        for fd, key in list(self.keys.items()):
-            try:
-                self._epoll.register(fd, _MASKS[key.events])
-            except OSError:
-                continue  # closed while registered, or registered meanwhile by another thread
 
     def close(self) -> None:
         super().close()

@@ -15,13 +15,18 @@ _FILTERS = ((EVENT_READ, _FILTER_READ), (EVENT_WRITE, _FILTER_WRITE))
 _ADD = 0x1
 _DELETE = 0x2
 
+# Objects that name what a forked child did not inherit; see `KqueuePoller.reopen`.
+_parents: List[Any] = []
+
 
 class KqueuePoller(Poller):
     name = "kqueue"
 
     def __init__(self, keys: Mapping[int, Any], primitive: Any = None) -> None:
         super().__init__(keys)
-        self._kqueue = (primitive or _originals.kqueue)()
+        self._primitive = primitive or _originals.kqueue
+        self._kqueue = self._primitive()
+        self._number = self._kqueue.fileno()
 
     def register(self, fd: int, events: int) -> None:
         try:
@@ -62,6 +67,19 @@ class KqueuePoller(Poller):
     def fileno(self) -> int:
         fd: int = self._kqueue.fileno()
         return fd
+
+    def reopen(self) -> None:
+        # A kqueue is not inherited, and its number is free: the new one may well get it.  The old
+        # object must never be finalised, or it closes that number (python/cpython 110395).
+        _parents.append(self._kqueue)
+        self._kqueue = self._primitive()
+
+    def reopen_in_place(self) -> None:
+        number = self._number
+        self.reopen()
+        _originals.dup2(self._kqueue.fileno(), number, False)
+        self._kqueue.close()
+        self._kqueue = self._primitive.fromfd(number)
 
     def close(self) -> None:
         super().close()

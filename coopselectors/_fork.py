@@ -1,0 +1,36 @@
+"""What becomes of our kernel objects in a forked child?
+
+After fork(2), parent and child hold one and the same epoll: what the child unregisters is
+unregistered for the parent too, and the events of either wake both.  kqueues are not inherited at
+all, and a /dev/poll cannot be used by a child.  So everything here that owns a kernel object is
+told in the child, before any other code of the child runs.  It may not do much then: many
+children only want to ``exec``, and pay for every step.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Protocol
+from weakref import WeakSet
+
+
+class Owner(Protocol):
+    """Something that has to know when it finds itself in a child."""
+
+    def forked(self) -> None:
+        """This is the child: let go of what belongs to the parent."""
+
+
+_owners: WeakSet[Owner] = WeakSet()
+
+#: Have an Owner told, for as long as it lives.
+tell = _owners.add
+
+
+def _in_child() -> None:
+    for owner in list(_owners):
+        owner.forked()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_in_child)

@@ -1,0 +1,150 @@
+"""What does a forked child do to its parent, and what still works in it?"""
+
+from __future__ import annotations
+
+import os
+import pickle
+import sys
+import traceback
+
+import pytest
+
+from coopselectors import EVENT_READ, EVENT_WRITE
+
+# eventlet warns of every fork, and the interpreter of those beside threads.
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore:.*fork")
+
+hubs_only = pytest.mark.runtimes("gevent-libev", "gevent-libuv", "eventlet")
+
+
+@pytest.fixture
+def in_child(runtime):
+    """Forks, runs something in the child, and gives a function that returns its result."""
+
+    def fork(function):
+        reader, writer = os.pipe()
+        child = os.fork()
+        if child == 0:
+            try:
+                try:
+                    result = function()
+                except BaseException:
+                    result = traceback.format_exc()
+                os.write(writer, pickle.dumps(result))
+            finally:
+                os._exit(0)
+        os.close(writer)
+
+        def result():
+            with open(reader, "rb") as pipe:
+                data = pickle.load(pipe)
+            posix_waitpid(child, 0)
+            return data
+
+        return result
+
+    posix_waitpid = sys.modules["posix"].waitpid
+    return fork
+
+
+def test_nothing_that_the_child_does_touches_the_parent(runtime, selector, connect, in_child):
+    reader, writer = connect()
+    other, peer = connect()
+    key = selector.register(reader, EVENT_READ)
+    assert selector.select(0.001) == []
+
+    def child():
+        selector.unregister(reader)
+        selector.register(other, EVENT_READ)
+        nothing = selector.select(0.01)
+        selector.modify(other, EVENT_READ | EVENT_WRITE)
+        writable = [events for _, events in selector.select(5)]
+        selector.close()
+        return nothing, writable
+
+    assert in_child(child)() == ([], [EVENT_WRITE])
+    peer.send(b"x")
+    writer.send(b"x")
+    assert selector.select(5) == [(key, EVENT_READ)]
+    reader.recv(1)
+    assert selector.select(0.01) == []
+    task = runtime.spawn(writer.send, b"x")
+    assert selector.select(5) == [(key, EVENT_READ)]
+    runtime.join(task)
+
+
+@pytest.mark.parametrize("first", ["select", "register", "modify", "unregister", "fileno", "close"])
+def test_the_childs_selector_works(runtime, selector, connect, in_child, first):
+    reader, writer = connect()
+    other, _ = connect()
+    selector.register(reader, EVENT_READ)
+    selector.register(other, EVENT_READ)
+    selector.select(0.001)
+    fresh, _ = connect()
+
+    def child():
+        if first == "register":
+            selector.register(fresh, EVENT_READ)
+        elif first == "modify":
+            selector.modify(other, EVENT_READ | EVENT_WRITE)
+            selector.modify(other, EVENT_READ)
+        elif first == "unregister":
+            selector.unregister(other)
+        elif first == "fileno" and hasattr(selector, "fileno"):
+            assert os.fstat(selector.fileno())
+        elif first == "close":
+            selector.close()
+            writer.send(b"x")
+            return [True], len(os.listdir("/proc/self/fd")) <= before + 2  # the pipe to the parent
+        task = runtime.spawn(lambda: (runtime.sleep(0.01), writer.send(b"x")))
+        found = [key.fileobj is reader for key, _ in selector.select(10)]
+        runtime.join(task)
+        return found, len(os.listdir("/proc/self/fd")) <= before + 3
+
+    before = len(os.listdir("/proc/self/fd"))
+    assert in_child(child)() == ([True], True)
+    assert [key.fileobj for key, _ in selector.select(5)] == [reader]
+
+
+@hubs_only
+def test_greenlets_that_wait_at_the_fork_wait_on_in_both(runtime, selector, connect, in_child):
+    reader, writer = connect()
+    selector.register(reader, EVENT_READ)
+    task = runtime.spawn(selector.select, 20)
+    runtime.sleep(0.01)
+    go, gone = connect()
+
+    def child():
+        gone.send(b"x")
+        runtime.sleep(0.05)
+        writer.send(b"x")
+        return len(runtime.join(task))
+
+    result = in_child(child)
+    assert len(runtime.join(task)) == 1
+    go.recv(1)
+    assert result() == 1
+
+
+def test_many_children(runtime, Selector, connect, in_child):
+    reader, writer = connect()
+    selectors = [Selector() for _ in range(20)]
+    for selector in selectors:
+        selector.register(reader, EVENT_READ)
+        selector.select(0.0005)
+    selectors[0].close()
+
+    def child():
+        writer.send(b"x")
+        found = [len(selector.select(5)) for selector in selectors[1:]]
+        with Selector() as own:
+            own.register(reader, EVENT_READ)
+            found.append(len(own.select(5)))
+        return found
+
+    for _ in range(3):
+        assert in_child(child)() == [1] * 20
+        reader.recv(1)
+    for selector in selectors[1:]:
+        assert selector.select(0) == []
+        selector.close()
