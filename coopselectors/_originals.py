@@ -40,12 +40,17 @@ def is_builtin(offered: object) -> bool:
 
 def _pristine_select() -> ModuleType:
     """A fresh copy of the interpreter's ``select`` module, which nobody else can see."""
-    for finder in (BuiltinImporter, PathFinder):
-        spec = finder.find_spec("select")
-        if spec is not None and spec.loader is not None:
-            module = module_from_spec(spec)
-            spec.loader.exec_module(module)
-            return module
+    public = sys.modules["select"]
+    try:
+        for finder in (BuiltinImporter, PathFinder):
+            spec = finder.find_spec("select")
+            if spec is not None and spec.loader is not None:
+                module = module_from_spec(spec)
+                spec.loader.exec_module(module)
+                return module
+    finally:
+        # CPython 3.9 puts the copy in the place of the module that everybody else patches.
+        sys.modules["select"] = public
     raise ImportError("this interpreter has no built-in 'select' module")
 
 

@@ -13,6 +13,7 @@ from selectors import EVENT_READ, EVENT_WRITE, SelectorKey
 import pytest
 
 from coopselectors import _selectors
+from coopselectors._hubs._cooperative import CooperativeHub
 from coopselectors._hubs._nest import KernelNest, Nest, Seat, open_nest
 from coopselectors._pollers import DevpollPoller, EpollPoller, PollPoller
 
@@ -33,8 +34,7 @@ def reported():
 def nest(reported):
     made = open_nest(None, lambda *error: reported.append(error), None)
     assert isinstance(made, KernelNest)
-    yield made
-    made._poller.close()
+    return made
 
 
 def test_a_greenlet_that_fails_is_reported_and_the_next_is_woken(nest, reported):
@@ -181,3 +181,51 @@ def test_an_answer_for_a_file_that_another_thread_changes_is_not_kept():
     answers = _selectors._Answers(keys, events)
     assert answers[3, 1] == (old, EVENT_READ)
     assert dict(answers) == {}
+
+
+def test_a_greenlet_that_comes_too_late_to_be_woken_does_not_sleep(nest):
+    # the selector is closed by another thread after the seat was taken, and before the sleep
+    class Hub(CooperativeHub):
+        def sleep(self, hub, seconds):
+            raise AssertionError("slept")
+
+        def hold(self, nest):
+            held.append(nest)
+
+        release = hold
+
+    held = []
+    Hub.__abstractmethods__ = frozenset()
+    seat = Seat(nest)
+    nest.wake_soon(seat)
+    Hub()._sleep_on(None, seat, None)
+    assert held == [nest, nest]
+    assert not seat.waiting
+
+
+def test_a_selector_that_is_dropped_without_close_leaves_its_nest(nest):
+    nest.on_ready()
+    reader, writer = socket.socketpair()
+    poller = EpollPoller({})
+    poller.register(reader.fileno(), EVENT_READ)
+    nest.seat(poller)
+    kept = os.dup(poller.fileno())  # as a forked child does
+    writer.send(b"x")
+    assert nest._poller.poll(0)
+    del poller
+    assert nest._poller.poll(0) == []
+    assert nest._seats == {}
+    os.close(kept)
+    for sock in (reader, writer):
+        sock.close()
+
+
+def test_a_poller_that_could_not_be_made_goes_quietly():
+    def full(*_):
+        raise OSError(errno.EMFILE, "too many")
+
+    with pytest.raises(OSError, match="too many"):
+        EpollPoller({}, full)
+    bare = EpollPoller.__new__(EpollPoller)
+    bare.__del__()
+    assert not hasattr(bare, "seats")

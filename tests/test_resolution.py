@@ -385,6 +385,22 @@ def test_the_pristine_select_is_not_the_patched_one():
     assert _originals.find("no such thing") is None
 
 
+@pytest.mark.parametrize("name", ["native", *needs.values()])
+def test_importing_changes_nothing_in_the_select_module(run_python, name):
+    script = f"""
+import os, sys
+import select
+{_dedent(PATCHES.get(name, ""))}
+before = dict(vars(select))
+import coopselectors
+coopselectors.DefaultSelector().close()
+assert sys.modules["select"] is select
+assert vars(select) == before
+print(coopselectors.current_runtime())
+"""
+    assert run_python(script) == f"{name.partition('-')[0]}\n"
+
+
 def test_without_a_select_module_of_the_interpreter():
     with (
         mock.patch.multiple(

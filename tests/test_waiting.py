@@ -187,10 +187,22 @@ def test_a_greenlet_that_fails_does_not_take_the_others_with_it(runtime, selecto
     runtime.join(task)
 
 
-def send_signals(pid, number, gap):
-    """A thread of the operating system, whatever is patched: signals have to come from outside."""
-    script = f"for i in {' '.join('x' * number)}; do sleep {gap}; kill -USR1 {pid}; done"
-    return _originals._os.posix_spawn("/bin/sh", ["sh", "-c", script], os.environ)
+def send_signals(number, gap):
+    """Send signals to this process, from a thread that no patch can stop; return what joins it."""
+
+    def run():
+        for _ in range(number):
+            _originals.select([], [], [], gap)
+            os.kill(os.getpid(), signal.SIGUSR1)
+
+    start, is_done = real_thread(run)
+    start()
+
+    def join(sleep):
+        while not is_done():
+            sleep(0.005)
+
+    return join
 
 
 @pytest.fixture
@@ -209,11 +221,11 @@ def test_signals_do_not_shorten_a_wait(runtime, selector, connect, on_signal):
     selector.register(connect()[0], EVENT_READ)
     seen = []
     on_signal(lambda *_: seen.append(time.monotonic()))
-    child = send_signals(os.getpid(), 10, 0.03)
+    join = send_signals(10, 0.03)
     started = time.monotonic()
     assert selector.select(0.6) == []
     assert time.monotonic() - started >= 0.6
-    _originals._os.waitpid(child, 0)
+    join(runtime.sleep)
     runtime.sleep(0.4)  # libuv looks for signals every 0.3 s
     # signals of one kind that wait to be handled become one
     assert len(seen) >= (1 if runtime.name == "gevent-libuv" else 5)
@@ -231,10 +243,10 @@ def test_the_exception_of_a_signal_handler_comes_out(runtime, selector, connect,
 
     on_signal(handler)
     for timeout in (None, 20):
-        child = send_signals(os.getpid(), 1, 0.05)
+        join = send_signals(1, 0.05)
         with pytest.raises(Interrupted):
             selector.select(timeout)
-        _originals._os.waitpid(child, 0)
+        join(runtime.sleep)
     writer.send(b"x")
     assert len(selector.select(5)) == 1
 
@@ -301,14 +313,10 @@ def test_an_idle_selector_does_not_keep_the_hub_alive(runtime, selector, connect
 def test_a_waiting_selector_keeps_the_hub_alive(runtime, selector, connect):
     reader, writer = connect()
     selector.register(reader, EVENT_READ)
-    child = _originals._os.posix_spawn(
-        "/bin/sh",
-        ["sh", "-c", "sleep 0.1; echo x"],
-        os.environ,
-        file_actions=[(os.POSIX_SPAWN_DUP2, writer.fileno(), 1)],
-    )
+    sender, _ = real_thread(lambda: (_originals.select([], [], [], 0.1), os.write(fd, b"x")))
+    fd = writer.fileno()
+    sender()
     assert len(selector.select()) == 1
-    _originals._os.waitpid(child, 0)
 
 
 @hubs_only

@@ -130,7 +130,8 @@ class CooperativeHub(Hub):
         nest.waiting += 1
         seat.waiting[current] = None
         try:
-            self.sleep(hub, seconds)
+            if not seat.stale:  # asked for after the line above, see KernelNest.wake_soon
+                self.sleep(hub, seconds)
         finally:
             del seat.waiting[current]
             nest.waiting -= 1

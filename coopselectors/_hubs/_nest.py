@@ -47,12 +47,14 @@ def _open_doorbell() -> int:
 class Seat:
     """A poller's place in a nest, and the greenlets that wait on it there."""
 
-    __slots__ = ("fd", "muted", "nest", "waiting")
+    __slots__ = ("fd", "muted", "nest", "stale", "waiting")
 
     def __init__(self, nest: Nest, fd: int = -1) -> None:
         self.nest = nest
         self.fd = fd
         self.muted = False
+        #: Something has happened since the seat was taken: look again, and do not sleep here.
+        self.stale = False
         #: {greenlet: None}, in the order of their coming.  Only a greenlet itself, on its way into
         #: and out of the hub, writes here; nobody may switch to one that is not in it.
         self.waiting: Dict[Any, None] = {}
@@ -99,7 +101,8 @@ class Nest:
         return None
 
     def wake_soon(self, seat: Seat) -> None:
-        """Have the hub wake who waits on `seat`.  Any thread may call this."""
+        """Have who waits on `seat`, or is about to, look again.  Any thread may call this."""
+        seat.stale = True
         self._call_soon(seat.wake)
 
     def on_ready(self, *_: Any) -> None:
@@ -144,6 +147,8 @@ class KernelNest(Nest):
 
     def wake_soon(self, seat: Seat) -> None:
         # Not through the hub's own call_soon: eventlet has none that another thread may use.
+        # First the mark, then the look: a greenlet of another thread does it the other way about.
+        seat.stale = True
         if seat.waiting:
             self._to_wake.append(seat)
             self._ring()

@@ -151,6 +151,11 @@ class Poller(ABC):
             setattr(self, name, _closed)
         self.changed()
 
+    def __del__(self) -> None:
+        # A forked child may keep our kernel object alive, and with it our place in a nest.
+        if hasattr(self, "seats"):
+            self._leave_nests()
+
     def _leave_nests(self) -> None:
         while self.seats:
             nest, seat = self.seats.popitem()
