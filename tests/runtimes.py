@@ -11,6 +11,7 @@ import os
 import threading
 import time
 import warnings
+from _thread import start_new_thread  # before any patch: it starts real ones
 from typing import Any, Callable
 
 
@@ -21,6 +22,8 @@ def _private_selectors() -> Any:
     spec.loader.exec_module(module)
     return module
 
+
+__all__ = ["RUNTIMES", "Runtime", "enter", "missing", "standard", "start_new_thread"]
 
 #: What ours are held against: made before anything is patched.
 standard = _private_selectors()

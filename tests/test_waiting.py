@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 import signal
-import threading
 import time
 
 import pytest
 
 from coopselectors import EVENT_READ, _originals
+from runtimes import start_new_thread
 
 hubs_only = pytest.mark.runtimes("gevent-libev", "gevent-libuv", "eventlet")
 
@@ -401,14 +401,4 @@ def real_thread(function):
         finally:
             done.append(True)
 
-    try:
-        import gevent.monkey
-
-        start = gevent.monkey.get_original("_thread", "start_new_thread")
-    except ImportError:
-        start = None
-    if "eventlet" in str(vars(threading).get("_start_new_thread", "")):
-        import eventlet.patcher
-
-        start = eventlet.patcher.original("_thread").start_new_thread
-    return (lambda: start(run, ())), (lambda: bool(done))
+    return (lambda: start_new_thread(run, ())), (lambda: bool(done))
