@@ -32,5 +32,5 @@ def _in_child() -> None:
         owner.forked()
 
 
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_in_child)
+# Windows has neither fork() nor this.
+getattr(os, "register_at_fork", lambda **_: None)(after_in_child=_in_child)

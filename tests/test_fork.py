@@ -6,10 +6,11 @@ import os
 import pickle
 import sys
 import traceback
+from types import SimpleNamespace
 
 import pytest
 
-from coopselectors import EVENT_READ, EVENT_WRITE
+from coopselectors import EVENT_READ, EVENT_WRITE, _hubs, _originals
 
 # eventlet warns of every fork, and the interpreter of those beside threads.
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore:.*fork")
@@ -148,3 +149,29 @@ def test_many_children(runtime, Selector, connect, in_child):
     for selector in selectors[1:]:
         assert selector.select(0) == []
         selector.close()
+
+
+@pytest.mark.runtimes("eventlet")
+@pytest.mark.classes("EpollSelector")
+def test_eventlets_hub_gets_an_epoll_of_its_own(runtime, selector, connect):
+    selector.register(connect()[0], EVENT_READ)
+    selector.select(0.001)
+    adapter = _hubs._adapters["eventlet"]
+    closed, gone = [], SimpleNamespace()
+
+    def register(fd, new):
+        if fd == 10_000:
+            raise OSError(9, "closed while watched")
+        closed.append((fd, new))
+
+    parents = _originals.epoll()
+    listeners = {"read": {3: None, 10_000: None}, "write": {3: None}}
+    hub = SimpleNamespace(
+        poll=parents, READ="read", WRITE="write", listeners=listeners, register=register
+    )
+    adapter.watch_anew(hub)
+    assert parents.closed
+    assert closed == [(3, True)]
+    hub.poll.close()
+    adapter.watch_anew(gone)  # a hub on poll, select or asyncio has no such thing
+    assert vars(gone) == {}

@@ -12,10 +12,17 @@ from selectors import EVENT_READ, EVENT_WRITE, SelectorKey
 
 import pytest
 
-from coopselectors import _selectors
+import standins
+from coopselectors import _originals, _selectors
 from coopselectors._hubs._cooperative import CooperativeHub
 from coopselectors._hubs._nest import KernelNest, Nest, Seat, open_nest
-from coopselectors._pollers import DevpollPoller, EpollPoller, PollPoller
+from coopselectors._pollers import (
+    DevpollPoller,
+    EpollPoller,
+    KqueuePoller,
+    PollPoller,
+    open_pollable,
+)
 
 
 class Greenlet:
@@ -23,6 +30,10 @@ class Greenlet:
 
     def __init__(self, when_switched):
         self.switch = when_switched
+
+
+def full(*_):
+    raise OSError(errno.EMFILE, "too many")
 
 
 @pytest.fixture
@@ -221,11 +232,95 @@ def test_a_selector_that_is_dropped_without_close_leaves_its_nest(nest):
 
 
 def test_a_poller_that_could_not_be_made_goes_quietly():
-    def full(*_):
-        raise OSError(errno.EMFILE, "too many")
-
     with pytest.raises(OSError, match="too many"):
         EpollPoller({}, full)
     bare = EpollPoller.__new__(EpollPoller)
     bare.__del__()
     assert not hasattr(bare, "seats")
+
+
+POLLERS = {"epoll": EpollPoller, "devpoll": DevpollPoller, "kqueue": KqueuePoller}
+
+
+@pytest.fixture(params=POLLERS)
+def forked(request, monkeypatch):
+    """A poller, watching one file, that was told that this is a forked child."""
+    monkeypatch.setattr(_originals, "kevent", standins.kevent)
+    reader, writer = socket.socketpair()
+    keys = {reader.fileno(): SelectorKey(reader, reader.fileno(), EVENT_WRITE, None)}
+    primitive = getattr(standins, request.param, None)
+    poller = POLLERS[request.param](keys, primitive)
+    poller.register(reader.fileno(), EVENT_WRITE)
+    assert ready(poller) == [reader.fileno()]
+    poller.forked()
+    yield poller
+    poller.close()
+    for sock in (reader, writer):
+        sock.close()
+
+
+def ready(poller):
+    return [fd for fd, mask in poller.poll(0) if poller.events(mask) & EVENT_WRITE]
+
+
+def test_a_child_gets_a_kernel_object_of_its_own_at_the_first_call(forked):
+    [fd] = forked.keys
+    other = os.dup(fd)
+    forked.keys[other] = SelectorKey(other, other, EVENT_WRITE, None)
+    forked.register(other, EVENT_WRITE)
+    assert sorted(ready(forked)) == sorted([fd, other])
+    os.close(other)
+
+
+def test_a_child_that_has_no_descriptor_left_may_try_again(forked, monkeypatch):
+    primitive = forked._primitive
+    forked._primitive = full
+    for _ in range(2):
+        with pytest.raises(OSError, match="too many"):
+            forked.poll(0)
+    forked._primitive = primitive
+    assert ready(forked) == list(forked.keys)
+
+
+def test_a_child_may_close_before_it_does_anything_else(forked):
+    forked.close()
+    with pytest.raises(ValueError, match="closed"):
+        forked.poll(0)
+
+
+def test_a_companion_is_left_to_the_parent():
+    poller = PollPoller({})
+    before = poller.wait_fd()
+    assert before is not None
+    poller.forked()
+    assert poller._companion is None
+    assert poller.wait_fd() is not None
+    poller.close()
+
+
+@pytest.mark.parametrize("primitive", ["epoll", "kqueue"])
+def test_a_nest_starts_anew_behind_the_same_descriptor(reported, monkeypatch, primitive):
+    if primitive == "kqueue":
+        monkeypatch.setattr(_originals, "kqueue", standins.kqueue)
+        monkeypatch.setattr(_originals, "kevent", standins.kevent)
+    told = []
+    nest = open_nest(None, lambda *error: reported.append(error), lambda: told.append(1))
+    assert nest._poller.name == primitive
+    assert nest.threshold is not None
+    nest.forked()  # before the hub has taken it in, and after
+    nest.on_ready()
+    poller = open_pollable({})
+    seat = nest.seat(poller)
+    woken = []
+    seat.waiting[Greenlet(lambda: woken.append(1))] = None
+    number = nest.fd
+    nest.forked()
+    poller.forked()
+    assert nest.fd == number
+    assert nest.threshold is not None
+    nest.on_ready()
+    assert woken == [1]
+    assert told == [1, 1]
+    assert reported == []
+    assert nest.seat(poller) is not seat
+    poller.close()
