@@ -21,7 +21,7 @@ from runtimes import RUNTIMES
 
 _OWN_RUNTIME = "COOPSELECTORS_TEST_RUNTIME"
 
-#: The runtime of this session's own process.
+#: The runtime of this very process.
 OWN = os.environ.get(_OWN_RUNTIME, "native")
 
 
@@ -64,7 +64,7 @@ class Worker:
                 yield report
         except BrokenPipeError:
             pass
-        except pytest.fail.Exception:  # the time limit, in this session: the worker is stuck
+        except pytest.fail.Exception:  # the time limit of this very process: the worker is stuck
             self._process.kill()
         self._process.wait()
         self._log.seek(0)
