@@ -32,6 +32,7 @@ class World:
     def __init__(self, ours):
         self.ours = ours
         self.theirs = standard.EpollSelector()
+        self.data = 0
         self.pairs = [socket.socketpair() for _ in range(FILES)]
         for pair in self.pairs:
             for end in pair:
@@ -55,6 +56,9 @@ class World:
             self.attempt(self.pairs[number][1].shutdown, socket.SHUT_RDWR)
         else:
             file = self.pairs[number][0]
+            if arguments:  # so that no two keys of a file are equal
+                self.data += 1
+                arguments += (self.data,)
             ours = self.attempt(getattr(self.ours, step), file, *arguments)
             theirs = self.attempt(getattr(self.theirs, step), file, *arguments)
             assert ours == theirs

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import time
 from posix import close  # gevent's os.close puts the real one off
@@ -174,12 +175,27 @@ def test_hang_up_counts_as_whatever_was_asked_for(runtime, selector, connect, ev
 
 def test_broken_pipe_is_reported_to_a_writer(runtime, selector):
     reader, writer = os.pipe()
-    close(reader)
+    os.set_blocking(writer, False)
+    with contextlib.suppress(BlockingIOError):
+        while True:
+            os.write(writer, bytes(65536))
     selector.register(writer, EVENT_WRITE)
+    assert selector.select(0.01) == []
+    close(reader)  # full as it is, only ERR can be said of it
     [(key, events)] = selector.select(1)
     assert (key.fd, events) == (writer, EVENT_WRITE)
     selector.unregister(writer)
     close(writer)
+
+
+def test_the_end_of_a_pipe_is_reported_to_a_reader(runtime, selector):
+    reader, writer = os.pipe()
+    close(writer)  # only HUP can be said of it
+    selector.register(reader, EVENT_READ)
+    [(key, events)] = selector.select(1)
+    assert (key.fd, events) == (reader, EVENT_READ)
+    selector.unregister(reader)
+    close(reader)
 
 
 def test_integers_objects_and_duplicates_behave_alike(runtime, Selector, connect):
