@@ -74,6 +74,18 @@ def test_nothing_that_the_child_does_touches_the_parent(runtime, selector, conne
     runtime.join(task)
 
 
+def test_what_the_child_unregisters_is_not_unregistered_for_the_parent(
+    runtime, selector, connect, in_child
+):
+    # Nothing else happens in the child: a stranger in its epoll would have the parent look again.
+    reader, writer = connect()
+    key = selector.register(reader, EVENT_READ)
+    assert selector.select(0.001) == []
+    assert in_child(lambda: selector.unregister(reader) is not None)()
+    writer.send(b"x")
+    assert selector.select(1) == [(key, EVENT_READ)]
+
+
 @pytest.mark.parametrize("first", ["select", "register", "modify", "unregister", "fileno", "close"])
 def test_the_childs_selector_works(runtime, selector, connect, in_child, first):
     reader, writer = connect()
