@@ -32,8 +32,8 @@ def test_a_waiting_select_is_woken_by_a_peer(runtime, selector, connect):
         writer.send(b"x")
 
     for timeout in (None, 20):
-        task = runtime.spawn(peer)
         started = time.monotonic()
+        task = runtime.spawn(peer)
         assert selector.select(timeout) == [(key, EVENT_READ)]
         assert 0.019 < time.monotonic() - started < 10
         runtime.join(task)

@@ -111,8 +111,7 @@ class Poller(ABC):
         """
         self.seats.clear()
         for name in _CALLS:
-            if hasattr(self, name):
-                setattr(self, name, partial(self._renew_and, name))
+            setattr(self, name, partial(self._renew_and, name))
 
     def reopen(self) -> None:
         """Take a new and empty kernel object instead of the parent's."""
