@@ -53,6 +53,12 @@ class Runtime:
         self.name = name
         self.sleep: Callable[[float], Any] = time.sleep
 
+    def introduce(self, selector: Any) -> None:
+        """Wait in `selector`, of which nothing may be ready, until the hub holds its descriptor."""
+        selector.select(0.001)
+        while self.cooperative and not selector._poller.seats:  # a slow machine's time was up
+            selector.select(0.01)
+
     def spawn(self, function: Callable[..., Any], *arguments: Any) -> Any:
         """Run something beside the test; returns what `join` takes."""
         outcome: list[Any] = []

@@ -64,7 +64,7 @@ def test_an_interrupted_wait_leaves_nothing_and_the_selector_works_on(
 ):
     reader, writer = connect()
     key = selector.register(reader, EVENT_READ)
-    selector.select(0.001)
+    runtime.introduce(selector)
     before = len(os.listdir("/proc/self/fd"))
     for timeout in (None, 5):
         if how == "killed":
@@ -111,7 +111,7 @@ def test_a_stranger_may_switch_into_a_waiting_greenlet(runtime, selector, connec
 
     reader, _ = connect()
     selector.register(reader, EVENT_READ)
-    selector.select(0.001)
+    runtime.introduce(selector)
     current = greenlet.getcurrent()
     for delay in (0.001, 0.002, 0.003):
         runtime.spawn(lambda d=delay: (runtime.sleep(d), runtime.call_in_hub(current.switch)))
@@ -125,7 +125,7 @@ def test_a_stranger_may_switch_into_a_waiting_greenlet(runtime, selector, connec
 def test_a_ready_file_that_nobody_waits_for_costs_nothing(runtime, selector, connect):
     reader, writer = connect()
     key = selector.register(reader, EVENT_READ)
-    selector.select(0.001)  # from now on the hub knows of it
+    runtime.introduce(selector)
     writer.send(b"x")
     started = time.process_time()
     runtime.sleep(0.3)
@@ -256,7 +256,7 @@ def test_an_exception_out_of_nowhere_goes_to_the_main_greenlet(runtime, selector
     # as that of a signal handler which happens to run within our call-back
     reader, writer = connect()
     selector.register(reader, EVENT_READ)
-    selector.select(0.001)
+    runtime.introduce(selector)
     nest = runtime.hub()._coopselectors_nest
     poller, nest._poller = nest._poller, None  # makes the next call-back fail
     try:
@@ -301,7 +301,7 @@ def test_an_idle_selector_does_not_keep_the_hub_alive(runtime, selector, connect
     import gevent
 
     selector.register(connect()[0], EVENT_READ)
-    selector.select(0.001)
+    runtime.introduce(selector)
     with pytest.raises(gevent.exceptions.LoopExit):
         gevent.event.Event().wait()
     started = time.monotonic()
@@ -349,7 +349,7 @@ def test_a_selector_goes_from_one_thread_to_another(runtime, Selector, connect):
     reader, writer = connect()
     selector = Selector()
     key = selector.register(reader, EVENT_READ)
-    assert selector.select(0.001) == []
+    runtime.introduce(selector)
     results = []
 
     def in_thread():
