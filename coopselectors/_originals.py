@@ -7,6 +7,7 @@ or deleted is taken from a second, pristine copy of the interpreter's own ``sele
 
 from __future__ import annotations
 
+import _thread as _patched_thread
 import os as _patched_os
 import select as _patched_select
 import sys
@@ -25,6 +26,15 @@ dup = _os.dup
 dup2 = _os.dup2
 pipe = _os.pipe
 write = _os.write
+
+
+_count = _patched_thread._count
+
+
+def has_other_threads() -> bool:
+    """Whether there may be threads beside the main one."""
+    # What eventlet puts there counts greenlets.
+    return not isinstance(_count, BuiltinFunctionType) or _count() > 0
 
 
 def is_builtin(offered: object) -> bool:

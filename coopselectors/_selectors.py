@@ -77,15 +77,15 @@ class _Answers(Dict[Pair, Optional[Ready]]):
         self._keys = keys
         self._events = events
         self._pairs: Dict[int, List[Pair]] = {}  # {fd: the pairs that are stored for it}
-        #: How often a pair came that has no answer; it only ever grows.
-        self.strangers = 0
+        #: Another object each time that a pair came which has no answer.
+        self.stranger = object()
 
     def __missing__(self, pair: Pair) -> Optional[Ready]:
         fd, mask = pair
         key = self._keys.get(fd)
         events = 0 if key is None else self._events(mask) & key.events
         if key is None or not events:
-            self.strangers += 1
+            self.stranger = object()
             return None
         answer = self[pair] = key, events
         self._pairs.setdefault(fd, []).append(pair)
@@ -199,12 +199,12 @@ class _Selector(selectors.BaseSelector):
         if timeout is not None and timeout <= 0:
             timeout = 0
         answers = self._answers
-        strangers = answers.strangers
+        stranger = answers.stranger
         deadline = time.monotonic() + timeout if timeout else None
         hub = self._pinned or hub_for(self._selector_cls.name)
         ready = list(map(self._answer, hub.wait(self._poller, timeout)))
         again = False
-        while answers.strangers != strangers:
+        while answers.stranger is not stranger:
             # The kernel named files that nobody registered.  They were unregistered by another
             # thread a moment ago, or they are left over and have to go.
             ready = [answer for answer in ready if answer is not None]
@@ -213,7 +213,7 @@ class _Selector(selectors.BaseSelector):
                 break
             if deadline is not None:
                 timeout = max(0, deadline - time.monotonic())
-            strangers = answers.strangers
+            stranger = answers.stranger
             ready = list(map(self._answer, hub.wait(self._poller, timeout)))
             again = True
         return ready  # type: ignore[return-value]  # only strangers are answered with None

@@ -9,6 +9,7 @@ message: one that comes too early, too late or from a stranger costs a look and 
 
 from __future__ import annotations
 
+import errno
 import math
 import time
 from abc import abstractmethod
@@ -24,7 +25,7 @@ from ._nest import Nest, Seat, open_nest
 
 # The attribute of a hub that holds its nest.  It is kept there, and in no table of ours, so that it
 # belongs to one hub, and thereby to one thread, and goes when the hub goes.
-_NEST = "_coopselectors_nest"
+NEST = "_coopselectors_nest"
 
 # No single timer is longer than a day; the deadline decides, not the timer.
 _LONGEST = 86400.0
@@ -115,7 +116,7 @@ class CooperativeHub(Hub):
             slept = True
 
     def _sleep_until_ready(self, hub: Any, poller: Poller, seconds: Optional[float]) -> None:
-        nest = getattr(hub, _NEST, None) or self._open_nest(hub)
+        nest = getattr(hub, NEST, None) or self._open_nest(hub)
         seat = nest.threshold or nest.seat(poller)
         if seat is not None:
             self._sleep_on(hub, seat, seconds)
@@ -152,7 +153,9 @@ class CooperativeHub(Hub):
             for fd, key in list(poller.keys.items()):
                 try:
                     duplicate = _originals.dup(fd)
-                except OSError:
+                except OSError as error:
+                    if error.errno != errno.EBADF:
+                        raise
                     continue  # closed while registered: nothing more will come of it
                 undo.append(partial(_originals.close, duplicate))
                 undo.append(self.watch_file(hub, duplicate, key.events, seat.wake))
@@ -163,8 +166,7 @@ class CooperativeHub(Hub):
                 undo.pop()()
 
     def _open_nest(self, hub: Any) -> Nest:
-        functions = self.call_soon, self.report, self.watch_anew
-        nest = open_nest(*(partial(function, hub) for function in functions))
+        nest = open_nest(self, hub)
         self.watch(hub, nest)
-        setattr(hub, _NEST, nest)
+        setattr(hub, NEST, nest)
         return nest

@@ -12,4 +12,11 @@ class NativeHub(Hub):
     name = "native"
 
     def wait(self, poller: Poller, timeout: Optional[float]) -> List[Pair]:
-        return poller.poll(timeout)
+        try:
+            if timeout == 0 or poller.notices_changes:
+                return poller.poll(timeout)
+            return poller.poll_noticing(timeout)
+        except OSError:
+            if poller.closed:  # by another thread, on our way into the kernel
+                raise ValueError("Selector is closed") from None
+            raise

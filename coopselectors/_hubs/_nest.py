@@ -22,26 +22,22 @@ from __future__ import annotations
 
 import sys
 from collections import deque
+from functools import partial
 from selectors import EVENT_READ
-from typing import Any, Callable, Deque, Dict, Optional
+from typing import Any, Callable, Deque, Dict, Optional, Protocol
 
-from .. import _fork, _originals
-from .._pollers import Poller, open_pollable
-
-Report = Callable[..., None]  # takes what raised the exception, and sys.exc_info()
-
-_doorbell: Optional[int] = None
+from .. import _fork
+from .._pollers import Poller, doorbell, open_pollable
 
 
-def _open_doorbell() -> int:
-    """A descriptor that is always readable; one for the whole process, for all nests."""
-    global _doorbell
-    if _doorbell is None:
-        reader, writer = _originals.pipe()
-        _originals.write(writer, b"!")
-        _originals.close(writer)
-        _doorbell = reader
-    return _doorbell
+class Keeper(Protocol):
+    """What a nest asks of its hub's adapter; `CooperativeHub` says what each does."""
+
+    def call_soon(self, hub: Any, function: Callable[[], None]) -> None: ...
+
+    def report(self, hub: Any, culprit: Any, *exc_info: Any) -> None: ...
+
+    def watch_anew(self, hub: Any) -> None: ...
 
 
 class Seat:
@@ -72,9 +68,7 @@ class Seat:
 class Nest:
     """Who waits in one hub, where no kernel object can be nested (Windows, Solaris).
 
-    `call_soon` has the hub call something at its next turn, `report` is the hub's own way of
-    telling of an exception that nobody caught, and `watch_anew` tells it in a forked child that
-    there is another kernel object behind `fd`.
+    `hub` is the runtime's own object, and `keeper` the adapter that knows how to talk to it.
     """
 
     #: What the hub has to watch, if anything.
@@ -82,15 +76,12 @@ class Nest:
     #: Where greenlets wait until the hub has taken the nest in; None once it has.
     threshold: Optional[Seat] = None
 
-    def __init__(
-        self,
-        call_soon: Callable[[Callable[[], None]], Any],
-        report: Report,
-        watch_anew: Callable[[], None],
-    ) -> None:
-        self._call_soon = call_soon
-        self.report = report
-        self._watch_anew = watch_anew
+    def __init__(self, keeper: Keeper, hub: Any) -> None:
+        self._keeper = keeper
+        self._hub = hub
+        self.report = partial(keeper.report, hub)
+        #: The hub is no more.
+        self.gone = False
         #: How many greenlets sleep on any seat here.
         self.waiting = 0
         #: What keeps the hub alive while somebody waits, for its adapter.
@@ -103,17 +94,21 @@ class Nest:
     def wake_soon(self, seat: Seat) -> None:
         """Have who waits on `seat`, or is about to, look again.  Any thread may call this."""
         seat.stale = True
-        self._call_soon(seat.wake)
+        self._keeper.call_soon(self._hub, seat.wake)
 
     def on_ready(self, *_: Any) -> None:
         """The hub calls this when `fd` is readable."""
+
+    def close(self) -> None:
+        """The hub is no more, and nobody watches `fd`: give back what is ours."""
+        self.gone = True
 
 
 class KernelNest(Nest):
     """One hub's kernel object, and the selectors in it; see the top of this file."""
 
-    def __init__(self, poller: Poller, seats: Dict[int, Seat], *of_the_hub: Any) -> None:
-        super().__init__(*of_the_hub)
+    def __init__(self, poller: Poller, seats: Dict[int, Seat], keeper: Keeper, hub: Any) -> None:
+        super().__init__(keeper, hub)
         self._poller = poller
         self._seats = seats  # {fd of a poller in the nest: its seat}
         self.fd = poller.wait_fd()
@@ -133,6 +128,9 @@ class KernelNest(Nest):
             except OSError:
                 poller.withdraw()
                 return None
+            for nest in tuple(poller.seats):
+                if nest.gone:  # a selector may outlive many threads, each with a hub of its own
+                    poller.seats.pop(nest, None)
             seat = self._seats[fd] = poller.seats[self] = Seat(self, fd)
         elif seat.muted:
             self._poller.modify(seat.fd, EVENT_READ, 0)
@@ -141,8 +139,8 @@ class KernelNest(Nest):
 
     def leave(self, seat: Seat) -> None:
         """Take a seat away and wake who waits on it.  Any thread may call this."""
-        self._seats.pop(seat.fd, None)
-        self._poller.unregister(seat.fd, 0 if seat.muted else EVENT_READ)
+        if self._seats.pop(seat.fd, None) is not None:
+            self._poller.unregister(seat.fd, 0 if seat.muted else EVENT_READ)
         self.wake_soon(seat)
 
     def wake_soon(self, seat: Seat) -> None:
@@ -161,7 +159,7 @@ class KernelNest(Nest):
                     seat.wake()
                 elif seat is not None:
                     self._mute(seat)
-                elif fd == _doorbell:
+                elif fd == doorbell():
                     self._answer_doorbell(fd)
         except BaseException:
             self.report(None, *sys.exc_info())
@@ -171,13 +169,20 @@ class KernelNest(Nest):
 
         Now, and not later: the loop is about to take in whatever its watchers name.
         """
+        if self.gone:
+            return
         self._to_wake.extend(seat for seat in self._seats.values() if seat.waiting)
         self._seats.clear()
         if self.threshold is None:
             self.threshold = Seat(self)
         self._poller.reopen_in_place()
         self._ring()
-        self._watch_anew()
+        self._keeper.watch_anew(self._hub)
+
+    def close(self) -> None:
+        super().close()
+        self._seats.clear()
+        self._poller.close()
 
     def _mute(self, seat: Seat) -> None:
         seat.muted = True
@@ -188,13 +193,13 @@ class KernelNest(Nest):
 
     def _ring(self) -> None:
         try:
-            self._poller.register(_open_doorbell(), EVENT_READ)
+            self._poller.register(doorbell(), EVENT_READ)
         except FileExistsError:
             pass  # rung already, and not yet answered
 
-    def _answer_doorbell(self, doorbell: int) -> None:
+    def _answer_doorbell(self, fd: int) -> None:
         # First out, then look: who rings from now on rings anew.
-        self._poller.unregister(doorbell, EVENT_READ)
+        self._poller.unregister(fd, EVENT_READ)
         if self.threshold is not None:
             self._to_wake.append(self.threshold)
             self.threshold = None
@@ -207,8 +212,8 @@ class KernelNest(Nest):
                 self._ring()
 
 
-def open_nest(*of_the_hub: Any) -> Nest:
+def open_nest(keeper: Keeper, hub: Any) -> Nest:
     """The best kind of nest that this platform allows; takes what `Nest` takes."""
     seats: Dict[int, Seat] = {}
     poller = open_pollable(seats)
-    return Nest(*of_the_hub) if poller is None else KernelNest(poller, seats, *of_the_hub)
+    return Nest(keeper, hub) if poller is None else KernelNest(poller, seats, keeper, hub)

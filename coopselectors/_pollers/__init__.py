@@ -3,6 +3,7 @@
 from ._base import Pair, Poller
 from ._companion import open_pollable
 from ._devpoll import DevpollPoller
+from ._doorbell import doorbell
 from ._epoll import EpollPoller
 from ._kqueue import KqueuePoller
 from ._poll import PollPoller
@@ -16,5 +17,6 @@ __all__ = [
     "PollPoller",
     "Poller",
     "SelectPoller",
+    "doorbell",
     "open_pollable",
 ]

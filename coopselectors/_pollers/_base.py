@@ -9,7 +9,11 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from functools import partial
+from selectors import EVENT_READ
 from typing import Any, ClassVar, List, Mapping, NoReturn, Optional, Protocol, Tuple
+
+from .. import _originals
+from ._doorbell import doorbell
 
 #: What a primitive says of one ready file: its descriptor, and a mask in the primitive's own bits.
 #: Such a pair is a ready-made dictionary key: the selectors look their finished answers up by it.
@@ -26,6 +30,8 @@ _CALLS = ("register", "modify", "unregister", "poll", "wait_fd", "fileno")
 
 class Holder(Protocol):
     """What a poller knows of the nests that hold its descriptor (see _hubs._nest)."""
+
+    gone: bool
 
     def leave(self, seat: Any) -> None:
         """Take the poller's seat away, and wake who waits there."""
@@ -45,6 +51,8 @@ class Poller(ABC):
 
     #: The primitive's name in the ``select`` module.
     name: ClassVar[str]
+    #: Whether the kernel lets a blocked `poll` notice what other threads register meanwhile.
+    notices_changes: ClassVar[bool] = True
 
     def __init__(self, keys: Mapping[int, Any], primitive: Any = None) -> None:
         self.keys = keys
@@ -54,6 +62,9 @@ class Poller(ABC):
         self.refused = False
         #: The seats of those who watch the files one by one, and must hear of every change.
         self.loose: dict[Any, None] = {}
+        self.closed = False
+        #: This is a forked child, and the kernel object is still its parent's.
+        self.inherited = False
 
     @abstractmethod
     def register(self, fd: int, events: int) -> None:
@@ -85,6 +96,10 @@ class Poller(ABC):
         None where there is no such thing and the files have to be watched one by one.
         """
 
+    def poll_noticing(self, timeout: Optional[float]) -> List[Pair]:
+        """Like `poll`, but notice what other threads change meanwhile, as far as can be."""
+        return self.poll(timeout)
+
     def purge(self, force: bool = False) -> None:
         """Get rid of files that are reported although nobody registered them.
 
@@ -110,6 +125,7 @@ class Poller(ABC):
         A new one is made at the next call, and not before.
         """
         self.seats.clear()
+        self.inherited = True
         for name in _CALLS:
             setattr(self, name, partial(self._renew_and, name))
 
@@ -135,6 +151,7 @@ class Poller(ABC):
         except BaseException:
             self.forked()  # no better than before: the next call tries again
             raise
+        self.inherited = False
         self.refill(but=arguments[0] if name == "register" else -1)
         return getattr(self, name)(*arguments)
 
@@ -144,6 +161,7 @@ class Poller(ABC):
 
     def close(self) -> None:
         """Give everything back.  Whoever waits is woken; every later call is a ValueError."""
+        self.closed = True
         self._leave_nests()
         self._uncover()
         for name in ("register", "modify", "poll", "wait_fd"):
@@ -154,6 +172,14 @@ class Poller(ABC):
         # A forked child may keep our kernel object alive, and with it our place in a nest.
         if hasattr(self, "seats"):
             self._leave_nests()
+
+    def _wake_blocked(self) -> None:
+        """Wake the threads that are blocked in `poll`, for the kernel object is about to go."""
+        if not self.inherited and _originals.has_other_threads():
+            try:
+                type(self).register(self, doorbell(), EVENT_READ)
+            except (OSError, ValueError):
+                pass  # there already, or closed before
 
     def _leave_nests(self) -> None:
         while self.seats:

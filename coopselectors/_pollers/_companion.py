@@ -1,18 +1,22 @@
 """How does one wait for a primitive that has no descriptor?
 
 poll(2) and select(2) take the whole list of files at every call: there is no kernel object that a
-hub could watch.  So under a hub such a poller keeps a companion, a poller that has one (kqueue,
-epoll), filled with the same files.  The companion does the waiting, and the primitive itself still
-gives the answer.  It is made at the first wait: an ordinary process never pays for it.
+hub could watch, and a thread that is blocked in one does not notice what others register, or that
+they close the selector.  So such a poller keeps a companion, a poller that has a kernel object
+(kqueue, epoll), filled with the same files.  The companion does the waiting, and the primitive
+itself still gives the answer.  It is made when somebody has to wait for the first time.
 """
 
 from __future__ import annotations
 
 import errno
-from typing import Any, Mapping, Optional, Type
+import time
+from selectors import EVENT_READ
+from typing import Any, List, Mapping, Optional, Set, Type
 
 from .. import _originals
-from ._base import Poller
+from ._base import Pair, Poller
+from ._doorbell import doorbell
 from ._epoll import EpollPoller
 from ._kqueue import KqueuePoller
 
@@ -30,7 +34,14 @@ def open_pollable(keys: Mapping[int, Any]) -> Optional[Poller]:
 class CompanionPoller(Poller):
     """What `select` and `poll` share; see the top of this file."""
 
-    _companion: Optional[Poller] = None
+    notices_changes = False
+
+    def __init__(self, keys: Mapping[int, Any], primitive: Any = None) -> None:
+        super().__init__(keys, primitive)
+        self._companion: Optional[Poller] = None
+        #: What a companion does not take, and the primitive answers for at once: regular files,
+        #: and closed ones.  While there are any, the companion holds the doorbell for them.
+        self._always_ready: Set[int] = set()
 
     def register(self, fd: int, events: int) -> None:
         if self._companion is not None:
@@ -38,25 +49,45 @@ class CompanionPoller(Poller):
 
     def modify(self, fd: int, events: int, before: int) -> None:
         if self._companion is not None:
-            self._companion.unregister(fd, before)
+            self._part_from(fd, before)
             self._accompany(fd, events)
 
     def unregister(self, fd: int, before: int) -> None:
         if self._companion is not None:
-            self._companion.unregister(fd, before)
+            self._part_from(fd, before)
+
+    def poll_noticing(self, timeout: Optional[float]) -> List[Pair]:
+        deadline = None if timeout is None else time.monotonic() + timeout
+        while True:
+            pairs = self.poll(0)
+            if deadline is not None:
+                timeout = deadline - time.monotonic()
+            if pairs or (timeout is not None and timeout <= 0):
+                return pairs
+            try:
+                companion = self._make_companion()
+            except OSError:
+                companion = None  # no descriptor left: wait as the standard module does
+            if companion is None:
+                return self.poll(timeout)
+            try:
+                if companion.poll(timeout):
+                    self.woken_in_vain()
+            except (OSError, ValueError):
+                if not companion.closed:
+                    raise
+                # By another thread, which may have closed us with it: poll(0) knows.
 
     def wait_fd(self) -> Optional[int]:
-        if self._companion is None and not self.refused:
-            # It is in its place before it is filled: another thread that registers a file
-            # meanwhile finds either it or the file's key here.
-            self._companion = open_pollable(self.keys)
-            for fd, key in list(self.keys.items()):
-                self._accompany(fd, key.events)
-        return None if self._companion is None else self._companion.wait_fd()
+        companion = self._make_companion()
+        return None if companion is None else companion.wait_fd()
 
     def woken_in_vain(self) -> None:
-        # The primitive itself never reports a stranger, but the companion can be woken by one.
-        if getattr(self._companion, "may_have_orphans", False):
+        # The primitive never reports a stranger, but the companion can: a file that was closed,
+        # and lives on in a duplicate.  What it still reports, while the primitive has nothing, is
+        # none of ours, and only a new companion is rid of it.
+        companion = self._companion
+        if companion is not None and not self.poll(0) and companion.poll(0) and not self.poll(0):
             self._leave_nests()
             self._dismiss()
 
@@ -70,23 +101,49 @@ class CompanionPoller(Poller):
 
     def forked(self) -> None:
         self.seats.clear()
+        if self._companion is not None:
+            self._companion.inherited = True
         self._dismiss()
+
+    def _make_companion(self) -> Optional[Poller]:
+        if self._companion is None and not self.refused:
+            # It is in its place before it is filled: another thread that registers a file
+            # meanwhile finds either it or the file's key here.
+            self._companion = open_pollable(self.keys)
+            for fd, key in list(self.keys.items()):
+                self._accompany(fd, key.events)
+        return self._companion
 
     def _accompany(self, fd: int, events: int) -> None:
         companion = self._companion
         if companion is None:
             return
         try:
-            companion.register(fd, events)
+            try:
+                companion.register(fd, events)
+            except OSError as error:
+                if error.errno not in (errno.EPERM, errno.EBADF):
+                    raise
+                self._always_ready.add(fd)
+                companion.register(doorbell(), EVENT_READ)
         except FileExistsError:
-            pass  # another thread was faster
-        except OSError as error:
-            # Regular files are always ready for select and poll, and closed ones make them answer
-            # at once: nobody will wait while such a file is registered.
-            if error.errno not in (errno.EPERM, errno.EBADF):
-                self.withdraw()
+            pass  # another thread was faster, or the doorbell is there for another file
+        except OSError:
+            self.withdraw()
+
+    def _part_from(self, fd: int, events: int) -> None:
+        companion = self._companion
+        if companion is None:
+            return
+        if fd not in self._always_ready:
+            companion.unregister(fd, events)
+            return
+        self._always_ready.discard(fd)
+        if not self._always_ready:
+            companion.unregister(doorbell(), EVENT_READ)
 
     def _dismiss(self) -> None:
         companion, self._companion = self._companion, None
+        self._always_ready.clear()
         if companion is not None:
             companion.close()

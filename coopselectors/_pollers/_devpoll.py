@@ -14,6 +14,7 @@ _MASKS = (0, IN, OUT, IN | OUT)  # indexed by EVENT_READ | EVENT_WRITE
 
 class DevpollPoller(Poller):
     name = "devpoll"
+    notices_changes = False  # poll(7d) does not say
 
     def __init__(self, keys: Mapping[int, Any], primitive: Any = None) -> None:
         super().__init__(keys)

@@ -45,7 +45,11 @@ class EpollPoller(Poller):
     def poll(self, timeout: Optional[float]) -> List[Pair]:
         # The interpreter takes its room for events from malloc(), untouched: asking for all that
         # are registered costs the same as asking for one, and no ready file has to wait its turn.
-        pairs: List[Pair] = self._epoll.poll(timeout, len(self.keys) or 1)
+        room = len(self.keys) or 1
+        pairs: List[Pair] = self._epoll.poll(timeout, room)
+        if len(pairs) == room < len(self.keys):  # other threads have registered more meanwhile
+            more: List[Pair] = self._epoll.poll(0, len(self.keys))
+            return list({**dict(pairs), **dict(more)}.items())
         return pairs
 
     def events(self, mask: int) -> int:
@@ -65,6 +69,7 @@ class EpollPoller(Poller):
         if self.may_have_orphans or force:
             self.may_have_orphans = False
             self._leave_nests()
+            self._wake_blocked()
             self.reopen_in_place()
             self.refill()
 
@@ -79,4 +84,5 @@ class EpollPoller(Poller):
 
     def close(self) -> None:
         super().close()
+        self._wake_blocked()
         self._epoll.close()

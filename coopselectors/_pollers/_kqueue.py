@@ -83,4 +83,5 @@ class KqueuePoller(Poller):
 
     def close(self) -> None:
         super().close()
+        self._wake_blocked()
         self._kqueue.close()

@@ -18,7 +18,8 @@ class PollPoller(CompanionPoller):
 
     def __init__(self, keys: Mapping[int, Any], primitive: Any = None) -> None:
         super().__init__(keys)
-        self._poll = (primitive or _originals.poll)()
+        self._primitive = primitive or _originals.poll
+        self._poll = self._primitive()
 
     def register(self, fd: int, events: int) -> None:
         self._poll.register(fd, _MASKS[events])
@@ -34,7 +35,15 @@ class PollPoller(CompanionPoller):
 
     def poll(self, timeout: Optional[float]) -> List[Pair]:
         # poll() counts in milliseconds; rounded up, so as never to be early.
-        pairs: List[Pair] = self._poll.poll(timeout and math.ceil(timeout * 1e3))
+        milliseconds = timeout and math.ceil(timeout * 1e3)
+        pairs: List[Pair]
+        try:
+            pairs = self._poll.poll(milliseconds)
+        except RuntimeError:  # another thread is in there: such an object serves one at a time
+            another = self._primitive()
+            for fd, key in list(self.keys.items()):
+                another.register(fd, _MASKS[key.events])
+            pairs = another.poll(milliseconds)
         return pairs
 
     def events(self, mask: int) -> int:
