@@ -25,7 +25,6 @@ close = _os.close
 dup = _os.dup
 dup2 = _os.dup2
 pipe = _os.pipe
-write = _os.write
 
 
 _count = _patched_thread._count

@@ -167,6 +167,10 @@ class CooperativeHub(Hub):
 
     def _open_nest(self, hub: Any) -> Nest:
         nest = open_nest(self, hub)
-        self.watch(hub, nest)
+        try:
+            self.watch(hub, nest)
+        except BaseException:
+            nest.close()
+            raise
         setattr(hub, NEST, nest)
         return nest

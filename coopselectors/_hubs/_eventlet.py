@@ -53,9 +53,9 @@ class EventletHub(CooperativeHub):
 
     def watch(self, hub: Any, nest: Nest) -> None:
         if nest.fd is not None:
-            nest.watcher = hub.add(hub.READ, nest.fd, nest.on_ready, _nothing, _nothing)
+            self.watch_file(hub, nest.fd, EVENT_READ, nest.on_ready)
             # The listener would keep the greenlet alive that happened to be the first to wait.
-            nest.watcher.greenlet = hub.greenlet
+            hub.listeners[hub.READ][nest.fd].greenlet = hub.greenlet
 
     def watch_anew(self, hub: Any) -> None:
         # eventlet goes on with the epoll of its parent.  Whatever either of them registers there,

@@ -114,11 +114,14 @@ class KernelNest(Nest):
         self.fd = poller.wait_fd()
         self.threshold = Seat(self)
         self._to_wake: Deque[Seat] = deque()
-        self._ring()
+        poller.register(doorbell(), EVENT_READ)
         _fork.tell(self)
 
     def seat(self, poller: Poller) -> Optional[Seat]:
         seat = poller.seats.get(self)
+        if seat is not None and seat.muted and not self._unmute(seat):
+            poller.leave(self)
+            seat = None
         if seat is None:
             fd = None if poller.refused else poller.wait_fd()
             if fd is None:
@@ -132,9 +135,6 @@ class KernelNest(Nest):
                 if nest.gone:  # a selector may outlive many threads, each with a hub of its own
                     poller.seats.pop(nest, None)
             seat = self._seats[fd] = poller.seats[self] = Seat(self, fd)
-        elif seat.muted:
-            self._poller.modify(seat.fd, EVENT_READ, 0)
-            seat.muted = False
         return seat
 
     def leave(self, seat: Seat) -> None:
@@ -147,7 +147,7 @@ class KernelNest(Nest):
         # Not through the hub's own call_soon: eventlet has none that another thread may use.
         # First the mark, then the look: a greenlet of another thread does it the other way about.
         seat.stale = True
-        if seat.waiting:
+        if seat.waiting and not self.gone:
             self._to_wake.append(seat)
             self._ring()
 
@@ -176,7 +176,7 @@ class KernelNest(Nest):
         if self.threshold is None:
             self.threshold = Seat(self)
         self._poller.reopen_in_place()
-        self._ring()
+        self._poller.register(doorbell(), EVENT_READ)
         self._keeper.watch_anew(self._hub)
 
     def close(self) -> None:
@@ -191,15 +191,29 @@ class KernelNest(Nest):
         except OSError:
             pass  # another thread has just closed its selector
 
+    def _unmute(self, seat: Seat) -> bool:
+        try:
+            self._poller.modify(seat.fd, EVENT_READ, 0)
+        except OSError:
+            return False
+        seat.muted = False
+        return True
+
     def _ring(self) -> None:
         try:
             self._poller.register(doorbell(), EVENT_READ)
         except FileExistsError:
             pass  # rung already, and not yet answered
+        except OSError:
+            # No memory for it.  The hub's own way is as good for its own thread.
+            self._keeper.call_soon(self._hub, self._answer)
 
     def _answer_doorbell(self, fd: int) -> None:
         # First out, then look: who rings from now on rings anew.
         self._poller.unregister(fd, EVENT_READ)
+        self._answer()
+
+    def _answer(self) -> None:
         if self.threshold is not None:
             self._to_wake.append(self.threshold)
             self.threshold = None

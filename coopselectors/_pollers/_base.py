@@ -7,6 +7,7 @@ members in the order of this class, so that a diff of two shows only real differ
 
 from __future__ import annotations
 
+import errno
 from abc import ABC, abstractmethod
 from functools import partial
 from selectors import EVENT_READ
@@ -120,12 +121,18 @@ class Poller(ABC):
             seat.nest.wake_soon(seat)
 
     def forked(self) -> None:
-        """This is a forked child: the kernel object is the parent's, and so are the nests.
-
-        A new one is made at the next call, and not before.
-        """
+        """This is a forked child: the kernel object is the parent's, and so are the nests."""
         self.seats.clear()
         self.inherited = True
+        self.renew()
+
+    def renew(self) -> None:
+        """Replace the kernel object by another with the same files, at the next call that needs it.
+
+        Not before: many a forked child only wants to ``exec``.  And a call is there to tell whoever
+        called it if there is no descriptor or memory left for another one; the next call tries
+        again.
+        """
         for name in _CALLS:
             setattr(self, name, partial(self._renew_and, name))
 
@@ -135,25 +142,28 @@ class Poller(ABC):
     def reopen_in_place(self) -> None:
         """Put a new and empty kernel object behind the same descriptor."""
 
-    def refill(self, but: int = -1) -> None:
+    def _renew_and(self, name: str, *arguments: Any) -> Any:
+        self._uncover()
+        try:
+            (self.reopen if self.inherited else self.reopen_in_place)()
+            self.inherited = False
+            self._refill(but=arguments[0] if name == "register" else -1)
+        except BaseException:
+            self.renew()
+            raise
+        return getattr(self, name)(*arguments)
+
+    def _refill(self, but: int) -> None:
         """Put all files that are registered into a new kernel object, `but` one."""
         for fd, key in list(self.keys.items()):
             if fd != but:
                 try:
                     self.register(fd, key.events)
-                except OSError:
-                    continue  # closed while registered, or another thread was faster
-
-    def _renew_and(self, name: str, *arguments: Any) -> Any:
-        self._uncover()
-        try:
-            self.reopen()
-        except BaseException:
-            self.forked()  # no better than before: the next call tries again
-            raise
-        self.inherited = False
-        self.refill(but=arguments[0] if name == "register" else -1)
-        return getattr(self, name)(*arguments)
+                except OSError as error:
+                    # Closed while registered, with its number reused for a regular file perhaps;
+                    # or another thread was faster.
+                    if error.errno not in (errno.EBADF, errno.EPERM, errno.EEXIST):
+                        raise
 
     def _uncover(self) -> None:
         for name in _CALLS:
@@ -174,17 +184,22 @@ class Poller(ABC):
             self._leave_nests()
 
     def _wake_blocked(self) -> None:
-        """Wake the threads that are blocked in `poll`, for the kernel object is about to go."""
+        """Wake the threads that are blocked in `poll`: their kernel object is about to go."""
         if not self.inherited and _originals.has_other_threads():
             try:
                 type(self).register(self, doorbell(), EVENT_READ)
             except (OSError, ValueError):
                 pass  # there already, or closed before
 
-    def _leave_nests(self) -> None:
-        while self.seats:
-            nest, seat = self.seats.popitem()
+    def leave(self, nest: Holder) -> None:
+        """Give up our seat in one nest; whoever waits there looks again."""
+        seat = self.seats.pop(nest, None)
+        if seat is not None:
             nest.leave(seat)
+
+    def _leave_nests(self) -> None:
+        for nest in tuple(self.seats):
+            self.leave(nest)
 
 
 def _closed(*args: Any, **kwargs: Any) -> NoReturn:

@@ -18,7 +18,6 @@ def doorbell() -> int:
     global _number
     if _number is None:
         reader, writer = _originals.pipe()
-        _originals.write(writer, b"!")
-        _originals.close(writer)
+        _originals.close(writer)  # the end of file is readable for ever
         _number = reader
     return _number

@@ -70,8 +70,7 @@ class EpollPoller(Poller):
             self.may_have_orphans = False
             self._leave_nests()
             self._wake_blocked()
-            self.reopen_in_place()
-            self.refill()
+            self.renew()
 
     def reopen(self) -> None:
         parents, self._epoll = self._epoll, self._primitive()
