@@ -70,7 +70,7 @@ def selector(Selector):
 
 @pytest.fixture
 def connect():
-    """Makes a pair of connected sockets, as often as it is called."""
+    """Makes a pair of connected sockets, as often as it is called; closes them all."""
     made = []
 
     def pair():
@@ -78,9 +78,13 @@ def connect():
         made.extend(both)
         return both
 
+    def close():
+        while made:
+            made.pop().close()
+
+    pair.close = close
     yield pair
-    for sock in made:
-        sock.close()
+    close()
 
 
 @pytest.fixture
