@@ -189,7 +189,7 @@ class Poller(ABC):
             try:
                 type(self).register(self, doorbell(), EVENT_READ)
             except (OSError, ValueError):
-                pass  # there already, or closed before
+                pass  # there already, or closed before, or no memory: then nothing can be done
 
     def leave(self, nest: Holder) -> None:
         """Give up our seat in one nest; whoever waits there looks again."""
