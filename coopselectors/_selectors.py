@@ -62,7 +62,7 @@ class _Map(Mapping):  # type: ignore[type-arg]  # the standard module's is not g
         return key
 
     def __iter__(self) -> Iterator[int]:
-        return iter(self._selector._fd_to_key)
+        return iter(list(self._selector._fd_to_key))  # others may register meanwhile
 
 
 class _Answers(Dict[Pair, Optional[Ready]]):

@@ -6,6 +6,7 @@ coopselectors``.
 
 from __future__ import annotations
 
+import gc
 import importlib.util
 import os
 import threading
@@ -74,6 +75,41 @@ class Runtime:
         thread.start()
         return thread
 
+    def start_thread(self, function: Callable[..., Any], *arguments: Any) -> Any:
+        """Run something in a real thread under any patch; returns what `join_thread` takes."""
+        outcome: list[Any] = []
+
+        def run() -> None:
+            try:
+                done = function(*arguments), None
+            except BaseException as error:
+                done = None, error
+            self.leave_thread()
+            outcome.append(done)
+
+        start_new_thread(run, ())
+        return outcome
+
+    def join_thread(self, outcome: Any) -> Any:
+        """Let others run until a thread has ended; return its result or raise its error."""
+        while not outcome:
+            self.sleep(0.002)
+        result, error = outcome[0]
+        if error is not None:
+            raise error
+        return result
+
+    def leave_thread(self) -> None:
+        """What a thread that ends has to do for this runtime."""
+
+    def census(self) -> dict[str, int]:
+        """How many of what could be left behind there are."""
+        gc.collect()
+        return {"descriptors": len(os.listdir("/proc/self/fd")), **self._of_the_hub()}
+
+    def _of_the_hub(self) -> dict[str, int]:
+        return {}
+
     def join(self, task: Any) -> Any:
         """Wait for a task's end; return its result or raise its error."""
         task.join(20)
@@ -107,6 +143,9 @@ class Gevent(Runtime):
     def kill(self, task: Any) -> None:
         task.kill()
 
+    def throw(self, task: Any, error: BaseException) -> None:
+        task.kill(error)
+
     def hub(self) -> Any:
         import gevent
 
@@ -114,6 +153,18 @@ class Gevent(Runtime):
 
     def call_in_hub(self, function: Callable[[], Any]) -> None:
         self.hub().loop.run_callback(function)
+
+    def leave_thread(self) -> None:
+        self.hub().destroy()
+
+    def _of_the_hub(self) -> dict[str, int]:
+        kind = self.hub().loop.WatcherType
+        watchers = [found for found in gc.get_objects() if isinstance(found, kind)]
+        return {
+            "watchers": len(watchers),
+            "active": sum(watcher.active for watcher in watchers),
+            "waiting": self.hub()._coopselectors_nest.waiting,
+        }
 
 
 class Eventlet(Runtime):
@@ -142,6 +193,9 @@ class Eventlet(Runtime):
     def kill(self, task: Any) -> None:
         task.kill()
 
+    def throw(self, task: Any, error: BaseException) -> None:
+        task.kill(error)
+
     def hub(self) -> Any:
         import eventlet.hubs
 
@@ -149,6 +203,16 @@ class Eventlet(Runtime):
 
     def call_in_hub(self, function: Callable[[], Any]) -> None:
         self.hub().schedule_call_global(0, function)
+
+    def _of_the_hub(self) -> dict[str, int]:
+        hub = self.hub()
+        timers = [timer for _, timer in hub.timers] + [timer for _, timer in hub.next_timers]
+        return {
+            "listeners": sum(len(bucket) for bucket in hub.listeners.values()),
+            "secondaries": sum(len(bucket) for bucket in hub.secondaries.values()),
+            "timers": sum(not timer.called for timer in timers),
+            "waiting": hub._coopselectors_nest.waiting,
+        }
 
 
 def enter(name: str) -> Runtime:

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import pickle
-import sys
+import resource
+import statistics
+import time
 import traceback
+from posix import close
+from posix import fork as posix_fork
+from posix import waitpid as posix_waitpid
 from types import SimpleNamespace
 
 import pytest
 
 from coopselectors import EVENT_READ, EVENT_WRITE, _hubs, _originals
+from runtimes import standard
 
 # eventlet warns of every fork, and the interpreter of those beside threads.
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore:.*fork")
@@ -44,7 +51,6 @@ def in_child(runtime):
 
         return result
 
-    posix_waitpid = sys.modules["posix"].waitpid
     return fork
 
 
@@ -187,3 +193,79 @@ def test_eventlets_hub_gets_an_epoll_of_its_own(runtime, selector, connect):
     hub.poll.close()
     adapter.watch_anew(gone)  # a hub on poll, select or asyncio has no such thing
     assert vars(gone) == {}
+
+
+@pytest.mark.runtimes("gevent-libev", "gevent-libuv")
+def test_gevents_own_fork(runtime, selector, connect):
+    import gevent.os
+
+    reader, writer = connect()
+    key = selector.register(reader, EVENT_READ)
+    runtime.introduce(selector)
+    child = gevent.os.fork()
+    if child == 0:
+        status = 1
+        try:
+            selector.unregister(reader)
+            selector.register(reader, EVENT_READ)
+            task = runtime.spawn(lambda: (runtime.sleep(0.01), writer.send(b"x")))
+            status = 0 if len(selector.select(10)) == 1 else 2
+            runtime.join(task)
+        finally:
+            os._exit(status)
+    assert os.waitpid(child, 0)[1] == 0
+    assert selector.select(5) == [(key, EVENT_READ)]
+
+
+def serve(selector, reader, answers):
+    with answers:
+        answers.send([key.fileobj is reader for key, _ in selector.select(10)])
+        selector.unregister(reader)
+        selector.close()
+
+
+def test_multiprocessing(runtime, selector, connect):
+    context = multiprocessing.get_context("fork")
+    reader, writer = connect()
+    key = selector.register(reader, EVENT_READ)
+    runtime.introduce(selector)
+    ours, theirs = context.Pipe(duplex=False)
+    child = context.Process(target=serve, args=(selector, reader, theirs))
+    child.start()
+    theirs.close()
+    writer.send(b"x")
+    assert ours.recv() == [True]
+    ours.close()
+    child.join()
+    assert child.exitcode == 0
+    assert selector.select(5) == [(key, EVENT_READ)]
+
+
+@pytest.mark.classes("EpollSelector")
+def test_a_fork_with_thousands_of_files_costs_what_it_costs_without_us(runtime, Selector, connect):
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    files = min(5000, hard - 200)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, files + 200), hard))
+    reader, _ = connect()
+    numbers = [os.dup(reader.fileno()) for _ in range(files)]
+    try:
+        with Selector() as ours, standard.EpollSelector() as theirs:
+            with_ours, with_theirs = [], []
+            for _ in range(9):
+                for costs, selector in ((with_theirs, theirs), (with_ours, ours)):
+                    for number in numbers:
+                        selector.register(number, EVENT_READ)
+                    started = time.perf_counter()
+                    child = posix_fork()
+                    if child == 0:
+                        os._exit(0)
+                    costs.append(time.perf_counter() - started)
+                    posix_waitpid(child, 0)
+                    for number in numbers:
+                        selector.unregister(number)
+            ratio = statistics.median(with_ours) / statistics.median(with_theirs)
+            assert ratio < 1.5
+    finally:
+        for number in numbers:
+            close(number)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))

@@ -14,18 +14,19 @@ import math
 import time
 from abc import abstractmethod
 from functools import partial
-from typing import Any, Callable, List, Optional
+from typing import Any, Callable, ClassVar, List, Optional
 
 from greenlet import getcurrent
 
 from .. import _originals
 from .._pollers import Pair, Poller
 from ._base import Hub
+from ._ends import Tenancy, of_this_thread
 from ._nest import Nest, Seat, open_nest
 
 # The attribute of a hub that holds its nest.  It is kept there, and in no table of ours, so that it
 # belongs to one hub, and thereby to one thread, and goes when the hub goes.
-NEST = "_coopselectors_nest"
+_NEST = "_coopselectors_nest"
 
 # No single timer is longer than a day; the deadline decides, not the timer.
 _LONGEST = 86400.0
@@ -36,6 +37,9 @@ class CooperativeHub(Hub):
 
     `hub` in the signatures is the runtime's own hub object, of the calling thread.
     """
+
+    #: A variable of which each real thread has its own, whatever is patched.
+    thread_local: ClassVar[Any]
 
     @abstractmethod
     def hub(self) -> Any:
@@ -62,8 +66,15 @@ class CooperativeHub(Hub):
         """Have the hub call `function` at its next turn; any thread may ask, if the hub allows."""
 
     @abstractmethod
-    def watch(self, hub: Any, nest: Nest) -> None:
-        """Have `nest.on_ready` called whenever `nest.fd`, if any, is readable, from now on."""
+    def has_ended(self, hub: Any) -> bool:
+        """Whether `hub` has been destroyed."""
+
+    @abstractmethod
+    def watch(self, hub: Any, nest: Nest) -> Callable[[], None]:
+        """Have `nest.on_ready` called whenever `nest.fd`, if any, is readable.
+
+        Returns what ends that, also if the hub has ended before.
+        """
 
     @abstractmethod
     def watch_anew(self, hub: Any) -> None:
@@ -116,7 +127,7 @@ class CooperativeHub(Hub):
             slept = True
 
     def _sleep_until_ready(self, hub: Any, poller: Poller, seconds: Optional[float]) -> None:
-        nest = getattr(hub, NEST, None) or self._open_nest(hub)
+        nest = getattr(hub, _NEST, None) or self._open_nest(hub)
         seat = nest.threshold or nest.seat(poller)
         if seat is not None:
             self._sleep_on(hub, seat, seconds)
@@ -168,9 +179,10 @@ class CooperativeHub(Hub):
     def _open_nest(self, hub: Any) -> Nest:
         nest = open_nest(self, hub)
         try:
-            self.watch(hub, nest)
+            end = self.watch(hub, nest)
         except BaseException:
             nest.close()
             raise
-        setattr(hub, NEST, nest)
+        of_this_thread(self.thread_local).add(Tenancy(nest, partial(self.has_ended, hub), end))
+        setattr(hub, _NEST, nest)
         return nest

@@ -9,6 +9,7 @@ from selectors import EVENT_READ, EVENT_WRITE
 from typing import Any, Callable, Optional
 
 from eventlet.hubs import get_hub
+from eventlet.patcher import original
 from greenlet import getcurrent
 
 from .. import _originals
@@ -22,6 +23,7 @@ def _nothing(*_: Any) -> None:
 
 class EventletHub(CooperativeHub):
     name = "eventlet"
+    thread_local = original("threading").local()
 
     def hub(self) -> Any:
         return get_hub()
@@ -51,11 +53,16 @@ class EventletHub(CooperativeHub):
     def call_soon(self, hub: Any, function: Callable[[], None]) -> None:
         hub.schedule_call_global(0, function)
 
-    def watch(self, hub: Any, nest: Nest) -> None:
-        if nest.fd is not None:
-            self.watch_file(hub, nest.fd, EVENT_READ, nest.on_ready)
-            # The listener would keep the greenlet alive that happened to be the first to wait.
-            hub.listeners[hub.READ][nest.fd].greenlet = hub.greenlet
+    def has_ended(self, hub: Any) -> bool:
+        return False
+
+    def watch(self, hub: Any, nest: Nest) -> Callable[[], None]:
+        if nest.fd is None:
+            return lambda: None
+        end = self.watch_file(hub, nest.fd, EVENT_READ, nest.on_ready)
+        # The listener would keep the greenlet alive that happened to be the first to wait.
+        hub.listeners[hub.READ][nest.fd].greenlet = hub.greenlet
+        return end
 
     def watch_anew(self, hub: Any) -> None:
         # eventlet goes on with the epoll of its parent.  Whatever either of them registers there,

@@ -5,64 +5,21 @@ Written against the sources of gevent 26.7 and 26.9.
 
 from __future__ import annotations
 
-import sys
-from typing import Any, Callable, List, Optional, Tuple
+from typing import Any, Callable, Optional
 
 from gevent import get_hub
 from gevent.monkey import get_original
 from greenlet import getcurrent
 
-from ._cooperative import NEST, CooperativeHub
+from ._cooperative import CooperativeHub
 from ._nest import Nest
 
 _READ = 1
 
 
-class _Nests:
-    """The nests of one thread's hubs, which are not told when they are destroyed.
-
-    gevent's hub object outlives its ``destroy()``, and an active watcher outlives even its loop.
-    So what they hold of ours is given back when the thread gets another hub, or ends.
-    """
-
-    def __init__(self) -> None:
-        self._nests: List[Tuple[Any, Any, Nest, Any]] = []
-
-    def add(self, hub: Any, nest: Nest, watcher: Any) -> None:
-        self._give_back(only_destroyed=True)
-        self._nests.append((hub, hub.loop, nest, watcher))
-
-    def __del__(self) -> None:
-        if not sys.is_finalizing():
-            self._give_back(only_destroyed=False)
-
-    def _give_back(self, only_destroyed: bool) -> None:
-        for entry in tuple(self._nests):
-            hub, loop, nest, watcher = entry
-            if only_destroyed and hub.loop is not None:
-                continue
-            self._nests.remove(entry)
-            if loop.ptr:
-                watcher.stop()
-                watcher.close()
-            else:
-                watcher.callback = None
-            vars(hub).pop(NEST, None)
-            nest.close()
-
-
-_local = get_original("_thread", "_local")()
-
-
-def _of_this_thread() -> _Nests:
-    if not hasattr(_local, "nests"):
-        _local.nests = _Nests()
-    nests: _Nests = _local.nests
-    return nests
-
-
 class GeventHub(CooperativeHub):
     name = "gevent"
+    thread_local = get_original("_thread", "_local")()
 
     def hub(self) -> Any:
         return get_hub()
@@ -99,14 +56,26 @@ class GeventHub(CooperativeHub):
     def call_soon(self, hub: Any, function: Callable[[], None]) -> None:
         hub.loop.run_callback_threadsafe(function)
 
-    def watch(self, hub: Any, nest: Nest) -> None:
+    def has_ended(self, hub: Any) -> bool:
+        return hub.loop is None
+
+    def watch(self, hub: Any, nest: Nest) -> Callable[[], None]:
         # Without a kernel object there is only something to hold: nobody sends to it.
         watcher = hub.loop.async_() if nest.fd is None else hub.loop.io(nest.fd, _READ)
         watcher.start(nest.on_ready)
-        _of_this_thread().add(hub, nest, watcher)
         # libuv's loop hands out a front; what counts as a reference is the handle behind it.
         nest.watcher = getattr(watcher, "_watcher_ref", watcher)
         self.release(nest)
+        loop = hub.loop
+
+        def end() -> None:
+            if loop.ptr:
+                watcher.stop()
+                watcher.close()
+            else:
+                watcher.callback = None  # a destroyed loop stops nothing, and lets go of nothing
+
+        return end
 
     def watch_anew(self, hub: Any) -> None:
         """gevent's loop takes in all that its watchers name when it is re-initialised."""

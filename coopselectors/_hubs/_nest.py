@@ -123,6 +123,7 @@ class KernelNest(Nest):
             poller.leave(self)
             seat = None
         if seat is None:
+            epoch = poller.epoch
             fd = None if poller.refused else poller.wait_fd()
             if fd is None:
                 return None
@@ -135,6 +136,8 @@ class KernelNest(Nest):
                 if nest.gone:  # a selector may outlive many threads, each with a hub of its own
                     poller.seats.pop(nest, None)
             seat = self._seats[fd] = poller.seats[self] = Seat(self, fd)
+            if poller.epoch is not epoch:  # another thread has closed it, or has put it elsewhere
+                poller.leave(self)
         return seat
 
     def leave(self, seat: Seat) -> None:

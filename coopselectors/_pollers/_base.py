@@ -10,7 +10,7 @@ from __future__ import annotations
 import errno
 from abc import ABC, abstractmethod
 from functools import partial
-from selectors import EVENT_READ
+from selectors import EVENT_READ, EVENT_WRITE
 from typing import Any, ClassVar, List, Mapping, NoReturn, Optional, Protocol, Tuple
 
 from .. import _originals
@@ -59,6 +59,9 @@ class Poller(ABC):
         self.keys = keys
         #: {nest: our seat in it}
         self.seats: dict[Holder, Any] = {}
+        #: Another object whenever all seats have been given up: what `wait_fd` said before that may
+        #: not be nested any more.
+        self.epoch = object()
         #: The kernel would not nest our descriptor: whoever waits watches the files one by one.
         self.refused = False
         #: The seats of those who watch the files one by one, and must hear of every change.
@@ -145,25 +148,41 @@ class Poller(ABC):
     def _renew_and(self, name: str, *arguments: Any) -> Any:
         self._uncover()
         try:
-            (self.reopen if self.inherited else self.reopen_in_place)()
-            self.inherited = False
-            self._refill(but=arguments[0] if name == "register" else -1)
+            if self.inherited:
+                self.reopen()
+                self.refill()
+                self.inherited = False
+            else:
+                self.reopen_in_place()
         except BaseException:
             self.renew()
             raise
+        self._leave_nests()
         return getattr(self, name)(*arguments)
 
-    def _refill(self, but: int) -> None:
-        """Put all files that are registered into a new kernel object, `but` one."""
-        for fd, key in list(self.keys.items()):
-            if fd != but:
-                try:
+    def refill(self) -> None:
+        """Put all files that are registered into a new kernel object."""
+        for fd in list(self.keys):
+            self.settle(fd)
+
+    def settle(self, fd: int) -> None:
+        """Have the kernel watch a file as it is registered now, whatever it was told before.
+
+        Other threads write into `keys` first and tell the kernel then: whoever comes last here has
+        seen what they wrote.
+        """
+        key = None
+        while key is not self.keys.get(fd):
+            key = self.keys.get(fd)
+            try:
+                if key is None:
+                    self.unregister(fd, EVENT_READ | EVENT_WRITE)
+                else:
                     self.register(fd, key.events)
-                except OSError as error:
-                    # Closed while registered, with its number reused for a regular file perhaps;
-                    # or another thread was faster.
-                    if error.errno not in (errno.EBADF, errno.EPERM, errno.EEXIST):
-                        raise
+            except OSError as error:
+                # Closed while registered, and its number reused for a regular file perhaps.
+                if error.errno not in (errno.EBADF, errno.EPERM, errno.EEXIST):
+                    raise
 
     def _uncover(self) -> None:
         for name in _CALLS:
@@ -172,10 +191,10 @@ class Poller(ABC):
     def close(self) -> None:
         """Give everything back.  Whoever waits is woken; every later call is a ValueError."""
         self.closed = True
-        self._leave_nests()
         self._uncover()
         for name in ("register", "modify", "poll", "wait_fd"):
             setattr(self, name, _closed)
+        self._leave_nests()  # not before: other threads look again at once
         self.changed()
 
     def __del__(self) -> None:
@@ -198,6 +217,7 @@ class Poller(ABC):
             nest.leave(seat)
 
     def _leave_nests(self) -> None:
+        self.epoch = object()
         for nest in tuple(self.seats):
             self.leave(nest)
 

@@ -35,10 +35,11 @@ class CompanionPoller(Poller):
     """What `select` and `poll` share; see the top of this file."""
 
     notices_changes = False
+    #: An instance has one of its own from its first wait on.
+    _companion: Optional[Poller] = None
 
     def __init__(self, keys: Mapping[int, Any], primitive: Any = None) -> None:
         super().__init__(keys, primitive)
-        self._companion: Optional[Poller] = None
         #: What a companion does not take, and the primitive answers for at once: regular files,
         #: and closed ones.  While there are any, the companion holds the doorbell for them.
         self._always_ready: Set[int] = set()
@@ -88,7 +89,6 @@ class CompanionPoller(Poller):
         # none of ours, and only a new companion is rid of it.
         companion = self._companion
         if companion is not None and not self.poll(0) and companion.poll(0) and not self.poll(0):
-            self._leave_nests()
             self._dismiss()
 
     def withdraw(self) -> None:
@@ -109,9 +109,10 @@ class CompanionPoller(Poller):
         if self._companion is None and not self.refused:
             # It is in its place before it is filled: another thread that registers a file
             # meanwhile finds either it or the file's key here.
-            self._companion = open_pollable(self.keys)
-            for fd, key in list(self.keys.items()):
-                self._accompany(fd, key.events)
+            made = open_pollable(self.keys)
+            if made is vars(self).setdefault("_companion", made):
+                for fd, key in list(self.keys.items()):
+                    self._accompany(fd, key.events)
         return self._companion
 
     def _accompany(self, fd: int, events: int) -> None:
@@ -143,7 +144,8 @@ class CompanionPoller(Poller):
             companion.unregister(doorbell(), EVENT_READ)
 
     def _dismiss(self) -> None:
-        companion, self._companion = self._companion, None
+        companion = vars(self).pop("_companion", None)
         self._always_ready.clear()
         if companion is not None:
+            self._leave_nests()
             companion.close()

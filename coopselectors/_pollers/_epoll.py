@@ -9,11 +9,15 @@ from typing import Any, List, Mapping, Optional
 from .. import _originals
 from ._base import IN, OUT, Pair, Poller
 
+# Room for as many files as other threads may register while we wait.
+_SPARE = 64
+
 _MASKS = (0, IN, OUT, IN | OUT)  # indexed by EVENT_READ | EVENT_WRITE
 
 
 class EpollPoller(Poller):
     name = "epoll"
+    _is_being_renewed = False
 
     def __init__(self, keys: Mapping[int, Any], primitive: Any = None) -> None:
         super().__init__(keys)
@@ -25,6 +29,10 @@ class EpollPoller(Poller):
     def register(self, fd: int, events: int) -> None:
         try:
             self._epoll.register(fd, _MASKS[events])
+        except FileExistsError:
+            # Our user's own book says that it is not there.  It was closed and duplicated back
+            # under its number, or we have just been renewed by another thread.
+            self._epoll.modify(fd, _MASKS[events])
         except OSError as error:
             # Deeper than the kernel's limits allow (epoll_ctl(2): EINVAL, ELOOP), and only
             # because a nest holds us: without it there is one level less.
@@ -34,7 +42,12 @@ class EpollPoller(Poller):
             self._epoll.register(fd, _MASKS[events])
 
     def modify(self, fd: int, events: int, before: int) -> None:
-        self._epoll.modify(fd, _MASKS[events])
+        try:
+            self._epoll.modify(fd, _MASKS[events])
+        except FileNotFoundError:
+            if not self._is_being_renewed:
+                raise
+            self._epoll.register(fd, _MASKS[events])
 
     def unregister(self, fd: int, before: int) -> None:
         try:
@@ -44,11 +57,12 @@ class EpollPoller(Poller):
 
     def poll(self, timeout: Optional[float]) -> List[Pair]:
         # The interpreter takes its room for events from malloc(), untouched: asking for all that
-        # are registered costs the same as asking for one, and no ready file has to wait its turn.
-        room = len(self.keys) or 1
+        # are registered, and for what other threads register meanwhile, costs the same as asking
+        # for one; and no ready file has to wait its turn.
+        room = len(self.keys) + _SPARE
         pairs: List[Pair] = self._epoll.poll(timeout, room)
-        if len(pairs) == room < len(self.keys):  # other threads have registered more meanwhile
-            more: List[Pair] = self._epoll.poll(0, len(self.keys))
+        if len(pairs) == room:
+            more: List[Pair] = self._epoll.poll(0, len(self.keys) + room)
             return list({**dict(pairs), **dict(more)}.items())
         return pairs
 
@@ -68,18 +82,29 @@ class EpollPoller(Poller):
         # "Will closing a file descriptor cause it to be removed").  Only an empty epoll helps.
         if self.may_have_orphans or force:
             self.may_have_orphans = False
+            self.renew()
             self._leave_nests()
             self._wake_blocked()
-            self.renew()
 
     def reopen(self) -> None:
         parents, self._epoll = self._epoll, self._primitive()
         parents.close()
 
     def reopen_in_place(self) -> None:
-        fresh = self._primitive()
-        _originals.dup2(fresh.fileno(), self._epoll.fileno(), False)
-        fresh.close()
+        # Filled before it takes the other's place: who polls meanwhile misses nothing.
+        known = dict(self.keys)
+        fresh = EpollPoller(known, self._primitive)
+        try:
+            fresh.refill()
+            self._is_being_renewed = True
+            _originals.dup2(fresh.fileno(), self.fileno(), False)
+            now = dict(self.keys)
+            for fd in known.keys() | now.keys():
+                if known.get(fd) is not now.get(fd):  # changed by another thread, perhaps in vain
+                    self.settle(fd)
+        finally:
+            self._is_being_renewed = False
+            fresh._epoll.close()
 
     def close(self) -> None:
         super().close()
