@@ -1,0 +1,47 @@
+"""A selector is filled in one thread and used in another
+
+gevent's watchers belong to the loop of the thread that made them; started from another one they
+corrupt that loop's memory, in some runs and not in others.  Servers that accept in one thread and
+serve in another do just that.
+"""
+
+import socket
+from time import monotonic
+
+from _support import run
+
+ROUNDS = 4
+
+
+def scenario(here, Selector):
+    pairs = [socket.socketpair() for _ in range(20)]
+    selector = Selector()
+    for reader, _ in pairs:
+        reader.setblocking(False)
+        selector.register(reader, 1)
+    counts = []
+
+    def serve():
+        until = monotonic() + 1
+        while monotonic() < until:
+            ready = selector.select(2)
+            counts.append(len(ready))
+            for key, _ in ready:
+                try:
+                    key.fileobj.recv(100)
+                except BlockingIOError:
+                    pass  # reported though it was read already, which is another row's fault
+
+    task = here.run_in_thread(serve)
+    until = monotonic() + 10
+    while not task.ended:
+        if monotonic() > until:
+            return "wrong: the thread is deaf"
+        for _, writer in pairs:
+            writer.send(b"x")
+        here.sleep(0.001)
+    task.outcome()
+    return None if all(counts) else "wrong: [] before the time-out"
+
+
+run(scenario, classes=("DefaultSelector",))
