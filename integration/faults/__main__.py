@@ -13,6 +13,7 @@ import argparse
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
 
 import page
@@ -89,7 +90,8 @@ def run_all(
 ) -> list[tuple[Fault, dict[str, Cell]]]:
     """Try every fault on every kind, and tell of each when it is known."""
     rows: list[tuple[Fault, dict[str, Cell]]] = []
-    with ThreadPoolExecutor(jobs) as pool:
+    with ThreadPoolExecutor(jobs) as pool, ExitStack() as interrupted:
+        interrupted.callback(pool.shutdown, wait=False, cancel_futures=True)
         futures = [
             (fault, {kind: pool.submit(judge, fault, kind) for kind in kinds}) for fault in faults
         ]

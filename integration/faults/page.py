@@ -45,10 +45,11 @@ each cell.  One command runs them all, on your machine, with your versions::
     python integration/faults
 
 The stdlib's column is ``selectors.DefaultSelector`` in a process that nobody has patched, with
-threads in the place of greenlets.  gevent's own is ``GeventSelector``, with either of its loops, and
-eventlet's own is ``selectors.DefaultSelector``, each in a process patched by that library.  Ours are
-the classes of ``coopselectors``, imported before the patch: DefaultSelector, and PollSelector and
-SelectSelector too where the question makes sense for them.
+threads in the place of greenlets.  gevent's own is ``GeventSelector``, with either of its loops,
+and eventlet's own is its ``SelectSelector``: both are ``selectors.DefaultSelector`` in a process
+that the library has patched.  Ours are the classes of ``coopselectors``, imported before the patch:
+``DefaultSelector``, and ``PollSelector`` and ``SelectSelector`` too where the question makes sense
+for them.
 """
 
 

@@ -20,11 +20,16 @@ from time import monotonic, process_time
 PEERS = ("stdlib", "gevent-libev", "gevent-libuv", "eventlet")
 OURS = ("ours-native", "ours-gevent-libev", "ours-gevent-libuv", "ours-eventlet")
 
+#: Those of ours, the best one first.
 CLASSES = ("DefaultSelector", "PollSelector", "SelectSelector")
 
-_LONGEST = 60  # characters of an error that still fit into a table
+_LONGEST = 75  # characters of an error that still fit into a table
 
 _LOOPS = {"gevent-libev": "libev-cext", "gevent-libuv": "libuv-cffi"}
+
+
+class StillWaiting(Exception):
+    """A task should have ended by now."""
 
 
 class Task:
@@ -51,6 +56,8 @@ class Task:
 
     def outcome(self):
         """What the function returned; if it failed, its error is raised here."""
+        if self._outcome is None:
+            raise StillWaiting
         result, error = self._outcome
         if error is not None:
             raise error
@@ -152,7 +159,7 @@ def module_of(kind):
 
 def open_descriptors():
     """How many descriptors this process has open."""
-    return len(os.listdir("/proc/self/fd"))
+    return len(os.listdir("/dev/fd"))
 
 
 def allow_descriptors(number):
@@ -205,9 +212,11 @@ def run(scenario, *, classes=CLASSES, native=CLASSES, before_patch=None):
 def _verdict(scenario, here, Selector):
     try:
         return scenario(here, Selector) or "fine"
+    except StillWaiting:
+        return "hang: the waiter never returns"
     except Exception as error:
         import traceback
 
         traceback.print_exc()
-        words = f"error: {type(error).__name__}: {error}".splitlines()[0]
-        return words if len(words) <= _LONGEST else words[: words.rfind(" ", 0, _LONGEST)]
+        first, _, _ = f"error: {type(error).__name__}: {error}".partition(". ")
+        return first if len(first) <= _LONGEST else first[: first.rfind(" ", 0, _LONGEST)]

@@ -6,6 +6,7 @@ nowhere.
 """
 
 import socket
+from selectors import EVENT_READ
 
 from _support import run
 
@@ -13,7 +14,7 @@ from _support import run
 def scenario(here, Selector):
     reader, writer = socket.socketpair()
     selector = Selector()
-    selector.register(reader, 1)
+    selector.register(reader, EVENT_READ)
     selector.select(0.01)
     writer.send(b"x")
     here.sleep(0.02)

@@ -7,6 +7,7 @@ waits for ever.
 
 import socket
 from posix import dup2
+from selectors import EVENT_READ
 
 from _support import run
 
@@ -15,7 +16,7 @@ def scenario(here, Selector):
     reader, writer = socket.socketpair()
     dup2(reader.fileno(), 0)
     selector = Selector()
-    selector.register(0, 1)
+    selector.register(0, EVENT_READ)
     writer.send(b"x")
     return None if len(selector.select(1)) == 1 else "wrong: never reported"
 

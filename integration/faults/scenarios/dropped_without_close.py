@@ -7,6 +7,7 @@ out of descriptors.
 
 import gc
 import socket
+from selectors import EVENT_READ
 
 from _support import open_descriptors, run
 
@@ -14,7 +15,7 @@ from _support import open_descriptors, run
 def use_and_drop(Selector):
     reader, writer = socket.socketpair()
     selector = Selector()
-    selector.register(reader, 1, data=selector)
+    selector.register(reader, EVENT_READ, data=selector)
     selector.select(0.002)
     return writer  # closed by its end, like the other
 

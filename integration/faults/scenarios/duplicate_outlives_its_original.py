@@ -7,6 +7,7 @@ once: a loop around it spins.
 
 import socket
 from posix import close, dup
+from selectors import EVENT_READ
 from time import monotonic, process_time
 
 from _support import run
@@ -16,7 +17,7 @@ def scenario(here, Selector):
     reader, writer = socket.socketpair()
     selector = Selector()
     number = dup(reader.fileno())
-    selector.register(number, 1)
+    selector.register(number, EVENT_READ)
     selector.select(0.01)
     close(number)
     selector.unregister(number)

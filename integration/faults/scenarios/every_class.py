@@ -6,7 +6,7 @@ class, as kafka-python's users do, ends in an AttributeError.
 
 import select
 
-from _support import module_of, run
+from _support import CLASSES, module_of, run
 
 NAMES = {"epoll": "EpollSelector", "poll": "PollSelector", "select": "SelectSelector"}
 NAMES = {primitive: name for primitive, name in NAMES.items() if hasattr(select, primitive)}
@@ -17,4 +17,4 @@ def scenario(here, Selector):
     return f"missing: {', '.join(missing)}" if missing else None
 
 
-run(scenario, classes=("DefaultSelector",))
+run(scenario, classes=CLASSES[:1])

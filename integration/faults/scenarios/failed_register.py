@@ -8,6 +8,7 @@ eventlet's hub the refused file leaves a listener behind.
 import os
 import socket
 from posix import close, dup2
+from selectors import EVENT_READ
 
 from _support import run
 
@@ -18,7 +19,7 @@ def scenario(here, Selector):
     number = os.dup(reader.fileno())
     close(number)
     try:
-        selector.register(number, 1)
+        selector.register(number, EVENT_READ)
         # poll and select do not look at a file when it is registered, and say it here
         try:
             selector.select(0.05)
@@ -29,7 +30,7 @@ def scenario(here, Selector):
     if len(selector.get_map()):
         return "wrong: an entry is left behind"
     dup2(reader.fileno(), number)
-    selector.register(number, 1)
+    selector.register(number, EVENT_READ)
     writer.send(b"x")
     return None if len(selector.select(2)) == 1 else "wrong: deaf for that number"
 

@@ -10,6 +10,7 @@ import signal
 import socket
 import warnings
 from posix import _exit
+from selectors import EVENT_READ
 
 from _support import run
 
@@ -19,7 +20,7 @@ warnings.simplefilter("ignore")  # of forking beside a thread: there is none yet
 def scenario(here, Selector):
     reader, writer = socket.socketpair()
     selector = Selector()
-    selector.register(reader, 1)
+    selector.register(reader, EVENT_READ)
     selector.select(0.01)
     child = os.fork()
     if not child:

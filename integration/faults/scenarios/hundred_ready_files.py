@@ -6,6 +6,7 @@ and each further call costs as much as the first.
 """
 
 import socket
+from selectors import EVENT_READ
 
 from _support import run
 
@@ -14,7 +15,7 @@ def scenario(here, Selector):
     pairs = [socket.socketpair() for _ in range(100)]
     selector = Selector()
     for reader, writer in pairs:
-        selector.register(reader, 1)
+        selector.register(reader, EVENT_READ)
         writer.send(b"x")
     found = len(selector.select(2))
     return f"wrong: {found} of 100 in one call" if found != 100 else None

@@ -7,8 +7,9 @@ file in some hundred epolls only, and libev and libuv abort the process when it 
 
 import os
 import threading
+from selectors import EVENT_READ
 
-from _support import allow_descriptors, run
+from _support import CLASSES, allow_descriptors, run
 
 LIMIT = 90
 WAITERS = 1200
@@ -22,13 +23,12 @@ def scenario(here, Selector):
     reader, writer = os.pipe()
     selectors = [Selector() for _ in range(WAITERS)]
     for selector in selectors:
-        selector.register(reader, 1)
+        selector.register(reader, EVENT_READ)
     tasks = [here.spawn(selector.select, 30) for selector in selectors]
     here.sleep(1)
     os.write(writer, b"x")
     for task in tasks:
-        if not here.join(task, 40):
-            return "wrong: a waiter hangs"
+        here.join(task, 40)
     reported = sum(len(task.outcome()) for task in tasks)
     if reported != WAITERS:
         return f"wrong: {reported} of {WAITERS} are woken"
@@ -37,4 +37,4 @@ def scenario(here, Selector):
     return None
 
 
-run(scenario, classes=("DefaultSelector",))
+run(scenario, classes=CLASSES[:1])

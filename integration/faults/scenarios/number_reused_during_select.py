@@ -8,6 +8,7 @@ who comes later.
 import os
 import socket
 from posix import dup2
+from selectors import EVENT_READ
 
 from _support import CLASSES, run
 
@@ -17,12 +18,12 @@ def scenario(here, Selector):
     fresh, peer = socket.socketpair()
     number = os.dup(old.fileno())
     selector = Selector()
-    selector.register(number, 1)
+    selector.register(number, EVENT_READ)
     task = here.spawn(selector.select, 2)
     here.sleep(0.1)
     dup2(fresh.fileno(), number)  # closes the old file and takes its number in one step
     selector.unregister(number)
-    selector.register(number, 1)
+    selector.register(number, EVENT_READ)
     peer.send(b"x")
     here.join(task)
     heard = task.outcome()

@@ -6,6 +6,7 @@ burns a whole core.
 """
 
 import socket
+from selectors import EVENT_READ
 
 from _support import run
 
@@ -13,7 +14,7 @@ from _support import run
 def scenario(here, Selector):
     reader, writer = socket.socketpair()
     selector = Selector()
-    selector.register(reader, 1)
+    selector.register(reader, EVENT_READ)
     if selector.select(0.01):
         return "wrong: nothing was ready"
     writer.send(b"x")

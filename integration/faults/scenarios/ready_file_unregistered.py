@@ -6,6 +6,7 @@ periodic work runs early.
 """
 
 import socket
+from selectors import EVENT_READ
 from time import monotonic
 
 from _support import run
@@ -15,8 +16,8 @@ def scenario(here, Selector):
     reader, writer = socket.socketpair()
     other, _peer = socket.socketpair()
     selector = Selector()
-    selector.register(reader, 1)
-    selector.register(other, 1)
+    selector.register(reader, EVENT_READ)
+    selector.register(other, EVENT_READ)
     selector.select(0.01)
     writer.send(b"x")
     here.sleep(0.02)

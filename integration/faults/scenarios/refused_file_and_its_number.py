@@ -8,6 +8,7 @@ is closed, and so is whatever else the greenlet does by then.
 import socket
 import tempfile
 from posix import close, dup
+from selectors import EVENT_READ
 
 from _support import run
 
@@ -17,7 +18,7 @@ def scenario(here, Selector):
         number = dup(file.fileno())
     selector = Selector()
     try:
-        selector.register(number, 1)
+        selector.register(number, EVENT_READ)
         selector.select(0.05)
     except (OSError, ValueError):
         pass  # to refuse it is right; poll and select call it ready, which is right for them

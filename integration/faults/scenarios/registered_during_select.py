@@ -6,6 +6,7 @@ that in an ordinary process, in the standard module and in ours.)
 """
 
 import socket
+from selectors import EVENT_READ
 
 from _support import CLASSES, run
 
@@ -15,10 +16,10 @@ def scenario(here, Selector):
     reader, writer = socket.socketpair()
     writer.send(b"x")
     selector = Selector()
-    selector.register(idle, 1)
+    selector.register(idle, EVENT_READ)
     task = here.spawn(selector.select, 2)
     here.sleep(0.1)
-    selector.register(reader, 1)
+    selector.register(reader, EVENT_READ)
     here.join(task)
     if [key.fileobj for key, _ in task.outcome()] != [reader] or task.took > 1.5:
         return "wrong: not noticed for the whole time-out"

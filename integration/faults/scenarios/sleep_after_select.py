@@ -6,6 +6,7 @@ first has ended the select; it switches into whatever the greenlet does by then 
 """
 
 import socket
+from selectors import EVENT_READ
 from time import monotonic
 
 from _support import run
@@ -15,7 +16,7 @@ def scenario(here, Selector):
     pairs = [socket.socketpair() for _ in range(3)]
     selector = Selector()
     for reader, _ in pairs:
-        selector.register(reader, 1)
+        selector.register(reader, EVENT_READ)
 
     def feed():
         for _, writer in pairs:

@@ -5,6 +5,7 @@ set: a file may be passed over as long as the other has something to say.
 """
 
 import socket
+from selectors import EVENT_READ, EVENT_WRITE
 
 from _support import run
 
@@ -13,13 +14,13 @@ def scenario(here, Selector):
     first, peer = socket.socketpair()
     second, other_peer = socket.socketpair()
     selector = Selector()
-    selector.register(first, 1 | 2)
-    selector.register(second, 1)
+    selector.register(first, EVENT_READ | EVENT_WRITE)
+    selector.register(second, EVENT_READ)
     peer.send(b"x")
     other_peer.send(b"x")
     here.sleep(0.02)
     found = {key.fileobj: mask for key, mask in selector.select(2)}
-    if found == {first: 1 | 2, second: 1}:
+    if found == {first: EVENT_READ | EVENT_WRITE, second: EVENT_READ}:
         return None
     events = sum(bin(mask).count("1") for mask in found.values())
     return f"wrong: {len(found)} of 2 files, {events} of 3 events"

@@ -6,9 +6,10 @@ serve in another do just that.
 """
 
 import socket
+from selectors import EVENT_READ
 from time import monotonic
 
-from _support import run
+from _support import CLASSES, run
 
 ROUNDS = 4
 
@@ -18,7 +19,7 @@ def scenario(here, Selector):
     selector = Selector()
     for reader, _ in pairs:
         reader.setblocking(False)
-        selector.register(reader, 1)
+        selector.register(reader, EVENT_READ)
     counts = []
 
     def serve():
@@ -44,4 +45,4 @@ def scenario(here, Selector):
     return None if all(counts) else "wrong: [] before the time-out"
 
 
-run(scenario, classes=("DefaultSelector",))
+run(scenario, classes=CLASSES[:1])

@@ -6,6 +6,7 @@ as the file is ready.
 """
 
 import socket
+from selectors import EVENT_READ
 
 from _support import open_descriptors, run
 
@@ -15,7 +16,7 @@ def scenario(here, Selector):
         return "n/a: threads cannot be killed"
     reader, writer = socket.socketpair()
     selector = Selector()
-    selector.register(reader, 1)
+    selector.register(reader, EVENT_READ)
     selector.select(0.01)
     before = open_descriptors()
     for timeout in (None, 9):
