@@ -84,13 +84,15 @@ def read(name: str) -> Fault:
 
 
 def judge(fault: Fault, kind: str) -> Cell:
-    """Run the scenario as often as it wants to be; the worst that happened is what counts."""
+    """Run the scenario as often as it wants to be; tell all that went wrong, the worst first."""
     cells = [_run_once(fault, kind) for _ in range(fault.rounds)]
-    worst = min(cells, key=lambda cell: WORDS.index(cell.word))
-    times = Counter(cell.word for cell in cells)[worst.word]
+    cells.sort(key=lambda cell: WORDS.index(cell.word))
+    worst = cells[0]
     if worst.good or fault.rounds == 1:
         return worst
-    return Cell(f"{worst.text}, in {times} of {fault.rounds} runs", worst.complaint)
+    bad = Counter(":".join(cell.text.split(":")[:2]) for cell in cells if not cell.good)
+    counted = ", ".join(f"{text} in {times}" for text, times in bad.items())
+    return Cell(f"{counted} of {fault.rounds} runs", worst.complaint)
 
 
 def _run_once(fault: Fault, kind: str) -> Cell:
@@ -107,7 +109,7 @@ def _run_once(fault: Fault, kind: str) -> Cell:
     try:
         said, complaint = process.communicate(timeout=fault.limit)
     except subprocess.TimeoutExpired:
-        return Cell(f"hang: not done after {fault.limit:g} s", _put_down(process))
+        return Cell("hang", _put_down(process))
     number = -process.returncode
     if number in _SIGNALS:
         return Cell(f"{_SIGNALS[number]} ({signal.Signals(number).name})", complaint)

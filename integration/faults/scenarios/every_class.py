@@ -1,7 +1,7 @@
 """The class is one that the unpatched platform has
 
-gevent removes EpollSelector, eventlet every class but SelectSelector.  A program that names its
-class, as kafka-python's users do, ends in an AttributeError.
+gevent removes EpollSelector, eventlet every class but SelectSelector.  A program that names the
+class it wants ends in an AttributeError.
 """
 
 import select

@@ -1,7 +1,7 @@
 """A selector is filled in one thread and used in another
 
 gevent's watchers belong to the loop of the thread that made them; started from another one they
-corrupt that loop's memory, in some runs and not in others.  Servers that accept in one thread and
+corrupt that loop's memory, and each run ends in another way.  Servers that accept in one thread and
 serve in another do just that.
 """
 
@@ -11,7 +11,8 @@ from time import monotonic
 
 from _support import CLASSES, run
 
-ROUNDS = 4
+ROUNDS = 6
+LIMIT = 15
 
 
 def scenario(here, Selector):
@@ -23,7 +24,7 @@ def scenario(here, Selector):
     counts = []
 
     def serve():
-        until = monotonic() + 1
+        until = monotonic() + 0.7
         while monotonic() < until:
             ready = selector.select(2)
             counts.append(len(ready))
