@@ -1,8 +1,9 @@
 """A selector is filled in one thread and used in another
 
-gevent's watchers belong to the loop of the thread that made them; started from another one they
-corrupt that loop's memory, and each run ends in another way.  Servers that accept in one thread and
-serve in another do just that.
+gevent's watchers belong to the loop of the thread that made them.  Started from another thread they
+corrupt libev's memory, which ends in a crash or in a loop without end; with libuv the call-backs of
+the one thread change what the other is going through.  Servers that accept in one thread and serve
+in another do just that.
 """
 
 import socket
