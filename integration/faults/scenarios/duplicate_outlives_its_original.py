@@ -1,0 +1,38 @@
+"""A file is closed and unregistered, and a duplicate of it lives on
+
+The kernel keeps a closed number in an epoll as long as any duplicate is open, a forked child's for
+instance, and reports it for ever.  The standard EpollSelector returns an empty list each time, at
+once: a loop around it spins.
+"""
+
+import socket
+from posix import close, dup
+from selectors import EVENT_READ
+from time import monotonic, process_time
+
+from _support import run
+
+
+def scenario(here, Selector):
+    reader, writer = socket.socketpair()
+    selector = Selector()
+    number = dup(reader.fileno())
+    selector.register(number, EVENT_READ)
+    selector.select(0.01)
+    close(number)
+    selector.unregister(number)
+    writer.send(b"x")
+    for _ in range(2):
+        started, used = monotonic(), process_time()
+        if selector.select(0.5):
+            return "wrong: reports an unregistered file"
+        took = monotonic() - started
+        if took < 0.49:
+            return f"wrong: [] after {took:.2f} s of 0.5"
+        share = (process_time() - used) / took
+        if share > 0.3:
+            return f"spins: {share * 100:.0f} % of a core"
+    return None
+
+
+run(scenario)

@@ -1,0 +1,50 @@
+"""A forked child unregisters what it has inherited
+
+Parent and child share one epoll.  What the child takes out of it, the parent hears no more: the
+standard EpollSelector does that, and eventlet's hub whenever the child's select ends.  A prefork
+server goes deaf when its first child tidies up.
+"""
+
+import os
+import signal
+import socket
+import warnings
+from posix import _exit
+from selectors import EVENT_READ
+
+from _support import run
+
+warnings.simplefilter("ignore")  # of forking beside a thread: there is none yet
+
+
+def scenario(here, Selector):
+    reader, writer = socket.socketpair()
+    selector = Selector()
+    selector.register(reader, EVENT_READ)
+    selector.select(0.01)
+    child = os.fork()
+    if not child:
+        signal.alarm(5)
+        try:
+            here.sleep(0.3)  # by now the parent waits
+            selector.select(0.01)
+            selector.unregister(reader)
+            selector.close()
+            _exit(0)
+        finally:
+            _exit(1)
+    task = here.spawn(selector.select, 6)
+    while True:
+        ended, status = os.waitpid(child, os.WNOHANG)
+        if ended:
+            break
+        here.sleep(0.01)
+    if status:
+        return "wrong: the child fails"
+    writer.send(b"x")
+    if not here.join(task, 3):
+        return "wrong: the parent is deaf"
+    return None if len(task.outcome()) == len(selector.select(1)) == 1 else "wrong: a false answer"
+
+
+run(scenario)

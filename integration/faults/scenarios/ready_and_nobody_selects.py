@@ -1,0 +1,27 @@
+"""A registered file becomes ready while nobody is in select
+
+gevent's selector leaves its watchers running between two calls, and the loop calls them again and
+again for data that nobody takes.  A worker that is busy with something else, or waits for a lock,
+burns a whole core.
+"""
+
+import socket
+from selectors import EVENT_READ
+
+from _support import run
+
+
+def scenario(here, Selector):
+    reader, writer = socket.socketpair()
+    selector = Selector()
+    selector.register(reader, EVENT_READ)
+    if selector.select(0.01):
+        return "wrong: nothing was ready"
+    writer.send(b"x")
+    spins = here.spinning()
+    if len(selector.select(2)) != 1:
+        return "wrong: not reported"
+    return spins
+
+
+run(scenario)

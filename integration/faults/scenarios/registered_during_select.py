@@ -1,0 +1,29 @@
+"""A file is registered while another greenlet is in select
+
+gevent's and eventlet's selectors look at their files when a select begins.  A connection that is
+handed to a serving greenlet is not served until something else happens.  (poll and select share
+that in an ordinary process, in the standard module and in ours.)
+"""
+
+import socket
+from selectors import EVENT_READ
+
+from _support import CLASSES, run
+
+
+def scenario(here, Selector):
+    idle, _idle_peer = socket.socketpair()
+    reader, writer = socket.socketpair()
+    writer.send(b"x")
+    selector = Selector()
+    selector.register(idle, EVENT_READ)
+    task = here.spawn(selector.select, 2)
+    here.sleep(0.1)
+    selector.register(reader, EVENT_READ)
+    here.join(task)
+    if [key.fileobj for key, _ in task.outcome()] != [reader] or task.took > 1.5:
+        return "wrong: not noticed for the whole time-out"
+    return None
+
+
+run(scenario, native=CLASSES[:1])

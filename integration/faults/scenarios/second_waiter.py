@@ -1,0 +1,29 @@
+"""Two greenlets wait on the same selector
+
+With gevent's selector the first one takes what there is, and the other gets an empty list at
+once, as if its time were up; eventlet's hub refuses the second.  A pool of workers on one selector
+is impossible with either.  (In an ordinary process poll(2) objects refuse a second thread, the
+standard module's and ours.)
+"""
+
+import socket
+from selectors import EVENT_READ
+
+from _support import CLASSES, run
+
+
+def scenario(here, Selector):
+    reader, writer = socket.socketpair()
+    selector = Selector()
+    selector.register(reader, EVENT_READ)
+    tasks = [here.spawn(selector.select, 5) for _ in range(2)]
+    here.sleep(0.1)
+    writer.send(b"x")
+    for task in tasks:
+        here.join(task, 3)
+        if len(task.outcome()) != 1:
+            return f"wrong: the other one gets [] after {task.took:.1f} s of 5"
+    return None
+
+
+run(scenario, native=CLASSES[:1])

@@ -1,0 +1,40 @@
+"""A greenlet is killed while it waits
+
+gevent's selector leaves its watchers in the loop.  They keep the process from seeing that nothing
+is left to do (``gevent.wait()`` never returns, a deadlock is no LoopExit), and burn a core as soon
+as the file is ready.
+"""
+
+import socket
+from selectors import EVENT_READ
+
+from _support import open_descriptors, run
+
+
+def scenario(here, Selector):
+    if not here.hub:
+        return "n/a: threads cannot be killed"
+    reader, writer = socket.socketpair()
+    selector = Selector()
+    selector.register(reader, EVENT_READ)
+    selector.select(0.01)
+    before = open_descriptors()
+    for timeout in (None, 9):
+        task = here.spawn(selector.select, timeout)
+        here.sleep(0.02)
+        here.kill(task)
+    if here.hub == "gevent":
+        import gevent
+
+        if not gevent.wait(timeout=2):
+            return "leak: its watcher keeps the hub alive"
+    if open_descriptors() > before:
+        return "leak: descriptors"
+    writer.send(b"x")
+    spins = here.spinning()
+    if len(selector.select(2)) != 1:
+        return "wrong: deaf afterwards"
+    return spins
+
+
+run(scenario)
