@@ -176,12 +176,10 @@ def allow_descriptors(number):
     return True
 
 
-def run(scenario, *, classes=CLASSES, native=CLASSES, before_patch=None):
+def run(scenario, *, classes=CLASSES, before_patch=None):
     """Run a scenario in a process of the kind that is asked for, and print the verdict.
 
-    `classes` are those of ours that it is meant for, and `native` those that it is meant for in an
-    ordinary process, where poll(2) and select(2) have limits that the standard module shares.  Of
-    the others their one best class is tried.
+    `classes` are those of ours that it is meant for.  Of the others their best class is tried.
     `before_patch` is called with the selectors module before anything is patched.
     """
     kind = sys.argv[1] if len(sys.argv) == 2 else ""
@@ -200,8 +198,6 @@ def run(scenario, *, classes=CLASSES, native=CLASSES, before_patch=None):
     verdict = "fine"
     if not here.ours:
         classes = CLASSES[:1]
-    elif not here.hub:
-        classes = [name for name in classes if name in native]
     for name in classes:
         verdict = _verdict(scenario, here, getattr(module_of(kind), name))
         if verdict.partition(":")[0] != "fine":

@@ -2,14 +2,14 @@
 
 With gevent's selector the first one takes what there is, and the other gets an empty list at
 once, as if its time were up; eventlet's hub refuses the second.  A pool of workers on one selector
-is impossible with either.  (In an ordinary process poll(2) objects refuse a second thread, the
-standard module's and ours.)
+is impossible with either.  (In an ordinary process the standard PollSelector refuses a second
+thread.)
 """
 
 import socket
 from selectors import EVENT_READ
 
-from _support import CLASSES, run
+from _support import run
 
 
 def scenario(here, Selector):
@@ -26,4 +26,4 @@ def scenario(here, Selector):
     return None
 
 
-run(scenario, native=CLASSES[:1])
+run(scenario)
