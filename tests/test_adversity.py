@@ -13,7 +13,7 @@ import threading
 import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
+from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 from hypothesis.stateful import run_state_machine_as_test as run_machine
 
 import coopselectors
@@ -40,9 +40,9 @@ YES = st.booleans()
 # in a table of its own.
 ANYWHERE = {
     "duplicate": (ANY, st.just(0)),
-    "replace": (ANY, ANY),
-    "close": (ANY,),
+    "close": (ANY, st.none() | ANY),
     "close_and_unregister": (ANY, st.none() | ANY),
+    "hand_over": (ANY, ANY, EVENTS),
     "unregister_and_close": (ANY,),
     "send_and_drain": (ANY,),
     "make_selector": (ANY,),
@@ -59,7 +59,7 @@ ANYWHERE = {
 }
 THEN = st.one_of(
     st.none(),
-    st.tuples(st.sampled_from(["drain", "send", "kill", "close_selector", "close"]), ANY),
+    st.tuples(st.sampled_from(["drain", "send", "kill", "close_selector"]), ANY),
     st.tuples(st.just("unregister"), ANY, ANY, YES),
     st.tuples(st.just("close_and_unregister"), ANY, st.none() | ANY),
 )
@@ -77,6 +77,7 @@ ONLY_HERE = {
     "idle": (),
     "fork": (st.lists(STEP_IN_CHILD, max_size=12),),
 }
+OFTEN = {"wait": 5, "send": 4, "register": 3, "select": 2, "modify": 2}
 
 
 class Adversity(RuleBasedStateMachine):
@@ -90,7 +91,7 @@ class Adversity(RuleBasedStateMachine):
         self.before = descriptors()
         self.world = World(self.runtime, CLASSES, Adversity.patience)
 
-    @initialize(registered=st.lists(st.tuples(ANY, ANY, EVENTS, YES), max_size=6))
+    @initialize(registered=st.lists(st.tuples(ANY, ANY, EVENTS, YES), min_size=4, max_size=12))
     def begin(self, registered):
         for number in range(3):
             self.world.do("make_selector", number)
@@ -129,11 +130,15 @@ def _rule(name, strategies):
             raise
 
     step.__name__ = name
-    return rule(arguments=st.tuples(*strategies))(step)
+    made = rule(arguments=st.tuples(*strategies))(step)
+    if name in ("kill", "nudge", "idle"):
+        made = precondition(lambda self: self.world.waiters)(made)
+    return made
 
 
 for _name, _strategies in {**ANYWHERE, **ONLY_HERE}.items():
-    setattr(Adversity, _name, _rule(_name, _strategies))
+    for _number in range(OFTEN.get(_name, 1)):
+        setattr(Adversity, f"{_name}_{_number}", _rule(_name, _strategies))
 
 
 def test_adversity(runtime):
