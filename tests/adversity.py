@@ -217,6 +217,8 @@ class World:
     def do(self, name, *arguments):
         """Do one thing, if it can be done now.  Numbers choose among what there is, in a circle."""
         self.version += 1
+        if self.tolerates_threads and name in ("select", "wait"):
+            self.settle()  # poll objects refuse a second thread
         getattr(self, name)(*arguments)
         for watch in self.watches:
             watch.verify_map()
