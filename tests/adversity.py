@@ -25,7 +25,7 @@ import traceback
 from coopselectors import EVENT_READ, EVENT_WRITE
 
 #: Whether a thread that waits natively is woken by what others do to its selector meanwhile.
-NATIVE_WAITS_SEE_CHANGES = False
+NATIVE_WAITS_SEE_CHANGES = True
 
 # What poll(2) and epoll(7) call it.
 IN, OUT, ERR, HUP = select.POLLIN, select.POLLOUT, select.POLLERR, select.POLLHUP
