@@ -424,8 +424,8 @@ class World:
     def close_selector(self, which):
         if self.watches:
             watch = self.watches.pop(which % len(self.watches))
+            watch.closed = True  # a thread may notice at once
             watch.selector.close()
-            watch.closed = True
             watch.keys.clear()
             watch.files.clear()
             watch.verify_map()
@@ -560,8 +560,8 @@ class World:
         """Give everything back, whatever state it is in."""
         waiting, self.waiters = self.waiters, []
         for watch in self.watches:
-            watch.selector.close()
             watch.closed = True
+            watch.selector.close()
         for waiter in waiting:
             if self.runtime.cooperative:
                 self.runtime.kill(waiter.task)

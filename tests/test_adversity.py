@@ -13,7 +13,7 @@ import threading
 import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
+from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 from hypothesis.stateful import run_state_machine_as_test as run_machine
 
 import coopselectors
@@ -135,10 +135,7 @@ def _rule(name, strategies):
             raise
 
     step.__name__ = name
-    made = rule(arguments=st.tuples(*strategies))(step)
-    if name in ("kill", "nudge", "idle"):
-        made = precondition(lambda self: self.world.waiters)(made)
-    return made
+    return rule(arguments=st.tuples(*strategies))(step)
 
 
 for _name, _strategies in {**ANYWHERE, **ONLY_HERE}.items():
