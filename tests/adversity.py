@@ -137,6 +137,7 @@ class Waiter:
         self.inside = False
         self.done = False
         self.error = None
+        self.answer = None  # a thread's: only the main thread knows what it should be
         self.task = world.runtime.spawn(self._run)
 
     def is_due(self):
@@ -179,14 +180,17 @@ class Waiter:
                 assert self.watch.lost() or self._is_disturbed()
         else:
             self.inside = False
-            self._verify(answer)
+            if not runtime.cooperative:
+                self.answer = answer, time.monotonic()
+                return
+            self.verify(answer, time.monotonic())
             if self.then is not None:
                 self.world.do(*self.then)
 
-    def _verify(self, answer):
+    def verify(self, answer, ended):
         if not answer and not self.watch.closed:
             assert self.timeout is not None, "an empty answer without a time-out"
-            assert time.monotonic() - self.started >= self.timeout, "too early"
+            assert ended - self.started >= self.timeout, "too early"
         if self._is_disturbed():
             for key, _ in answer:
                 assert any(key is given for given in self.watch.given)
@@ -488,6 +492,8 @@ class World:
             for waiter in self.waiters:
                 if waiter.error is not None:
                     raise waiter.error
+                if waiter.answer is not None:
+                    waiter.verify(*waiter.answer)
             self.waiters = [waiter for waiter in self.waiters if not waiter.done]
             late = [waiter for waiter in self.waiters if waiter.is_due()]
             if not late:
