@@ -220,6 +220,8 @@ class World:
 
     def do(self, name, *arguments):
         """Do one thing, if it can be done now.  Numbers choose among what there is, in a circle."""
+        if self.is_child and name in ("send", "fill", "drain"):
+            return  # somebody who waited at the fork wants to: but it would be our parent's data
         self.version += 1
         if self.tolerates_threads and name in ("select", "wait"):
             self.settle()  # poll objects refuse a second thread
