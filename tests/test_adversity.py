@@ -20,7 +20,7 @@ import coopselectors
 from adversity import World
 from coopselectors import EVENT_READ, EVENT_WRITE
 
-EXAMPLES = int(os.environ.get("COOPSELECTORS_TEST_EXAMPLES", "40"))
+EXAMPLES = int(os.environ.get("COOPSELECTORS_TEST_EXAMPLES", "30"))
 
 #: Seconds until a wake-up counts as lost.
 PATIENCE = 5.0
@@ -32,8 +32,6 @@ pytestmark = [
 ]
 
 CLASSES = [coopselectors.EpollSelector, coopselectors.PollSelector, coopselectors.SelectSelector]
-
-PHASES = [Phase.generate] + [Phase.shrink] * ("NOSHRINK" not in os.environ)
 
 ANY = st.integers(0, 11)
 EVENTS = st.sampled_from([EVENT_READ, EVENT_WRITE, EVENT_READ | EVENT_WRITE])
@@ -155,7 +153,7 @@ def test_adversity(runtime):
             deadline=None,
             database=None,
             derandomize=False,
-            phases=PHASES,
+            phases=[Phase.generate, Phase.shrink],
             suppress_health_check=list(HealthCheck),
         ),
     )
