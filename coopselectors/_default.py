@@ -41,7 +41,7 @@ class DefaultSelector(_Selector):
     def __getattr__(self, name: str) -> Any:
         # fileno() exists only where the chosen poller has it, as in the standard module.
         if name == "fileno" and "_poller" in vars(self):
-            return self._poller.fileno  # type: ignore[attr-defined]
+            return self._poller.fileno
         raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
 
 

@@ -9,24 +9,23 @@ from __future__ import annotations
 import selectors
 import time
 from collections.abc import Mapping
+from functools import partial
 from selectors import EVENT_READ, EVENT_WRITE, SelectorKey
-from typing import Any, Callable, Dict, Iterator, List, Optional, Tuple, Type
+from typing import Any, Dict, Iterator, List, Optional, Type
 
 from . import _fork, _originals
+from ._answers import Answers, Ready
 from ._hubs import hub_for, pinned_hub
 from ._pollers import (
     DevpollPoller,
     EpollPoller,
     KqueuePoller,
-    Pair,
     Poller,
     PollPoller,
     SelectPoller,
 )
 
 _NEITHER = ~(EVENT_READ | EVENT_WRITE)
-
-Ready = Tuple[SelectorKey, int]
 
 
 def _fd_of(fileobj: Any) -> int:
@@ -65,39 +64,6 @@ class _Map(Mapping):  # type: ignore[type-arg]  # the standard module's is not g
         return iter(list(self._selector._fd_to_key))  # others may register meanwhile
 
 
-class _Answers(Dict[Pair, Optional[Ready]]):
-    """{(fd, mask): (key, events)}: what to tell the caller for what the kernel said.
-
-    Filled at the first sight of a pair, and emptied of a file that is modified or unregistered.
-    With it all the pairs of a select become answers in one `map`, at the speed of C.
-    """
-
-    def __init__(self, keys: Dict[int, SelectorKey], events: Callable[[int], int]) -> None:
-        super().__init__()
-        self._keys = keys
-        self._events = events
-        self._pairs: Dict[int, List[Pair]] = {}  # {fd: the pairs that are stored for it}
-        #: Another object each time that a pair came which has no answer.
-        self.stranger = object()
-
-    def __missing__(self, pair: Pair) -> Optional[Ready]:
-        fd, mask = pair
-        key = self._keys.get(fd)
-        events = 0 if key is None else self._events(mask) & key.events
-        if key is None or not events:
-            self.stranger = object()
-            return None
-        answer = self[pair] = key, events
-        self._pairs.setdefault(fd, []).append(pair)
-        if self._keys.get(fd) is not key:  # another thread has changed it just now
-            self.forget(fd)
-        return answer
-
-    def forget(self, fd: int) -> None:
-        for pair in self._pairs.pop(fd, ()):
-            self.pop(pair, None)
-
-
 class _Selector(selectors.BaseSelector):
     """What all the classes share: everything but the poller.
 
@@ -117,7 +83,7 @@ class _Selector(selectors.BaseSelector):
         self._map: Optional[_Map] = _Map(self)
         self._poller = self._selector_cls(self._fd_to_key)
         _fork.tell(self._poller)
-        self._answers = _Answers(self._fd_to_key, self._poller.events)
+        self._answers = Answers(self._fd_to_key, self._poller)
         self._answer = self._answers.__getitem__
 
     def register(self, fileobj: Any, events: int, data: Any = None) -> SelectorKey:
@@ -202,20 +168,11 @@ class _Selector(selectors.BaseSelector):
         stranger = answers.stranger
         deadline = time.monotonic() + timeout if timeout else None
         hub = self._pinned or hub_for(self._selector_cls.name)
-        ready = list(map(self._answer, hub.wait(self._poller, timeout)))
-        again = False
-        while answers.stranger is not stranger:
-            # The kernel named files that nobody registered.  They were unregistered by another
-            # thread a moment ago, or they are left over and have to go.
-            ready = [answer for answer in ready if answer is not None]
-            self._poller.purge(force=again)
-            if ready or timeout == 0:
-                break
-            if deadline is not None:
-                timeout = max(0, deadline - time.monotonic())
-            stranger = answers.stranger
-            ready = list(map(self._answer, hub.wait(self._poller, timeout)))
-            again = True
+        pairs = hub.wait(self._poller, timeout)
+        ready = list(map(self._answer, pairs))
+        if answers.stranger is not stranger:
+            wait = partial(hub.wait, self._poller)
+            return answers.without_strangers(pairs, wait, timeout, deadline)
         return ready  # type: ignore[return-value]  # only strangers are answered with None
 
     def close(self) -> None:
@@ -253,8 +210,7 @@ class _WithDescriptor(_Selector):
 
     def fileno(self) -> int:
         """The kernel object's descriptor.  Raises ValueError once the selector is closed."""
-        fd: int = self._poller.fileno()  # type: ignore[attr-defined]
-        return fd
+        return self._poller.fileno()
 
 
 class SelectSelector(_Selector):

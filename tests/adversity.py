@@ -24,13 +24,8 @@ import traceback
 
 from coopselectors import EVENT_READ, EVENT_WRITE
 
-#: Whether a thread that waits natively is woken by what others do to its selector meanwhile.
-NATIVE_WAITS_SEE_CHANGES = True
-
 # What poll(2) and epoll(7) call it.
 IN, OUT, ERR, HUP = select.POLLIN, select.POLLOUT, select.POLLERR, select.POLLHUP
-
-_LONGEST_NATIVE = 0.01
 
 
 class Description:
@@ -141,8 +136,6 @@ class Waiter:
         self.task = world.runtime.spawn(self._run)
 
     def is_due(self):
-        if self.timeout is not None and self.world.tolerates_threads:
-            return True
         if self.watch.closed or self.watch.ready():
             return True
         limits = [limit for limit in (self.timeout, self.limit) if limit is not None]
@@ -175,9 +168,8 @@ class Waiter:
             assert "closed" in str(error)
             assert self.watch.closed
         except OSError:
-            if not (self.watch.closed and self.world.tolerates_threads):
-                assert self.watch.is_select
-                assert self.watch.lost() or self._is_disturbed()
+            assert self.watch.is_select
+            assert self.watch.lost() or self._is_disturbed()
         else:
             self.inside = False
             if not runtime.cooperative:
@@ -209,7 +201,6 @@ class World:
         self.runtime = runtime
         self.classes = classes
         self.patience = patience  # seconds until a wake-up counts as lost
-        self.tolerates_threads = not runtime.cooperative and not NATIVE_WAITS_SEE_CHANGES
         self.version = 0  # counts the changes
         self.files = []  # those that are open
         self.watches = []  # those that are not closed
@@ -223,8 +214,6 @@ class World:
         if self.is_child and name in ("send", "fill", "drain"):
             return  # somebody who waited at the fork wants to: but it would be our parent's data
         self.version += 1
-        if self.tolerates_threads and name in ("select", "wait"):
-            self.settle()  # poll objects refuse a second thread
         getattr(self, name)(*arguments)
         for watch in self.watches:
             watch.verify_map()
@@ -459,8 +448,6 @@ class World:
             return
         if not self.runtime.cooperative:
             limit = then = None
-            if self.tolerates_threads:
-                timeout = _LONGEST_NATIVE if timeout is None else min(timeout, _LONGEST_NATIVE)
         self.waiters.append(Waiter(self, pick(self.watches, which), timeout, limit, then))
 
     def kill(self, which):

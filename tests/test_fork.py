@@ -269,3 +269,41 @@ def test_a_fork_with_thousands_of_files_costs_what_it_costs_without_us(runtime, 
         for number in numbers:
             close(number)
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+@hubs_only
+def test_a_selector_that_was_closed_just_before_the_fork(runtime, Selector, connect, in_child):
+    selector = Selector()
+    selector.register(connect()[0], EVENT_READ)
+    task = runtime.spawn(selector.select, 20)
+    runtime.sleep(0.02)
+    selector.close()
+
+    def waiter_is_told():
+        try:
+            runtime.join(task)
+        except ValueError as error:
+            return str(error)
+
+    result = in_child(waiter_is_told)
+    assert "closed" in waiter_is_told()
+    assert "closed" in result()
+
+
+def test_a_file_that_was_closed_while_registered(runtime, selector, connect, in_child):
+    # the child's own kernel object may well get its number
+    reader, writer = connect()
+    numbers = [os.dup(reader.fileno()) for _ in range(3)]
+    for number in numbers:
+        selector.register(number, EVENT_READ)
+    close(numbers[0])
+    writer.send(b"x")
+    if type(selector).__name__ == "SelectSelector":
+        selector.unregister(numbers[0])  # select(2) refuses it
+
+    def child():
+        return sorted({key.fd for key, _ in selector.select(5)} - {numbers[0]})
+
+    assert in_child(child)() == numbers[1:]
+    for number in numbers[1:]:
+        close(number)

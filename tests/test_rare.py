@@ -13,7 +13,8 @@ from selectors import EVENT_READ, EVENT_WRITE, SelectorKey
 import pytest
 
 import standins
-from coopselectors import _originals, _selectors
+from coopselectors import _originals
+from coopselectors._answers import Answers
 from coopselectors._hubs._cooperative import CooperativeHub
 from coopselectors._hubs._nest import KernelNest, Nest, Seat, open_nest
 from coopselectors._pollers import (
@@ -21,6 +22,7 @@ from coopselectors._pollers import (
     EpollPoller,
     KqueuePoller,
     PollPoller,
+    _companion,
     open_pollable,
 )
 
@@ -206,11 +208,14 @@ def test_an_answer_for_a_file_that_another_thread_changes_is_not_kept():
     old, new = SelectorKey(3, 3, EVENT_READ, None), SelectorKey(3, 3, EVENT_WRITE, None)
     keys = {3: old}
 
-    def events(mask):
-        keys[3] = new
-        return mask
+    class Poller:
+        suspects = frozenset()
 
-    answers = _selectors._Answers(keys, events)
+        def events(self, mask):
+            keys[3] = new
+            return mask
+
+    answers = Answers(keys, Poller())
     assert answers[3, 1] == (old, EVENT_READ)
     assert dict(answers) == {}
 
@@ -343,4 +348,44 @@ def test_a_nest_starts_anew_behind_the_same_descriptor(keeper, monkeypatch, prim
     assert keeper.anew == ["hub", "hub"]
     assert keeper.reported == []
     assert nest.seat(poller) is not seat
+    poller.close()
+
+
+def test_a_companion_that_was_made_while_another_thread_closed():
+    poller = PollPoller({})
+    poller.closed = True  # just now
+    assert poller._make_companion() is None
+    assert poller.wait_fd() is None
+
+
+def test_a_companion_that_another_thread_made_first(monkeypatch):
+    poller = PollPoller({})
+    made = []
+
+    def open_pollable(keys):
+        made.append(EpollPoller(keys))
+        vars(poller).setdefault("_companion", made[0])
+        made.append(EpollPoller(keys))
+        return made[1]
+
+    monkeypatch.setattr(_companion, "open_pollable", open_pollable)
+    assert poller._make_companion() is made[0]
+    poller.close()
+    made[1].close()
+
+
+def test_a_companion_that_is_dismissed_while_a_thread_waits_on_it():
+    poller = PollPoller({})
+    companion = poller._make_companion()
+
+    def poll(timeout):
+        poller._dismiss()
+        companion._epoll.poll(timeout)
+
+    companion.poll = poll
+    assert poller.poll_noticing(0.01) == []
+    companion = poller._make_companion()
+    companion.poll = full
+    with pytest.raises(OSError, match="too many"):
+        poller.poll_noticing(0.01)
     poller.close()

@@ -18,6 +18,7 @@ ROOMS = [
     "_runtime",
     "_pollers",
     "_hubs",
+    "_answers",
     "_selectors",
     "_default",
 ]

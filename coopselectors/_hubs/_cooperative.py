@@ -114,6 +114,9 @@ class CooperativeHub(Hub):
             pairs = poller.poll(0)
             if pairs or timeout == 0:
                 return pairs
+            if slept and poller.woken_in_vain():
+                slept = False
+                continue
             seconds = None
             if deadline is not None:
                 seconds = deadline - time.monotonic()
@@ -121,8 +124,6 @@ class CooperativeHub(Hub):
                     return pairs
                 # Up to the next millisecond, like the standard module: some loops count so.
                 seconds = min(math.ceil(seconds * 1e3) * 1e-3, _LONGEST)
-            if slept:
-                poller.woken_in_vain()
             self._sleep_until_ready(hub, poller, seconds)
             slept = True
 

@@ -11,7 +11,18 @@ import errno
 from abc import ABC, abstractmethod
 from functools import partial
 from selectors import EVENT_READ, EVENT_WRITE
-from typing import Any, ClassVar, List, Mapping, NoReturn, Optional, Protocol, Tuple
+from typing import (
+    AbstractSet,
+    Any,
+    Callable,
+    ClassVar,
+    List,
+    Mapping,
+    NoReturn,
+    Optional,
+    Protocol,
+    Tuple,
+)
 
 from .. import _originals
 from ._doorbell import doorbell
@@ -23,6 +34,7 @@ Pair = Tuple[int, int]
 # <poll.h> and <sys/epoll.h> agree on these numbers, on every platform that has either.
 IN = 0x001
 OUT = 0x004
+_NVAL = 0x020
 
 
 # What uses the kernel object.
@@ -52,6 +64,11 @@ class Poller(ABC):
 
     #: The primitive's name in the ``select`` module.
     name: ClassVar[str]
+    #: The numbers of files that were closed before they were unregistered.  If they live on in a
+    #: duplicate, `poll` goes on to report them, also as if they were what has the number now.
+    suspects: AbstractSet[int] = frozenset()
+    #: The kernel object's descriptor; poll(2) and select(2) have none.
+    fileno: Callable[[], int]
     #: Whether the kernel lets a blocked `poll` notice what other threads register meanwhile.
     notices_changes: ClassVar[bool] = True
 
@@ -110,8 +127,21 @@ class Poller(ABC):
         Does nothing if there cannot be any, unless it is told by `force` that there are.
         """
 
-    def woken_in_vain(self) -> None:
-        """`wait_fd` was readable, and yet `poll` had nothing."""
+    def confirm(self, fd: int, events: int) -> int:
+        """Which of `events` the file with number `fd` is ready for, whatever `poll` says."""
+        poll = _originals.poll()
+        poll.register(fd, (0, IN, OUT, IN | OUT)[events])
+        for _, mask in poll.poll(0):
+            if not mask & _NVAL:
+                return self.events(mask) & events
+        return 0
+
+    def only_changes(self, fd: int, events: int) -> None:
+        """From now on, report `fd` when its state changes, and not for as long as it lasts."""
+
+    def woken_in_vain(self) -> bool:
+        """`wait_fd` was readable, and yet `poll` had nothing.  Returns whether to look again."""
+        return False
 
     def withdraw(self) -> None:
         """Leave every nest, for good: the kernel refuses a file for how deep it would lie."""
@@ -126,6 +156,8 @@ class Poller(ABC):
     def forked(self) -> None:
         """This is a forked child: the kernel object is the parent's, and so are the nests."""
         self.seats.clear()
+        if self.closed:
+            return
         self.inherited = True
         self.renew()
 
@@ -173,6 +205,8 @@ class Poller(ABC):
         """
         key = None
         while key is not self.keys.get(fd):
+            if fd == self.fileno():
+                return  # a file was closed while registered, and its number is ours by now
             key = self.keys.get(fd)
             try:
                 if key is None:
@@ -180,8 +214,9 @@ class Poller(ABC):
                 else:
                     self.register(fd, key.events)
             except OSError as error:
-                # Closed while registered, and its number reused for a regular file perhaps.
-                if error.errno not in (errno.EBADF, errno.EPERM, errno.EEXIST):
+                # Closed while registered, and its number reused for a regular file perhaps; or
+                # another thread is at it, too.
+                if error.errno not in (errno.EBADF, errno.EPERM, errno.EEXIST, errno.ENOENT):
                     raise
 
     def _uncover(self) -> None:

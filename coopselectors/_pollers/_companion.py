@@ -43,6 +43,8 @@ class CompanionPoller(Poller):
         #: What a companion does not take, and the primitive answers for at once: regular files,
         #: and closed ones.  While there are any, the companion holds the doorbell for them.
         self._always_ready: Set[int] = set()
+        #: Those of which the companion tells changes only.
+        self._told_once: Set[int] = set()
 
     def register(self, fd: int, events: int) -> None:
         if self._companion is not None:
@@ -83,13 +85,28 @@ class CompanionPoller(Poller):
         companion = self._make_companion()
         return None if companion is None else companion.wait_fd()
 
-    def woken_in_vain(self) -> None:
-        # The primitive never reports a stranger, but the companion can: a file that was closed,
-        # and lives on in a duplicate.  What it still reports, while the primitive has nothing, is
-        # none of ours, and only a new companion is rid of it.
+    def woken_in_vain(self) -> bool:
+        # The companion can report what the primitive does not: a hang-up, where select(2) was asked
+        # for writing only, or a file that was closed and lives on in a duplicate.  The one is told
+        # once per change from now on; only a new companion is rid of the other.
         companion = self._companion
-        if companion is not None and not self.poll(0) and companion.poll(0) and not self.poll(0):
-            self._dismiss()
+        if companion is None or self.poll(0):
+            return False
+        reported = companion.poll(0)
+        if not reported or self.poll(0):
+            return False
+        for fd, _ in reported:
+            key = self.keys.get(fd)
+            try:
+                if key is None or fd in self._told_once:
+                    raise FileNotFoundError
+                companion.only_changes(fd, key.events)
+            except OSError:
+                self._dismiss()
+                return True
+            self._told_once.add(fd)
+        companion.poll(0)  # takes what is told once out of the way
+        return True
 
     def withdraw(self) -> None:
         super().withdraw()
@@ -113,12 +130,15 @@ class CompanionPoller(Poller):
             if made is vars(self).setdefault("_companion", made):
                 for fd, key in list(self.keys.items()):
                     self._accompany(fd, key.events)
+                if self.closed:  # by another thread, which knew of no companion yet
+                    self._dismiss()
         return self._companion
 
     def _accompany(self, fd: int, events: int) -> None:
         companion = self._companion
-        if companion is None:
+        if companion is None or fd == companion.fileno():
             return
+        self._told_once.discard(fd)
         try:
             try:
                 companion.register(fd, events)
@@ -146,6 +166,7 @@ class CompanionPoller(Poller):
     def _dismiss(self) -> None:
         companion = vars(self).pop("_companion", None)
         self._always_ready.clear()
+        self._told_once.clear()
         if companion is not None:
             self._leave_nests()
             companion.close()

@@ -14,6 +14,7 @@ _FILTER_WRITE = -2
 _FILTERS = ((EVENT_READ, _FILTER_READ), (EVENT_WRITE, _FILTER_WRITE))
 _ADD = 0x1
 _DELETE = 0x2
+_CLEAR = 0x20
 
 # Objects that name what a forked child did not inherit; see `KqueuePoller.reopen`.
 _parents: List[Any] = []
@@ -60,6 +61,11 @@ class KqueuePoller(Poller):
 
     def events(self, mask: int) -> int:
         return mask
+
+    def only_changes(self, fd: int, events: int) -> None:
+        for event, kind in _FILTERS:
+            if events & event:
+                self._kqueue.control([_originals.kevent(fd, kind, _ADD | _CLEAR)], 0, 0)
 
     def wait_fd(self) -> Optional[int]:
         return self.fileno()
