@@ -27,6 +27,9 @@ from ._pollers import (
 
 _NEITHER = ~(EVENT_READ | EVENT_WRITE)
 
+# How many numbers may be in doubt, each of which needs a second look, before we start anew.
+_SUSPECTS = 64
+
 
 def _fd_of(fileobj: Any) -> int:
     """The descriptor of a file object, or ValueError; the words are the standard module's."""
@@ -201,6 +204,8 @@ class _Selector(selectors.BaseSelector):
         """Undo what `register` did for a key that is no longer in the map."""
         self._answers.forget(key.fd)
         self._poller.unregister(key.fd, key.events)
+        if len(self._poller.suspects) > _SUSPECTS + len(self._fd_to_key) // 8:
+            self._poller.purge()
         if self._poller.loose:
             self._poller.changed()
 

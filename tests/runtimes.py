@@ -9,8 +9,10 @@ from __future__ import annotations
 import gc
 import importlib.util
 import os
+import sys
 import threading
 import time
+import traceback
 import warnings
 from _thread import start_new_thread  # before any patch: it starts real ones
 from typing import Any, Callable
@@ -113,6 +115,9 @@ class Runtime:
     def join(self, task: Any) -> Any:
         """Wait for a task's end; return its result or raise its error."""
         task.join(20)
+        if not task.outcome:
+            frame = sys._current_frames()[task.ident]
+            raise AssertionError("still running:\n" + "".join(traceback.format_stack(frame)))
         result, error = task.outcome[0]
         if error is not None:
             raise error

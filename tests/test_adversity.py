@@ -153,7 +153,7 @@ def test_adversity(runtime):
             deadline=None,
             database=None,
             derandomize=False,
-            phases=[Phase.generate, Phase.shrink],
+            phases=[Phase.generate],
             suppress_health_check=list(HealthCheck),
         ),
     )

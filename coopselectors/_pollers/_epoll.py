@@ -12,9 +12,6 @@ from ._base import IN, OUT, Pair, Poller
 # Room for as many files as other threads may register while we wait.
 _SPARE = 64
 
-# How many numbers may be in doubt before it is cheaper to start anew.
-_SUSPECTS = 64
-
 _ET = 1 << 31
 
 _MASKS = (0, IN, OUT, IN | OUT)  # indexed by EVENT_READ | EVENT_WRITE
@@ -74,8 +71,6 @@ class EpollPoller(Poller):
             self._epoll.unregister(fd)
         except OSError:
             self.suspects.add(fd)
-            if len(self.suspects) > _SUSPECTS + len(self.keys) // 8:
-                self.purge()  # each of them costs a second look
 
     def poll(self, timeout: Optional[float]) -> List[Pair]:
         # The interpreter takes its room for events from malloc(), untouched: asking for all that
