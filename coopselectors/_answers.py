@@ -68,11 +68,9 @@ class Answers(Dict[Pair, Optional[Ready]]):
             if in_doubt:
                 # A stranger may have been unregistered by another thread a moment ago.
                 self._poller.purge(force=for_sure or attempt > 0)
-            if ready:
-                timeout = 0
-            elif deadline is not None:
+            if deadline is not None:
                 timeout = max(0, deadline - time.monotonic())
-            pairs = wait(timeout)
+            pairs = wait(0 if ready else timeout)
         return list(ready.values())
 
     def _tell_apart(self, pairs: List[Pair]) -> Tuple[Dict[int, Ready], bool, bool]:

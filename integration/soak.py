@@ -428,9 +428,10 @@ def count(here):
 
 def changes(before, after):
     # gevent's hubs outlive their destruction, with some forty objects each, whoever makes them.
+    # With libev an active watcher outlives it too, for a destroyed loop does not stop any: ours.
     hubs = after.get("Hub", 0) - before.get("Hub", 0)
     more = dict.fromkeys(before, 0)
-    more.update(Hub=hubs, greenlets=hubs, objects=MORE_OBJECTS + 40 * hubs)
+    more.update(Hub=hubs, greenlets=hubs, io=hubs, async_=hubs, objects=MORE_OBJECTS + 40 * hubs)
     more["memory"] = max(MORE_MEMORY, before["memory"] // 20)
     return {
         what: f"{before[what]} -> {after[what]}"

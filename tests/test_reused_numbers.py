@@ -165,3 +165,26 @@ def test_what_waits_for_poll_and_select_follows_a_number(runtime, selector, desc
     assert selector.select(5) == [(key, EVENT_READ)]
     runtime.join(task)
     close(duplicate)
+
+
+@pytest.mark.classes("EpollSelector")
+def test_what_is_drained_during_a_second_look_ends_no_wait(runtime, selector, descriptors):
+    (old, old_peer), (new, new_peer) = descriptors(), descriptors()
+    selector.register(old, EVENT_READ)
+    duplicate = leave_behind(selector, old)
+    write(old_peer, b"x")  # the kernel goes on to report it
+    key = selector.register(new, EVENT_READ)
+    write(new_peer, b"x")
+
+    def purge(force=False, real=selector._poller.purge):
+        real(force)
+        os.read(new, 1)  # as another greenlet might, during our yield
+        vars(selector._poller).pop("purge")
+
+    selector._poller.purge = purge
+    started = time.monotonic()
+    assert selector.select(0.05) == []
+    assert time.monotonic() - started >= 0.05
+    write(new_peer, b"x")
+    assert selector.select(5) == [(key, EVENT_READ)]
+    close(duplicate)
