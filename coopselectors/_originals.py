@@ -27,6 +27,9 @@ dup2 = _os.dup2
 pipe = _os.pipe
 
 
+# No patcher has touched this one so far.
+RLock = _patched_thread.RLock
+
 _count = _patched_thread._count
 
 

@@ -5,6 +5,8 @@ The threads here are real ones under every patch; under gevent and eventlet each
 
 from __future__ import annotations
 
+import os
+import sys
 import time
 
 import pytest
@@ -211,3 +213,28 @@ def test_threads_that_come_and_go_leave_nothing(runtime, selector, connect):
     # eventlet leaves a descriptor behind for each thread that had a hub
     assert left_by_ten(selector.select) == left_by_ten(runtime.sleep)
     assert len(selector._poller.seats) <= 3
+
+
+@pytest.mark.runtimes("native")
+def test_a_close_that_meets_threads_on_their_way_into_the_kernel(runtime, Selector, connect):
+    (idle, _), (old, peer) = connect(), connect()
+    peer.send(b"x")
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        for turn in range(300):
+            selector = Selector()
+            selector.register(idle, EVENT_READ)
+            if turn % 2:  # something that is found out and got rid of in the meantime
+                number = os.dup(old.fileno())
+                selector.register(number, EVENT_READ)
+                os.close(number)
+                selector.unregister(number)
+            threads = [runtime.start_thread(selector.select) for _ in range(1 + turn % 3)]
+            time.sleep((turn % 7) * 3e-5)
+            selector.close()
+            for thread in threads:
+                with pytest.raises(ValueError, match="closed"):
+                    runtime.join_thread(thread)
+    finally:
+        sys.setswitchinterval(interval)

@@ -86,6 +86,8 @@ class Poller(ABC):
         self.closed = False
         #: This is a forked child, and the kernel object is still its parent's.
         self.inherited = False
+        #: Held while the kernel object is replaced or closed: nothing switches or blocks then.
+        self._lock = _originals.RLock()
 
     @abstractmethod
     def register(self, fd: int, events: int) -> None:
@@ -156,6 +158,7 @@ class Poller(ABC):
     def forked(self) -> None:
         """This is a forked child: the kernel object is the parent's, and so are the nests."""
         self.seats.clear()
+        self._lock = _originals.RLock()  # a thread that is not here may have held the other
         if self.closed:
             return
         self.inherited = True
@@ -168,8 +171,10 @@ class Poller(ABC):
         called it if there is no descriptor or memory left for another one; the next call tries
         again.
         """
-        for name in _CALLS:
-            setattr(self, name, partial(self._renew_and, name))
+        with self._lock:
+            if not self.closed:
+                for name in _CALLS:
+                    setattr(self, name, partial(self._renew_and, name))
 
     def reopen(self) -> None:
         """Take a new and empty kernel object instead of the parent's."""
@@ -178,6 +183,12 @@ class Poller(ABC):
         """Put a new and empty kernel object behind the same descriptor."""
 
     def _renew_and(self, name: str, *arguments: Any) -> Any:
+        with self._lock:
+            if name in vars(self) and not self.closed:  # else another thread was faster
+                self._renew_now()
+        return getattr(self, name)(*arguments)
+
+    def _renew_now(self) -> None:
         self._uncover()
         try:
             if self.inherited:
@@ -185,12 +196,12 @@ class Poller(ABC):
                 self.refill()
                 self.inherited = False
             else:
+                self._wake_blocked()
                 self.reopen_in_place()
         except BaseException:
             self.renew()
             raise
         self._leave_nests()
-        return getattr(self, name)(*arguments)
 
     def refill(self) -> None:
         """Put all files that are registered into a new kernel object."""
@@ -225,6 +236,11 @@ class Poller(ABC):
 
     def close(self) -> None:
         """Give everything back.  Whoever waits is woken; every later call is a ValueError."""
+        with self._lock:
+            self._close()
+
+    def _close(self) -> None:
+        """What `close` does, for the classes to add to."""
         self.closed = True
         self._uncover()
         for name in ("register", "modify", "poll", "wait_fd"):

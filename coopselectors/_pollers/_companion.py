@@ -112,14 +112,15 @@ class CompanionPoller(Poller):
         super().withdraw()
         self._dismiss()
 
-    def close(self) -> None:
-        super().close()
+    def _close(self) -> None:
+        super()._close()
         self._dismiss()
 
     def forked(self) -> None:
         self.seats.clear()
+        self._lock = _originals.RLock()
         if self._companion is not None:
-            self._companion.inherited = True
+            self._companion.forked()
         self._dismiss()
 
     def _make_companion(self) -> Optional[Poller]:

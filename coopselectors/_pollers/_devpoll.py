@@ -52,6 +52,6 @@ class DevpollPoller(Poller):
         parents, self._devpoll = self._devpoll, self._primitive()
         parents.close()
 
-    def close(self) -> None:
-        super().close()
+    def _close(self) -> None:
+        super()._close()
         self._devpoll.close()

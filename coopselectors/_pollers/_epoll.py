@@ -105,7 +105,6 @@ class EpollPoller(Poller):
             self.suspects.clear()
             self.renew()
             self._leave_nests()
-            self._wake_blocked()
 
     def reopen(self) -> None:
         parents, self._epoll = self._epoll, self._primitive()
@@ -128,7 +127,7 @@ class EpollPoller(Poller):
             self._renewals.remove(fresh)
             fresh._epoll.close()
 
-    def close(self) -> None:
-        super().close()
+    def _close(self) -> None:
+        super()._close()
         self._wake_blocked()
         self._epoll.close()

@@ -87,7 +87,7 @@ class KqueuePoller(Poller):
         self._kqueue.close()
         self._kqueue = self._primitive.fromfd(number)
 
-    def close(self) -> None:
-        super().close()
+    def _close(self) -> None:
+        super()._close()
         self._wake_blocked()
         self._kqueue.close()
