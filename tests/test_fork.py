@@ -191,6 +191,7 @@ def test_eventlets_hub_gets_an_epoll_of_its_own(runtime, selector, connect):
     assert parents.closed
     assert closed == [(3, True)]
     hub.poll.close()
+    assert not adapter.has_ended(hub)
     adapter.watch_anew(gone)  # a hub on poll, select or asyncio has no such thing
     assert vars(gone) == {}
 

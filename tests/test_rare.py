@@ -9,6 +9,7 @@ import errno
 import os
 import socket
 from selectors import EVENT_READ, EVENT_WRITE, SelectorKey
+from types import SimpleNamespace
 
 import pytest
 
@@ -16,6 +17,8 @@ import standins
 from coopselectors import _originals
 from coopselectors._answers import Answers
 from coopselectors._hubs._cooperative import CooperativeHub
+from coopselectors._hubs._ends import Tenancies, Tenancy
+from coopselectors._hubs._native import NativeHub
 from coopselectors._hubs._nest import KernelNest, Nest, Seat, open_nest
 from coopselectors._pollers import (
     DevpollPoller,
@@ -154,7 +157,13 @@ def test_without_a_kernel_object_the_hub_is_asked_to_wake():
 
 @pytest.mark.parametrize(
     ("code", "refused"),
-    [(errno.EEXIST, False), (errno.ENOSPC, True), (errno.EINVAL, True), (errno.ENOMEM, True)],
+    [
+        (errno.EPERM, False),
+        (errno.EBADF, False),
+        (errno.ENOSPC, True),
+        (errno.EINVAL, True),
+        (errno.ENOMEM, True),
+    ],
 )
 def test_a_companion_that_is_refused_a_file(code, refused):
     reader, writer = socket.socketpair()
@@ -162,8 +171,9 @@ def test_a_companion_that_is_refused_a_file(code, refused):
     poller = PollPoller(keys)
     assert poller.wait_fd() is not None
 
-    def refuse(*_):
-        raise OSError(code, os.strerror(code))
+    def refuse(fd, _):
+        if fd == reader.fileno():
+            raise OSError(code, os.strerror(code))
 
     poller._companion.register = refuse
     keys[reader.fileno()] = SelectorKey(reader, reader.fileno(), EVENT_READ, None)
@@ -389,3 +399,220 @@ def test_a_companion_that_is_dismissed_while_a_thread_waits_on_it():
     with pytest.raises(OSError, match="too many"):
         poller.poll_noticing(0.01)
     poller.close()
+
+
+def test_a_seat_that_cannot_be_unmuted_is_taken_anew(nest):
+    nest.on_ready()
+    poller = EpollPoller({})
+    seat = nest.seat(poller)
+    nest._mute(seat)
+    nest._poller.unregister(seat.fd, 0)  # whoever does such a thing
+    again = nest.seat(poller)
+    assert again is not seat
+    assert not again.muted
+    poller.close()
+
+
+def test_a_seat_that_is_taken_while_another_thread_closes(nest):
+    nest.on_ready()
+    poller = EpollPoller({})
+
+    def wait_fd():
+        vars(poller).pop("wait_fd")
+        fd = poller.wait_fd()
+        poller.epoch = object()  # all seats are given up, and this one is not there yet
+        return fd
+
+    poller.wait_fd = wait_fd
+    assert nest.seat(poller).stale
+    assert poller.seats == {}
+    poller.close()
+
+
+def test_nests_of_hubs_that_have_gone_are_forgotten(nest):
+    nest.on_ready()
+    poller = EpollPoller({})
+    other = open_nest(Keeper(), "another hub")
+    other.on_ready()
+    seat = other.seat(poller)
+    other.close()
+    assert other.gone
+    other.forked()
+    assert other.fd is not None
+    seat.waiting[Greenlet(None)] = None  # nobody will ever wake it
+    other.wake_soon(seat)
+    nest.seat(poller)
+    assert list(poller.seats) == [nest]
+    poller.close()
+
+
+def test_a_bell_that_cannot_be_rung(nest, keeper):
+    nest.on_ready()
+    woken = []
+    seat = Seat(nest)
+    seat.waiting[Greenlet(lambda: woken.append(1))] = None
+    nest._poller.register = full
+    nest.wake_soon(seat)
+    for function in keeper.asked:
+        function()
+    assert woken == [1]
+
+
+def test_what_a_thread_leaves_when_it_ends():
+    done = []
+    nest = SimpleNamespace(close=lambda: done.append("closed"))
+    tenancies = Tenancies()
+    tenancies.add(Tenancy(nest, lambda: True, lambda: done.append("first unwatched")))
+    tenancies.add(Tenancy(nest, lambda: False, lambda: done.append("second unwatched")))
+    assert done == ["first unwatched", "closed"]
+    tenancies.__del__()
+    assert done[2:] == ["second unwatched", "closed"]
+    assert tenancies._all == []
+
+
+def test_a_hub_that_cannot_watch_a_nest_gets_none():
+    class Hub(CooperativeHub):
+        def watch(self, hub, nest):
+            nests.append(nest)
+            full()
+
+    nests = []
+    Hub.__abstractmethods__ = frozenset()
+    hub = SimpleNamespace()
+    with pytest.raises(OSError, match="too many"):
+        Hub()._open_nest(hub)
+    assert nests[0].gone
+    assert vars(hub) == {}
+
+
+def test_a_native_wait_that_fails_is_closed_or_has_failed():
+    poller = EpollPoller({})
+    poller._epoll.close()
+    poller._epoll = SimpleNamespace(poll=full, close=lambda: None, register=full)
+    for closed, error in ((False, OSError), (True, ValueError)):
+        poller.closed = closed
+        with pytest.raises(error):
+            NativeHub().wait(poller, None)
+
+
+def test_whoever_renews_first_renews_for_all(monkeypatch):
+    reader, writer = socket.socketpair()
+    keys = {reader.fileno(): SelectorKey(reader, reader.fileno(), EVENT_WRITE, None)}
+    poller = EpollPoller(keys)
+    poller.purge(force=True)
+    late = poller.poll  # another thread is on its way into it
+    assert poller.poll(0) == [(reader.fileno(), 4)]
+    before = poller._epoll
+    assert late(0) == [(reader.fileno(), 4)]
+    assert poller._epoll is before
+    poller.close()
+    poller.renew()
+    for call in (late, poller.poll):
+        with pytest.raises(ValueError, match="closed"):
+            call(0)
+    for sock in (reader, writer):
+        sock.close()
+
+
+def test_what_other_threads_change_during_a_renewal(monkeypatch):
+    pairs = [socket.socketpair() for _ in range(3)]
+    kept, gone, new = (pair[0].fileno() for pair in pairs)
+    key = {fd: SelectorKey(fd, fd, EVENT_WRITE, None) for fd in (kept, gone, new)}
+    keys = {fd: key[fd] for fd in (kept, gone)}
+    poller = EpollPoller(keys)
+    poller.refill()
+
+    def dup2(fd, fd2, inheritable, real=_originals.dup2):
+        real(fd, fd2, inheritable)
+        keys[new] = key[new]
+        poller.modify(new, EVENT_WRITE, EVENT_READ)  # it was registered with the old one
+        del keys[gone]
+
+    monkeypatch.setattr(_originals, "dup2", dup2)
+    poller.purge(force=True)
+    assert sorted(poller.poll(0)) == sorted([(kept, 4), (new, 4)])
+    with pytest.raises(FileNotFoundError):
+        poller.modify(gone, EVENT_WRITE, EVENT_READ)
+    poller.close()
+    for one, other in pairs:
+        one.close()
+        other.close()
+
+
+def test_putting_goes_on_until_the_kernel_agrees():
+    said = []
+
+    def say(name, error):
+        def call(fd, mask):
+            said.append(name)
+            if len(said) < 4:
+                raise error
+
+        return call
+
+    poller = EpollPoller({})
+    poller._epoll.close()
+    poller._epoll = SimpleNamespace(
+        modify=say("modify", FileNotFoundError()), register=say("register", FileExistsError())
+    )
+    poller._put(3, 1)
+    assert said == ["modify", "register"] * 2
+
+
+def test_a_kernel_object_is_not_put_into_itself():
+    poller = EpollPoller({})
+    poller.keys[poller.fileno()] = SelectorKey(3, poller.fileno(), EVENT_READ, None)
+    poller.refill()
+    assert poller.poll(0) == []
+    poller.close()
+
+
+def test_a_second_look_at_a_file_that_is_closed():
+    reader, writer = os.pipe()
+    os.close(writer)
+    poller = EpollPoller({})
+    assert poller.confirm(reader, EVENT_READ) == EVENT_READ
+    os.close(reader)
+    assert poller.confirm(reader, EVENT_READ) == 0
+    poller.close()
+
+
+def test_answers_that_the_kernel_has_no_reason_for():
+    # it says readable, and nobody asked for that: it watches for something else than it should
+    reader, writer = socket.socketpair()
+    key = SelectorKey(reader, reader.fileno(), EVENT_WRITE, None)
+    keys = {reader.fileno(): key}
+    poller = EpollPoller(keys)
+    purged = []
+
+    def purge(force):
+        purged.append(force)
+
+    poller.purge = purge
+    answers = Answers(keys, poller)
+    rounds = iter([[], [], [(reader.fileno(), 4)]])
+    found = answers.without_strangers(
+        [(reader.fileno(), 1)], lambda timeout: next(rounds), None, None
+    )
+    assert found == [(key, EVENT_WRITE)]
+    assert purged == [True]
+    poller.close()
+    for sock in (reader, writer):
+        sock.close()
+
+
+def test_a_kqueue_that_tells_changes_only(monkeypatch):
+    monkeypatch.setattr(_originals, "kevent", standins.kevent)
+    reader, writer = socket.socketpair()
+    keys = {reader.fileno(): SelectorKey(reader, reader.fileno(), EVENT_READ, None)}
+    poller = KqueuePoller(keys, standins.kqueue)
+    poller.register(reader.fileno(), EVENT_READ)
+    writer.send(b"x")
+    poller.only_changes(reader.fileno(), EVENT_READ)
+    assert len(poller.poll(0)) == 1
+    assert poller.poll(0) == []
+    writer.send(b"x")
+    assert len(poller.poll(0)) == 1
+    poller.close()
+    for sock in (reader, writer):
+        sock.close()

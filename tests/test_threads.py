@@ -220,9 +220,9 @@ def test_a_close_that_meets_threads_on_their_way_into_the_kernel(runtime, Select
     (idle, _), (old, peer) = connect(), connect()
     peer.send(b"x")
     interval = sys.getswitchinterval()
-    sys.setswitchinterval(1e-6)
+    sys.setswitchinterval(1e-5)
     try:
-        for turn in range(300):
+        for turn in range(100):
             selector = Selector()
             selector.register(idle, EVENT_READ)
             if turn % 2:  # something that is found out and got rid of in the meantime

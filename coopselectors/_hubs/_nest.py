@@ -205,8 +205,6 @@ class KernelNest(Nest):
     def _ring(self) -> None:
         try:
             self._poller.register(doorbell(), EVENT_READ)
-        except FileExistsError:
-            pass  # rung already, and not yet answered
         except OSError:
             # No memory for it.  The hub's own way is as good for its own thread.
             self._keeper.call_soon(self._hub, self._answer)

@@ -214,7 +214,7 @@ class Poller(ABC):
         Other threads write into `keys` first and tell the kernel then: whoever comes last here has
         seen what they wrote.
         """
-        key = None
+        key: Any = self  # which no file is registered with
         while key is not self.keys.get(fd):
             if fd == self.fileno():
                 return  # a file was closed while registered, and its number is ours by now
@@ -241,10 +241,10 @@ class Poller(ABC):
 
     def _close(self) -> None:
         """What `close` does, for the classes to add to."""
-        self.closed = True
         self._uncover()
         for name in ("register", "modify", "poll", "wait_fd"):
             setattr(self, name, _closed)
+        self.closed = True
         self._leave_nests()  # not before: other threads look again at once
         self.changed()
 

@@ -72,7 +72,7 @@ class CompanionPoller(Poller):
             except OSError:
                 companion = None  # no descriptor left: wait as the standard module does
             if companion is None:
-                return self.poll(timeout)
+                return self.poll(0 if self.closed else timeout)
             try:
                 if companion.poll(timeout):
                     self.woken_in_vain()
@@ -124,16 +124,20 @@ class CompanionPoller(Poller):
         self._dismiss()
 
     def _make_companion(self) -> Optional[Poller]:
-        if self._companion is None and not self.refused:
+        while not (self.refused or self.closed):
+            if self._companion is not None:
+                return self._companion
             # It is in its place before it is filled: another thread that registers a file
             # meanwhile finds either it or the file's key here.
             made = open_pollable(self.keys)
+            if made is None:
+                return None
             if made is vars(self).setdefault("_companion", made):
                 for fd, key in list(self.keys.items()):
                     self._accompany(fd, key.events)
                 if self.closed:  # by another thread, which knew of no companion yet
                     self._dismiss()
-        return self._companion
+        return None
 
     def _accompany(self, fd: int, events: int) -> None:
         companion = self._companion
@@ -148,8 +152,6 @@ class CompanionPoller(Poller):
                     raise
                 self._always_ready.add(fd)
                 companion.register(doorbell(), EVENT_READ)
-        except FileExistsError:
-            pass  # another thread was faster, or the doorbell is there for another file
         except OSError:
             self.withdraw()
 
