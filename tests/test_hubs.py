@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from posix import write
+from textwrap import dedent
 
 import pytest
 
@@ -171,3 +172,46 @@ def test_gevents_monitor_has_nothing_to_report(runtime, run_python, kind, tmp_pa
     log = tmp_path / "log"
     run_python(MONITOR, kind, str(log), **settings)
     assert ("blocked" in log.read_text()) == (kind == "blocks")
+
+
+#: Leaves everything as it is: selectors that are ready, waited in, dropped in a cycle.
+LEAVE = """
+    import os, sys, warnings
+    warnings.simplefilter("ignore")
+    loop, name = sys.argv[1:]
+    if loop == "eventlet":
+        import eventlet; eventlet.monkey_patch()
+        from eventlet import spawn, sleep
+    elif loop != "native":
+        os.environ["GEVENT_LOOP"] = loop
+        from gevent import monkey; monkey.patch_all()
+        from gevent import spawn, sleep
+    else:
+        import threading
+        from time import sleep
+        spawn = lambda function: threading.Thread(target=function, daemon=True).start()
+    import socket, coopselectors
+
+    ours, theirs = socket.socketpair()
+    made = [getattr(coopselectors, name)() for _ in range(4)]
+    for selector in made:
+        selector.register(ours, coopselectors.EVENT_READ)
+        selector.itself = selector
+        selector.select(0.01)
+    spawn(made[0].select)
+    spawn(made[1].select)
+    sleep(0.02)
+    del made[2], selector
+    theirs.send(b"x")
+    print("the end")
+"""
+
+
+@pytest.mark.runtimes("native")
+@pytest.mark.parametrize("loop", ["native", "libev-cext", "libuv-cffi", "eventlet"])
+@pytest.mark.parametrize("name", ["EpollSelector", "PollSelector"])
+def test_the_interpreter_ends_while_selectors_are_open(runtime, run_python, loop, name, tmp_path):
+    log = tmp_path / "log"
+    script = f"import os\nos.dup2(os.open({str(log)!r}, os.O_CREAT | os.O_WRONLY), 2)\n"
+    assert run_python(script + dedent(LEAVE), loop, name) == "the end\n"
+    assert log.read_text() == ""
