@@ -8,7 +8,6 @@ numbers that nobody registered, and those that may mean a file that was closed.
 from __future__ import annotations
 
 import time
-from itertools import count
 from selectors import SelectorKey
 from typing import Callable, Dict, List, Optional, Tuple
 
@@ -61,17 +60,18 @@ class Answers(Dict[Pair, Optional[Ready]]):
         What the kernel still reports of closed files is got rid of, and `wait` is called for more:
         once to be complete, or until `deadline` if there was nothing else.
         """
-        for attempt in count():
+        attempt = 0
+        while True:
             ready, in_doubt, for_sure = self._tell_apart(pairs)
             if (attempt > 1 or not in_doubt) and (ready or timeout == 0):
-                break
+                return list(ready.values())
             if in_doubt:
                 # A stranger may have been unregistered by another thread a moment ago.
                 self._poller.purge(force=for_sure or attempt > 0)
             if deadline is not None:
                 timeout = max(0, deadline - time.monotonic())
             pairs = wait(0 if ready else timeout)
-        return list(ready.values())
+            attempt += 1
 
     def _tell_apart(self, pairs: List[Pair]) -> Tuple[Dict[int, Ready], bool, bool]:
         """The answers that are true, by number; whether there are others, and whether for sure."""

@@ -8,6 +8,8 @@ from __future__ import annotations
 import errno
 import os
 import socket
+import sys
+import tempfile
 from selectors import EVENT_READ, EVENT_WRITE, SelectorKey
 from types import SimpleNamespace
 
@@ -188,7 +190,53 @@ def test_a_companion_that_is_refused_a_file(code, refused):
 def test_a_companion_that_was_dismissed_meanwhile():
     poller = PollPoller({})
     poller._accompany(0, EVENT_READ)  # as if another thread had withdrawn it
+    poller._part_from(0, EVENT_READ)
     assert poller._companion is None
+    companion = poller._make_companion()
+    companion.close()
+    poller._accompany(0, EVENT_READ)
+    assert not poller.refused
+    poller.close()
+
+
+def test_a_companion_is_not_put_into_itself():
+    poller = PollPoller({})
+    companion = poller._make_companion()
+    poller._accompany(companion.fileno(), EVENT_READ)
+    assert companion.poll(0) == []
+    assert not poller.refused
+    poller.close()
+
+
+def test_the_bell_rings_as_long_as_any_file_is_always_ready():
+    poller = PollPoller({})
+    companion = poller._make_companion()
+    with tempfile.TemporaryFile() as one, tempfile.TemporaryFile() as other:
+        for file in (one, other):
+            poller._accompany(file.fileno(), EVENT_READ)
+        for file in (one, other):
+            assert len(companion.poll(0)) == 1
+            poller._part_from(file.fileno(), EVENT_READ)
+    assert companion.poll(0) == []
+    poller.close()
+
+
+def test_a_poll_object_that_another_thread_is_in():
+    class Busy:
+        def register(self, fd, mask):
+            pass
+
+        def poll(self, timeout):
+            raise RuntimeError("concurrent poll() invocation")
+
+    reader, writer = socket.socketpair()
+    keys = {reader.fileno(): SelectorKey(reader, reader.fileno(), EVENT_WRITE, None)}
+    poller = PollPoller(keys)
+    poller._poll = Busy()
+    assert poller.poll(0) == [(reader.fileno(), 4)]
+    poller.close()
+    for sock in (reader, writer):
+        sock.close()
 
 
 def test_devpoll_forgets_what_the_kernel_forgot():
@@ -361,10 +409,16 @@ def test_a_nest_starts_anew_behind_the_same_descriptor(keeper, monkeypatch, prim
     poller.close()
 
 
-def test_a_companion_that_was_made_while_another_thread_closed():
+def test_a_companion_that_was_made_while_another_thread_closed(monkeypatch):
     poller = PollPoller({})
-    poller.closed = True  # just now
+
+    def open_pollable(keys):
+        poller.closed = True  # just now
+        return EpollPoller(keys)
+
+    monkeypatch.setattr(_companion, "open_pollable", open_pollable)
     assert poller._make_companion() is None
+    assert vars(poller).get("_companion") is None
     assert poller.wait_fd() is None
 
 
@@ -441,8 +495,14 @@ def test_nests_of_hubs_that_have_gone_are_forgotten(nest):
     assert other.fd is not None
     seat.waiting[Greenlet(None)] = None  # nobody will ever wake it
     other.wake_soon(seat)
+    third = open_nest(Keeper(), "a third")
+    third.on_ready()
+    third.seat(poller)
+    assert list(poller.seats) == [third]
     nest.seat(poller)
-    assert list(poller.seats) == [nest]
+    assert list(poller.seats) == [third, nest]
+    poller.leave(other)
+    assert list(poller.seats) == [third, nest]
     poller.close()
 
 
@@ -458,13 +518,17 @@ def test_a_bell_that_cannot_be_rung(nest, keeper):
     assert woken == [1]
 
 
-def test_what_a_thread_leaves_when_it_ends():
+def test_what_a_thread_leaves_when_it_ends(monkeypatch):
     done = []
     nest = SimpleNamespace(close=lambda: done.append("closed"))
     tenancies = Tenancies()
     tenancies.add(Tenancy(nest, lambda: True, lambda: done.append("first unwatched")))
     tenancies.add(Tenancy(nest, lambda: False, lambda: done.append("second unwatched")))
     assert done == ["first unwatched", "closed"]
+    with monkeypatch.context() as patch:
+        patch.setattr(sys, "is_finalizing", lambda: True)
+        tenancies.__del__()  # the loop may be no more than a ruin by now
+        assert len(done) == 2
     tenancies.__del__()
     assert done[2:] == ["second unwatched", "closed"]
     assert tenancies._all == []

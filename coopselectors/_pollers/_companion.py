@@ -141,10 +141,12 @@ class CompanionPoller(Poller):
 
     def _accompany(self, fd: int, events: int) -> None:
         companion = self._companion
-        if companion is None or fd == companion.fileno():
+        if companion is None:
             return
         self._told_once.discard(fd)
         try:
+            if fd == companion.fileno():
+                return  # a file was closed while registered, and its number is ours by now
             try:
                 companion.register(fd, events)
             except OSError as error:
@@ -152,6 +154,8 @@ class CompanionPoller(Poller):
                     raise
                 self._always_ready.add(fd)
                 companion.register(doorbell(), EVENT_READ)
+        except ValueError:
+            pass  # dismissed by another thread
         except OSError:
             self.withdraw()
 
