@@ -114,7 +114,7 @@ class Adversity(RuleBasedStateMachine):
     def nothing_is_left(self):
         if self.world.dropped:
             gc.collect()
-        assert descriptors() == self.before
+        assert descriptors() <= self.before  # the collector may find what others left
         nest = getattr(self.runtime.cooperative and self.runtime.hub(), "_coopselectors_nest", None)
         if nest is not None:
             assert nest.waiting == 0
