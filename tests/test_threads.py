@@ -119,22 +119,21 @@ def test_close_wakes_who_waits_in_other_threads(runtime, Selector, connect, time
 
 def test_everybody_at_once(runtime, Selector, connect):
     # no "dictionary changed size", no "concurrent poll() invocation", no stranger in an answer
-    stop = time.monotonic() + 0.4
-    (reader, writer) = connect()
+    reader, writer = connect()
     writer.send(b"x")
     selector = Selector()
     always = selector.register(reader, EVENT_READ)
+    done = []
 
     def wait():
-        calls = 0
-        while time.monotonic() < stop:
-            ready = selector.select(0.1)
-            assert always in [key for key, _ in ready]
-            calls += 1
-        return calls
+        try:
+            for _ in range(100):
+                assert always in [key for key, _ in selector.select(5)]
+        finally:
+            done.append(1)
 
     def change(mine):
-        while time.monotonic() < stop:
+        while len(done) < 3:
             selector.register(mine, EVENT_READ)
             selector.modify(mine, EVENT_READ | EVENT_WRITE)
             assert selector.get_key(mine).fileobj is mine
@@ -143,10 +142,8 @@ def test_everybody_at_once(runtime, Selector, connect):
 
     waiting = [runtime.start_thread(wait) for _ in range(3)]
     changing = [runtime.start_thread(change, connect()[0]) for _ in range(2)]
-    for thread in changing:
+    for thread in waiting + changing:
         runtime.join_thread(thread)
-    for thread in waiting:
-        assert runtime.join_thread(thread) > 1
     selector.close()
 
 
@@ -162,10 +159,10 @@ def test_a_thread_that_must_not_have_a_hub(runtime, Selector, connect):
     thread = runtime.start_thread(in_thread)
     turns = 0
     started = time.monotonic()
-    while time.monotonic() - started < 0.1:
+    while time.monotonic() - started < 0.2:
         runtime.sleep(0.001)
         turns += 1
-    assert turns > 20
+    assert turns > 5  # a hub that is held up gives none
     writer.send(b"x")
     assert runtime.join_thread(thread) == 1
 
