@@ -28,6 +28,7 @@ from coopselectors._pollers import (
     KqueuePoller,
     PollPoller,
     _companion,
+    _doorbell,
     open_pollable,
 )
 
@@ -680,3 +681,22 @@ def test_a_kqueue_that_tells_changes_only(monkeypatch):
     poller.close()
     for sock in (reader, writer):
         sock.close()
+
+
+def test_a_doorbell_that_another_thread_opened_first(monkeypatch):
+    monkeypatch.setattr(_doorbell, "_made", {})
+    opened = []
+
+    def pipe(real=_originals.pipe):
+        made = real()
+        opened.append(made[0])
+        if len(opened) == 1:
+            _doorbell.doorbell()  # as another thread might
+        return made
+
+    monkeypatch.setattr(_originals, "pipe", pipe)
+    late, first = _doorbell.doorbell(), opened[1]
+    assert late == _doorbell.doorbell() == first
+    with pytest.raises(OSError):
+        os.fstat(opened[0])
+    os.close(first)

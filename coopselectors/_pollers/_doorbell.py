@@ -6,18 +6,18 @@ wake-up cannot be lost, and there is nothing to drain.
 
 from __future__ import annotations
 
-from typing import Optional
+from typing import Dict
 
 from .. import _originals
 
-_number: Optional[int] = None
+_made: Dict[str, int] = {}
 
 
 def doorbell() -> int:
     """The descriptor of such a file; there is one for the whole process, opened at first need."""
-    global _number
-    if _number is None:
+    if not _made:
         reader, writer = _originals.pipe()
         _originals.close(writer)  # the end of file is readable for ever
-        _number = reader
-    return _number
+        if _made.setdefault("reader", reader) != reader:  # another thread was faster
+            _originals.close(reader)
+    return _made["reader"]
