@@ -700,3 +700,13 @@ def test_a_doorbell_that_another_thread_opened_first(monkeypatch):
     with pytest.raises(OSError):
         os.fstat(opened[0])
     os.close(first)
+
+
+def test_what_comes_while_a_wake_up_in_vain_is_looked_into():
+    # what is told once may have been told just now: the caller has to look, and not to sleep
+    poller = PollPoller({})
+    poller._make_companion().poll = lambda timeout: [(0, 1)]
+    poller.poll = lambda timeout: [(0, 1)]
+    assert poller.woken_in_vain() is True
+    del poller.poll
+    poller.close()

@@ -90,10 +90,12 @@ class CompanionPoller(Poller):
         # for writing only, or a file that was closed and lives on in a duplicate.  The one is told
         # once per change from now on; only a new companion is rid of the other.
         companion = self._companion
-        if companion is None or self.poll(0):
+        if companion is None:
             return False
         reported = companion.poll(0)
-        if not reported or self.poll(0):
+        if self.poll(0):
+            return True  # come just now, and if it is told once, it has been told
+        if not reported:
             return False
         for fd, _ in reported:
             key = self.keys.get(fd)
