@@ -28,6 +28,7 @@ import time
 import types
 import warnings
 from _thread import start_new_thread  # before any patch: it starts real ones
+from time import sleep as block  # likewise
 
 import coopselectors
 from coopselectors import EVENT_READ, EVENT_WRITE
@@ -43,6 +44,7 @@ AT_ONCE = 10  # scenes
 SLICE = 2.0  # seconds between two pauses
 PATIENCE = 30.0  # seconds until a wake-up counts as lost
 MORE_OBJECTS = 400
+OBJECTS_OF_A_HUB = 60
 MORE_MEMORY = 3 << 20  # bytes, or a twentieth
 
 done = collections.Counter()  # what was done
@@ -55,12 +57,15 @@ class Interruption(Exception):
 
 def enter(name):
     """Turn this interpreter into one of runtime `name`; return what its tools are called."""
-    here = types.SimpleNamespace(cooperative=True, end_of_thread=lambda: None)
+    here = types.SimpleNamespace(
+        cooperative=True, end_of_thread=lambda: None, ended=lambda task: task.dead
+    )
     if name == "native":
         here.cooperative = False
         here.sleep = time.sleep
         here.count = dict
         here.spawn = spawn_thread
+        here.ended = lambda thread: not thread.is_alive()
     elif name == "eventlet":
         warnings.simplefilter("ignore")
         import eventlet
@@ -129,11 +134,8 @@ class Stage:
             except BaseException as error:
                 if type(error).__name__ != "GreenletExit":
                     errors.append(f"{function.__name__}: {type(error).__name__}: {error}")
-            finally:
-                ended.append(True)
 
-        ended = []
-        return types.SimpleNamespace(task=self.here.spawn(run), ended=ended)
+        return self.here.spawn(run)
 
     def wait_for(self, condition, what):
         until = time.monotonic() + PATIENCE
@@ -143,20 +145,21 @@ class Stage:
             self.here.sleep(0.001)
 
     def join(self, *players):
-        self.wait_for(lambda: all(player.ended for player in players), "somebody's end")
+        # A task that is killed before its start never runs a line: ask the task itself.
+        self.wait_for(lambda: all(map(self.here.ended, players)), "somebody's end")
 
     def selector(self, runtime=None):
         return self.dice.choice(CLASSES)(runtime=runtime)
 
     def hurt(self, player):
         """Kill whoever waits, or throw something at them."""
-        if not player.ended:
+        if not self.here.ended(player):
             if self.dice.random() < 0.5:
                 done["kills"] += 1
-                player.task.kill()
+                player.kill()
             else:
                 done["throws"] += 1
-                player.task.kill(Interruption)
+                player.kill(Interruption)
 
 
 class Stream:
@@ -417,7 +420,7 @@ def count(here):
         memory = int(statm.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
     kinds = [type(each).__name__ for each in gc.get_objects()]
     return {
-        "descriptors": len(os.listdir("/proc/self/fd")),
+        **descriptors(),
         "greenlets": sum("reenlet" in kind or "GreenThread" in kind for kind in kinds),
         "threads": len(os.listdir("/proc/self/task")),
         **here.count(),
@@ -426,17 +429,28 @@ def count(here):
     }
 
 
+def descriptors():
+    """How many there are of each kind."""
+    kinds = collections.Counter()
+    for number in os.listdir("/proc/self/fd"):
+        try:
+            kinds["fd " + os.readlink(f"/proc/self/fd/{number}").partition("[")[0]] += 1
+        except OSError:
+            pass  # the one of the list itself
+    return kinds
+
+
 def changes(before, after):
-    # gevent's hubs outlive their destruction, with some forty objects each, whoever makes them.
-    # With libev an active watcher outlives it too, for a destroyed loop does not stop any: ours.
+    # gevent's hubs outlive their destruction, with some objects each, whoever makes them.  An
+    # active watcher outlives it too, for a destroyed loop does not stop any: the one of our nest.
     hubs = after.get("Hub", 0) - before.get("Hub", 0)
-    more = dict.fromkeys(before, 0)
-    more.update(Hub=hubs, greenlets=hubs, io=hubs, async_=hubs, objects=MORE_OBJECTS + 40 * hubs)
+    more = collections.Counter(Hub=hubs, greenlets=hubs, io=hubs, async_=2 * hubs)
+    more["objects"] = MORE_OBJECTS + OBJECTS_OF_A_HUB * hubs
     more["memory"] = max(MORE_MEMORY, before["memory"] // 20)
     return {
         what: f"{before[what]} -> {after[what]}"
-        for what in before
-        if after[what] > before[what] + more[what]
+        for what in after
+        if after[what] > before.get(what, 0) + more[what]
     }
 
 
@@ -450,7 +464,7 @@ def soak(name, seconds, seed):
 
     def send_signals():
         while not enough:
-            coopselectors.SelectSelector(runtime="native").select(0.05)
+            block(0.05)
             os.kill(os.getpid(), signal.SIGUSR1)
 
     enough = []

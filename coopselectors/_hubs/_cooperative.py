@@ -184,6 +184,11 @@ class CooperativeHub(Hub):
         except BaseException:
             nest.close()
             raise
-        of_this_thread(self.thread_local).add(Tenancy(nest, partial(self.has_ended, hub), end))
         setattr(hub, _NEST, nest)
+
+        def unwatch() -> None:
+            end()
+            delattr(hub, _NEST)  # what is left of a hub may stay for ever
+
+        of_this_thread(self.thread_local).add(Tenancy(nest, partial(self.has_ended, hub), unwatch))
         return nest
