@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import faulthandler
 import os
 import socket
 import subprocess
@@ -18,6 +19,7 @@ import workers
 CLASSES = ("DefaultSelector", "EpollSelector", "PollSelector", "SelectSelector")
 
 _runtime = None
+_stderr = pytest.StashKey()
 
 
 def pytest_addoption(parser):
@@ -33,6 +35,22 @@ def pytest_configure(config):
     else:
         config.pluginmanager.register(workers.MainSession())
     _runtime = runtimes.enter(workers.OWN)
+    config.stash[_stderr] = os.dup(2)
+
+
+def pytest_unconfigure(config):
+    os.close(config.stash[_stderr])
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_protocol(item):
+    """Where even the time limit goes unheard, have the process end and say where it was."""
+    limit = 1.5 * float(item.config.getoption("timeout") or item.config.getini("timeout"))
+    faulthandler.dump_traceback_later(limit, exit=True, file=item.config.stash[_stderr])
+    try:
+        return (yield)
+    finally:
+        faulthandler.cancel_dump_traceback_later()
 
 
 def pytest_generate_tests(metafunc):

@@ -66,7 +66,7 @@ class Worker:
             pass
         except pytest.fail.Exception:  # the time limit of this very process: the worker is stuck
             self._process.kill()
-        self._process.wait()
+        self._wait()
         self._log.seek(0)
         status = self._process.returncode
         text = f"the worker died with status {status}; it said last:\n{self._log.read()[-4000:]}"
@@ -74,12 +74,19 @@ class Worker:
             item.nodeid, item.location, {}, "failed", text, "call", sections=[], duration=0
         )
 
+    def _wait(self) -> None:
+        try:
+            self._process.wait(30)
+        except subprocess.TimeoutExpired:  # stuck on its way out
+            self._process.kill()
+            self._process.wait()
+
     def alive(self) -> bool:
         return self._process.poll() is None
 
     def close(self) -> None:
         os.close(self._orders)
-        self._process.wait()
+        self._wait()
         self._lines.close()
         self._log.close()
 
