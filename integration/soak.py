@@ -43,8 +43,8 @@ CLASSES = [coopselectors.EpollSelector, coopselectors.PollSelector, coopselector
 AT_ONCE = 10  # scenes
 SLICE = 2.0  # seconds between two pauses
 PATIENCE = 30.0  # seconds until a wake-up counts as lost
-MORE_OBJECTS = 400
-OBJECTS_OF_A_HUB = 60
+MORE_OBJECTS = 1000
+OBJECTS_OF_A_HUB, MEMORY_OF_A_HUB = 60, 20_000
 MORE_MEMORY = 3 << 20  # bytes, or a twentieth
 
 done = collections.Counter()  # what was done
@@ -446,7 +446,7 @@ def changes(before, after):
     hubs = after.get("Hub", 0) - before.get("Hub", 0)
     more = collections.Counter(Hub=hubs, greenlets=hubs, io=hubs, async_=2 * hubs)
     more["objects"] = MORE_OBJECTS + OBJECTS_OF_A_HUB * hubs
-    more["memory"] = max(MORE_MEMORY, before["memory"] // 20)
+    more["memory"] = max(MORE_MEMORY, before["memory"] // 20) + MEMORY_OF_A_HUB * hubs
     return {
         what: f"{before[what]} -> {after[what]}"
         for what in after

@@ -1,4 +1,9 @@
-"""What every test may ask for: a runtime, a class, connected files, a fresh interpreter."""
+"""What every test may ask for: a runtime, a class, connected files, a fresh interpreter.
+
+Two environment variables have the same tests run elsewhere.  COOPSELECTORS_TEST_RUNTIMES names
+other runtimes than the usual ones (see runtimes.py), with commas; tests that are for none are left
+out then.  COOPSELECTORS_TEST_PLATFORM is one that standins.py can imitate.
+"""
 
 from __future__ import annotations
 
@@ -11,12 +16,19 @@ import textwrap
 
 import pytest
 
-# Before anything is patched: the order in which most programs get it wrong.
-import coopselectors
 import runtimes
+import standins
 import workers
 
-CLASSES = ("DefaultSelector", "EpollSelector", "PollSelector", "SelectSelector")
+PLATFORM = os.environ.get("COOPSELECTORS_TEST_PLATFORM")
+if PLATFORM:
+    standins.install(PLATFORM)
+
+# Before anything is patched: the order in which most programs get it wrong.
+import coopselectors  # noqa: E402
+
+CLASSES = [name for name in coopselectors.__all__ if name.endswith("Selector")]
+CLASSES.remove("BaseSelector")
 
 _runtime = None
 _stderr = pytest.StashKey()
@@ -57,14 +69,17 @@ def pytest_generate_tests(metafunc):
     if "runtime" in metafunc.fixturenames:
         wanted = metafunc.definition.get_closest_marker("runtimes")
         params = []
-        for name in wanted.args if wanted else runtimes.RUNTIMES:
+        for name in workers.UNDER_TEST:
+            if wanted and runtimes.family(name) not in wanted.args:
+                continue
             lack = runtimes.missing(name)
             marks = [pytest.mark.skip(reason=lack)] if lack else []
             params.append(pytest.param(name, marks=marks))
         metafunc.parametrize("runtime", params, indirect=True, scope="session")
     if "Selector" in metafunc.fixturenames:
         wanted = metafunc.definition.get_closest_marker("classes")
-        metafunc.parametrize("Selector", wanted.args if wanted else CLASSES, indirect=True)
+        names = [name for name in CLASSES if not wanted or name in wanted.args]
+        metafunc.parametrize("Selector", names, indirect=True)
 
 
 @pytest.fixture(scope="session")

@@ -26,7 +26,16 @@ def _private_selectors() -> Any:
     return module
 
 
-__all__ = ["RUNTIMES", "Runtime", "enter", "missing", "standard", "start_new_thread"]
+__all__ = [
+    "BACKENDS",
+    "RUNTIMES",
+    "Runtime",
+    "enter",
+    "family",
+    "missing",
+    "standard",
+    "start_new_thread",
+]
 
 #: What ours are held against: made before anything is patched.
 standard = _private_selectors()
@@ -39,10 +48,27 @@ RUNTIMES = {
     "eventlet": ("eventlet",),
 }
 
+#: {another backend of one of these: which of them a test for it is for}.  Their names end in what
+#: gevent's GEVENT_BACKEND and eventlet's EVENTLET_HUB have to say.  libev's linux_iouring is not
+#: one of them: with it, gevent 26.9 aborts as soon as a file is closed after a Timeout.
+BACKENDS = {
+    "gevent-libev-poll": "gevent-libev",
+    "gevent-libev-select": "gevent-libev",
+    "eventlet-poll": "eventlet",
+    "eventlet-selects": "eventlet",
+    "eventlet-asyncio": "eventlet",
+}
+
+
+def family(name: str) -> str:
+    """The runtime that `name` is, or is another backend of."""
+    return BACKENDS.get(name, name)
+
 
 def missing(name: str) -> str:
     """What `name` lacks on this machine, or nothing."""
-    lacking = [module for module in RUNTIMES[name] if importlib.util.find_spec(module) is None]
+    needed = RUNTIMES[family(name)]
+    lacking = [module for module in needed if importlib.util.find_spec(module) is None]
     return f"not installed: {', '.join(lacking)}" if lacking else ""
 
 
@@ -129,8 +155,10 @@ class Gevent(Runtime):
     owner = "gevent"
 
     def __init__(self, name: str) -> None:
-        loop = {"libev": "libev-cext", "libuv": "libuv-cffi"}[name.partition("-")[2]]
-        os.environ["GEVENT_LOOP"] = loop
+        _, loop, *backend = name.split("-")
+        os.environ["GEVENT_LOOP"] = {"libev": "libev-cext", "libuv": "libuv-cffi"}[loop]
+        if backend:
+            os.environ["GEVENT_BACKEND"] = backend[0]
         import gevent.monkey
 
         gevent.monkey.patch_all()
@@ -179,6 +207,8 @@ class Eventlet(Runtime):
     def __init__(self, name: str) -> None:
         import greenlet
 
+        if "-" in name:
+            os.environ["EVENTLET_HUB"] = name.partition("-")[2]
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # eventlet warns of itself
             import eventlet
@@ -224,4 +254,4 @@ def enter(name: str) -> Runtime:
     """Turn this process into one of runtime `name`, for good."""
     if name == "native":
         return Runtime(name)
-    return Eventlet(name) if name == "eventlet" else Gevent(name)
+    return Eventlet(name) if family(name) == "eventlet" else Gevent(name)

@@ -33,7 +33,8 @@ pytestmark = [
     pytest.mark.timeout(120 + EXAMPLES),
 ]
 
-CLASSES = [coopselectors.EpollSelector, coopselectors.PollSelector, coopselectors.SelectSelector]
+NAMES = ("KqueueSelector", "DevpollSelector", "EpollSelector", "PollSelector", "SelectSelector")
+CLASSES = [getattr(coopselectors, name) for name in NAMES if hasattr(coopselectors, name)]
 
 ANY = st.integers(0, 11)
 EVENTS = st.sampled_from([EVENT_READ, EVENT_WRITE, EVENT_READ | EVENT_WRITE])

@@ -134,6 +134,13 @@ def interrupt_handler(*_):
     raise Interrupted
 
 
+@pytest.fixture
+def lasting(runtime):
+    """A hub that an exception may leave."""
+    if runtime.name == "eventlet-asyncio":  # eventlet 0.41, with or without us
+        pytest.skip("eventlet's asyncio hub says 'Already running!' after a handler's exception")
+
+
 #: The handler, the signal, and what comes out of it.
 RAISING = {
     "a handler that raises": (interrupt_handler, signal.SIGUSR1, Interrupted),
@@ -141,6 +148,7 @@ RAISING = {
 }
 
 
+@pytest.mark.usefixtures("lasting")
 @pytest.mark.parametrize("name", RAISING)
 def test_what_a_handler_raises_comes_out_of_the_main_greenlets_wait(
     runtime, selector, connect, signals, name
@@ -157,6 +165,7 @@ def test_what_a_handler_raises_comes_out_of_the_main_greenlets_wait(
     assert len(selector.select(5)) == 1
 
 
+@pytest.mark.usefixtures("lasting")
 @pytest.mark.parametrize("name", RAISING)
 def test_what_a_handler_raises_leaves_another_greenlets_wait_alone(
     runtime, selector, connect, signals, name

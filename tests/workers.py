@@ -17,12 +17,17 @@ from typing import Any, Iterator
 
 import pytest
 
-from runtimes import RUNTIMES
+from runtimes import BACKENDS, RUNTIMES
 
 _OWN_RUNTIME = "COOPSELECTORS_TEST_RUNTIME"
 
 #: The runtime of this very process.
 OWN = os.environ.get(_OWN_RUNTIME, "native")
+
+_wanted = os.environ.get("COOPSELECTORS_TEST_RUNTIMES")
+
+#: The runtimes that the tests are for.
+UNDER_TEST = _wanted.split(",") if _wanted else list(RUNTIMES)
 
 
 class Worker:
@@ -61,6 +66,8 @@ class Worker:
                     config=item.config, data=json.loads(line)
                 )
                 report.nodeid = item.nodeid
+                if isinstance(report.longrepr, list):  # a skip's: JSON has no tuples
+                    report.longrepr = tuple(report.longrepr)
                 yield report
         except BrokenPipeError:
             pass
@@ -98,6 +105,7 @@ class MainSession:
         self._workers: dict[str, Worker] = {}
 
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+        items[:] = [item for item in items if runtime_of(item) in UNDER_TEST]
         items.sort(key=lambda item: ORDER.index(runtime_of(item)))
         for item in items:
             # One interpreter per runtime is enough, also when pytest-xdist shares the work out.
@@ -153,7 +161,7 @@ class WorkerSession:
         self._answers.flush()
 
 
-ORDER = list(RUNTIMES)
+ORDER = [*RUNTIMES, *BACKENDS]
 
 
 def runtime_of(item: pytest.Item) -> str:

@@ -67,15 +67,23 @@ class EventletHub(CooperativeHub):
     def watch_anew(self, hub: Any) -> None:
         # eventlet goes on with the epoll of its parent.  Whatever either of them registers there,
         # wakes the other too; so the child's hub gets one of its own, with the same listeners.
-        if not hasattr(getattr(hub, "poll", None), "fromfd"):
-            return  # poll, select and asyncio
-        parents, hub.poll = hub.poll, _originals.epoll()
-        parents.close()
-        for fd in {*hub.listeners[hub.READ], *hub.listeners[hub.WRITE]}:
-            try:
-                hub.register(fd, new=True)
-            except OSError:
-                continue  # closed while watched
+        if hasattr(getattr(hub, "poll", None), "fromfd"):
+            parents, hub.poll = hub.poll, _originals.epoll()
+            parents.close()
+            for fd in {*hub.listeners[hub.READ], *hub.listeners[hub.WRITE]}:
+                try:
+                    hub.register(fd, new=True)
+                except OSError:
+                    continue  # closed while watched
+        elif hasattr(hub, "loop"):  # asyncio's, which has no official way to do that
+            loop = hub.loop
+            parents, loop._selector = loop._selector, type(loop._selector)()
+            for key in list(parents.get_map().values()):
+                try:
+                    loop._selector.register(key.fileobj, key.events, key.data)
+                except OSError:
+                    continue
+            parents.close()
 
     def hold(self, nest: Nest) -> None:
         """eventlet's hub never ends by itself."""
