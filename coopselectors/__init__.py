@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from . import _selectors
 from ._default import DefaultSelector
+from ._info import info
 from ._runtime import current_runtime
 from ._selectors import SelectSelector
 from ._version import __version__
@@ -25,6 +26,7 @@ __all__ = [
     "SelectorKey",
     "__version__",
     "current_runtime",
+    "info",
 ]
 
 # As in the standard module, a class is there where the platform has its primitive.

@@ -4,6 +4,8 @@ For the ordinary process, for each loop of gevent that is installed and for even
 interpreter makes its selector *before* it patches, and then serves a few hundred TCP clients while
 a ticker measures how long it is kept waiting.  Ends with 0 if every runtime that is there served
 all of them, byte for byte, and blocked nobody; else with 1.
+
+``python -m coopselectors info`` prints what `coopselectors.info` says.
 """
 
 from __future__ import annotations
@@ -15,11 +17,15 @@ from dataclasses import asdict
 from typing import List, Optional, Sequence
 
 from ._check import RUNTIMES, Row, check
+from ._info import info
 
 _HEADINGS = ("runtime", "selector", "clients", "echoed, checked", "ticker held up", "verdict")
 
 
 def main(arguments: Optional[Sequence[str]] = None) -> int:
+    arguments = sys.argv[1:] if arguments is None else arguments
+    if arguments and arguments[0] == "info":
+        return _print_info(arguments[1:])
     parser = argparse.ArgumentParser(
         prog="python -m coopselectors",
         description="Serve real clients in each runtime at hand; see whether anybody is blocked.",
@@ -54,6 +60,24 @@ def main(arguments: Optional[Sequence[str]] = None) -> int:
         for library in sorted({RUNTIMES[row.runtime] for row in rows if not row.version} - {""}):
             print(f"\nTo have {library} too: python -m pip install 'coopselectors[{library}]'")
     return 0 if all(row.good for row in rows) else 1
+
+
+def _print_info(arguments: Sequence[str]) -> int:
+    parser = argparse.ArgumentParser(
+        prog="python -m coopselectors info", description="How do selectors wait here, and why?"
+    )
+    parser.add_argument("--json", action="store_true", help="print it as JSON")
+    options = parser.parse_args(arguments)
+    found = info()
+    if options.json:
+        print(json.dumps(found, indent=2))
+        return 0
+    for name, value in found.items():
+        if isinstance(value, dict):
+            value = [f"{key}: {each or 'not installed'}" for key, each in value.items()]
+        lines = value if isinstance(value, list) else [str(value)]
+        print(f"{name.replace('_', ' ')}:", *lines, sep="\n    ")
+    return 0
 
 
 def _positive(text: str) -> int:

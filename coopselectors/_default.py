@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABCMeta
-from typing import Any, List, Optional
+from typing import Any, List, Optional, Tuple
 
 from . import _runtime, _selectors
 from ._hubs import is_usable
@@ -26,14 +26,14 @@ class DefaultSelector(_Selector):
     def __new__(cls, *args: Any, **kwargs: Any) -> Any:
         if cls is not DefaultSelector:
             return super().__new__(cls)
-        selector = _open_best(*args, **kwargs)
+        selector, _ = open_best(*args, **kwargs)
         # In the standard module both names are one class: isinstance() has to agree.
         ABCMeta.register(DefaultSelector, type(selector))
         return selector
 
     def __init__(self, *, runtime: Optional[str] = None) -> None:
         # Only subclasses come here: for them, the poller is chosen as the class would be.
-        chosen = _open_best(runtime=runtime)
+        chosen, _ = open_best(runtime=runtime)
         self._selector_cls = chosen._selector_cls
         chosen.close()
         super().__init__(runtime=runtime)
@@ -45,7 +45,8 @@ class DefaultSelector(_Selector):
         raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
 
 
-def _open_best(*, runtime: Optional[str] = None) -> _Selector:
+def open_best(*, runtime: Optional[str] = None) -> Tuple[_Selector, List[str]]:
+    """An instance of the best class, and what was better and did not work, with the reasons."""
     tried: List[str] = []
     for name in _ORDER:
         kind = getattr(_selectors, name, None)
@@ -68,5 +69,5 @@ def _open_best(*, runtime: Optional[str] = None) -> _Selector:
         except OSError as error:
             tried.append(f"{name}: {error}")
             continue
-        return selector
+        return selector, tried
     raise RuntimeError(f"no selector works here; tried {'; '.join(tried)}")

@@ -7,7 +7,7 @@ or deleted is taken from a second, pristine copy of the interpreter's own ``sele
 
 from __future__ import annotations
 
-import _thread as _patched_thread
+import _frozen_importlib
 import os as _patched_os
 import select as _patched_select
 import sys
@@ -27,10 +27,14 @@ dup2 = _os.dup2
 pipe = _os.pipe
 
 
-# No patcher has touched this one so far.
-RLock = _patched_thread.RLock
+# Patchers write into `_thread` or put another module in its place; the import system has kept the
+# real one.
+_thread: Any = _frozen_importlib._thread  # type: ignore[attr-defined]
 
-_count = _patched_thread._count
+# No patcher has touched this one so far.
+RLock = _thread.RLock
+
+_count = _thread._count
 
 
 def has_other_threads() -> bool:

@@ -20,12 +20,11 @@ import runtimes
 import standins
 import workers
 
-PLATFORM = os.environ.get("COOPSELECTORS_TEST_PLATFORM")
-if PLATFORM:
-    standins.install(PLATFORM)
+if workers.PLATFORM:
+    standins.install(workers.PLATFORM)
 
 # Before anything is patched: the order in which most programs get it wrong.
-import coopselectors  # noqa: E402
+import coopselectors
 
 CLASSES = [name for name in coopselectors.__all__ if name.endswith("Selector")]
 CLASSES.remove("BaseSelector")

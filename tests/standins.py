@@ -10,7 +10,8 @@ descriptors can be waited for and nested.  What stays different from the real th
   level-triggered filter on the same file.
 * A file that was closed but lives on in a duplicate can make the descriptor readable once more,
   until the next call.
-* A regular file that grows is noticed within `_TICK` seconds, and only while somebody waits.
+* A regular file that grows is noticed within `_TICK` seconds, and only while somebody waits; what
+  happens to several threads that wait at once, close() included, within the same.
 * A write filter's `data` is the least that a writable pipe takes, not the room that there is.
 """
 
@@ -143,15 +144,19 @@ class _Alarm:
         deadline = None if timeout is None else monotonic() + timeout
         pause = 0.0
         while True:
-            fired = {fd for fd, _ in self.epoll.poll(pause, len(self.armed) + 1)}
-            with self.lock:
-                if self.epoll.closed:
-                    raise _failure(errno.EBADF)  # FreeBSD says so; poll(7d) nothing
-                found = look(fired)
+            try:
+                fired = {fd for fd, _ in self.epoll.poll(pause, len(self.armed) + 1)}
+                with self.lock:
+                    found = look(fired)
+            except ValueError:
+                if not self.epoll.closed:
+                    raise
+                raise _failure(errno.EBADF) from None  # FreeBSD says so; poll(7d) nothing
             left = _LONGEST if deadline is None else deadline - monotonic()
             if found or left <= 0:
                 return found
-            pause = min(left, _TICK if self.refused else _LONGEST)
+            # Of several threads an armed file wakes one only, and close() wakes none.
+            pause = min(left, _TICK)
 
 
 @dataclasses.dataclass(order=True, repr=False)

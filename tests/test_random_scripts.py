@@ -10,7 +10,16 @@ from hypothesis import strategies as st
 
 import coopselectors
 from coopselectors import EVENT_READ, EVENT_WRITE
+import workers
 from runtimes import standard
+
+#: {platform: the standard class that works there}
+REFERENCES = {
+    "": standard.EpollSelector,
+    "kqueue": standard.PollSelector,
+    "devpoll": standard.PollSelector,
+    "select": standard.SelectSelector,
+}
 
 FILES = 6
 SOME = st.integers(0, FILES - 1)
@@ -31,7 +40,7 @@ class World:
 
     def __init__(self, ours):
         self.ours = ours
-        self.theirs = standard.EpollSelector()
+        self.theirs = REFERENCES[workers.PLATFORM]()
         self.data = 0
         self.pairs = [socket.socketpair() for _ in range(FILES)]
         for pair in self.pairs:

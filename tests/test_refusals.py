@@ -202,16 +202,19 @@ def fail_everywhere(story, kernel, *of_the_test):
     return failures
 
 
+@pytest.mark.epoll
 def test_any_call_may_fail(runtime, Selector, connect, monkeypatch):
     assert fail_everywhere(story, Kernel(monkeypatch), runtime, Selector, connect) >= 25
 
 
+@pytest.mark.epoll
 @pytest.mark.runtimes("gevent-libev", "gevent-libuv", "eventlet")
 def test_any_call_may_fail_for_one_that_is_not_nested(runtime, Selector, connect, monkeypatch):
     story = story_of_one_that_is_not_nested
     assert fail_everywhere(story, Kernel(monkeypatch), runtime, Selector, connect) >= 5
 
 
+@pytest.mark.epoll
 def test_no_descriptor_left(runtime, Selector, connect):
     reader, writer = connect()
     selector = Selector()

@@ -21,6 +21,7 @@ ROOMS = [
     "_answers",
     "_selectors",
     "_default",
+    "_info",
 ]
 
 

@@ -287,6 +287,7 @@ def test_modify_and_unregister_take_effect_during_a_wait(runtime, selector, conn
     runtime.join(task)
 
 
+@pytest.mark.epoll
 @pytest.mark.classes("DefaultSelector", "EpollSelector")
 def test_the_cost_of_a_call_does_not_depend_on_the_idle_files(runtime, Selector, connect):
     def watch(idle):

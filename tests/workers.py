@@ -26,6 +26,9 @@ OWN = os.environ.get(_OWN_RUNTIME, "native")
 
 _wanted = os.environ.get("COOPSELECTORS_TEST_RUNTIMES")
 
+#: What the stand-ins imitate, if anything.
+PLATFORM = os.environ.get("COOPSELECTORS_TEST_PLATFORM", "")
+
 #: The runtimes that the tests are for.
 UNDER_TEST = _wanted.split(",") if _wanted else list(RUNTIMES)
 
@@ -105,7 +108,8 @@ class MainSession:
         self._workers: dict[str, Worker] = {}
 
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
-        items[:] = [item for item in items if runtime_of(item) in UNDER_TEST]
+        if _wanted or PLATFORM:
+            items[:] = [item for item in items if _is_elsewhere(item)]
         items.sort(key=lambda item: ORDER.index(runtime_of(item)))
         for item in items:
             # One interpreter per runtime is enough, also when pytest-xdist shares the work out.
@@ -166,5 +170,18 @@ ORDER = [*RUNTIMES, *BACKENDS]
 
 def runtime_of(item: pytest.Item) -> str:
     """The runtime that a test was made for; tests that name none run in the main session."""
+    return _parameters(item).get("runtime", "native")
+
+
+def _is_elsewhere(item: pytest.Item) -> bool:
+    """Whether a test is one for the runtimes and the platform under test."""
+    if PLATFORM and item.get_closest_marker("epoll"):
+        return False
+    parameters = _parameters(item)
+    classes = parameters.get("Selector", "")  # pytest has its own sign for "there are none"
+    return parameters.get("runtime") in UNDER_TEST and isinstance(classes, str)
+
+
+def _parameters(item: pytest.Item) -> dict[str, Any]:
     callspec = getattr(item, "callspec", None)
-    return "native" if callspec is None else callspec.params.get("runtime", "native")
+    return callspec.params if callspec is not None else {}

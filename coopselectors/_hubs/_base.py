@@ -25,3 +25,7 @@ class Hub(ABC):
         None waits for ever, 0 not at all; it is never negative.  Interrupted waits go on, and an
         empty answer is never early (PEP 475).
         """
+
+    def describe(self) -> str:
+        """What does the waiting, in a few words; asking starts nothing."""
+        return self.name

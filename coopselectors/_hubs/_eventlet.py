@@ -8,7 +8,7 @@ from __future__ import annotations
 from selectors import EVENT_READ, EVENT_WRITE
 from typing import Any, Callable, Optional
 
-from eventlet.hubs import get_hub
+from eventlet.hubs import _threadlocal, get_hub
 from eventlet.patcher import original
 from greenlet import getcurrent
 
@@ -24,6 +24,10 @@ def _nothing(*_: Any) -> None:
 class EventletHub(CooperativeHub):
     name = "eventlet"
     thread_local = original("threading").local()
+
+    def describe(self) -> str:
+        hub = getattr(_threadlocal, "hub", None)
+        return "an eventlet hub that is not started yet" if hub is None else type(hub).__module__
 
     def hub(self) -> Any:
         return get_hub()

@@ -34,6 +34,9 @@ class ForeignHub(Hub):
                 if timeout <= 0:
                     return pairs
 
+    def describe(self) -> str:
+        return repr(self._primitive or self._select)
+
     def _ask(self, poller: Poller, timeout: Optional[float]) -> List[Pair]:
         """What is ready after one call of the foreign function, however early that returned."""
         try:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any, Callable, Optional
 
 from gevent import get_hub
+from gevent._hub_local import get_hub_if_exists
 from gevent.monkey import get_original
 from greenlet import getcurrent
 
@@ -20,6 +21,13 @@ _READ = 1
 class GeventHub(CooperativeHub):
     name = "gevent"
     thread_local = get_original("_thread", "_local")()
+
+    def describe(self) -> str:
+        hub = get_hub_if_exists()
+        if hub is None or hub.loop is None:
+            return "a gevent hub that is not started yet"
+        kind = type(hub.loop)
+        return f"{kind.__module__}.{kind.__qualname__}, backend {hub.loop.backend}"
 
     def hub(self) -> Any:
         return get_hub()

@@ -20,3 +20,6 @@ class NativeHub(Hub):
             if poller.closed:  # by another thread, on our way into the kernel
                 raise ValueError("Selector is closed") from None
             raise
+
+    def describe(self) -> str:
+        return "the kernel"

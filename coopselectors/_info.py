@@ -1,0 +1,70 @@
+"""What is going on here?  One answer for people and for bug reports."""
+
+from __future__ import annotations
+
+import platform
+import sys
+from importlib import metadata
+from typing import Any, Dict, Optional
+
+from . import _runtime
+from ._default import open_best
+from ._hubs import hub_for
+from ._version import __version__
+
+_LIBRARIES = ("gevent", "eventlet", "greenlet")
+_PRIMITIVES = ("select", "poll", "epoll", "devpoll", "kqueue")
+
+
+def info() -> Dict[str, Any]:
+    """Say how selectors wait in this process at this moment, and why.
+
+    Returns a dictionary of strings, lists and dictionaries, made for reading and for ``json``:
+
+    * ``versions`` of coopselectors, of Python and of the libraries that are installed (None if
+      not); nothing is imported to find out.
+    * ``runtime`` is what `current_runtime` says, ``evidence`` what it says that by: the owner of
+      each primitive that ``select`` offers now.
+    * ``default`` is the class that DefaultSelector gives now, and ``passed_over`` says for each
+      class before it why it is not that one.
+    * ``hub`` is what waits: the kernel, a hub's event loop and its backend, or somebody's function.
+
+    Raises nothing: where no selector works, ``default`` is None and ``passed_over`` says what was
+    tried.
+    """
+    default: Optional[str] = None
+    try:
+        selector, passed_over = open_best()
+    except RuntimeError as error:
+        passed_over = [str(error)]
+    else:
+        default = type(selector).__name__
+        selector.close()
+    return {
+        "versions": {
+            "coopselectors": __version__,
+            "python": f"{platform.python_implementation()} {platform.python_version()}",
+            "platform": sys.platform,
+            **{name: _version_of(name) for name in _LIBRARIES},
+        },
+        "runtime": _runtime.current_runtime(),
+        "evidence": {name: _evidence(name) for name in _PRIMITIVES},
+        "default": default,
+        "passed_over": passed_over,
+        "hub": hub_for("select").describe(),
+    }
+
+
+def _version_of(distribution: str) -> Optional[str]:
+    try:
+        return metadata.version(distribution)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def _evidence(primitive: str) -> str:
+    offered = _runtime.offered.get(primitive)
+    if offered is None:
+        return "not there"
+    home = f"{getattr(offered, '__module__', None)}.{getattr(offered, '__qualname__', offered)}"
+    return f"{_runtime.owner(offered)}: {home}"
