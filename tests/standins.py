@@ -18,6 +18,7 @@ descriptors can be waited for and nested.  What stays different from the real th
 from __future__ import annotations
 
 import contextlib
+import copy
 import dataclasses
 import errno
 import fcntl
@@ -320,6 +321,17 @@ class _Queue(_Alarm):
 
 
 _queues: weakref.WeakValueDictionary[int, _Queue] = weakref.WeakValueDictionary()
+_duplicates: dict[int, _Queue] = {}  # until `kqueue.fromfd` takes them
+
+
+def _dup2(fd: int, duplicate: int, inheritable: bool = True) -> int:
+    """dup2(2), which a kqueue survives: its duplicate names the same queue."""
+    queue = _queues.get(fd)
+    posix.dup2(fd, duplicate, inheritable)
+    if queue is not None:
+        twin = _duplicates[duplicate] = _queues[duplicate] = copy.copy(queue)
+        twin.epoll = _epoll.fromfd(duplicate)
+    return duplicate
 
 
 class kqueue:
@@ -335,6 +347,7 @@ class kqueue:
     def fromfd(cls, fd: int, /) -> kqueue:
         self = cls.__new__(cls)
         self._fd, self._queue = fd, _queues.get(fd)
+        _duplicates.pop(fd, None)
         return self
 
     @property
@@ -495,6 +508,7 @@ class _Hide:
             execute(module)
             for hidden in self._names:
                 setattr(module, hidden, None)
+            module.dup2 = _dup2
 
         loader.exec_module = execute_and_hide
         return spec
