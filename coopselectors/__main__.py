@@ -74,8 +74,9 @@ def _print_info(arguments: Sequence[str]) -> int:
         return 0
     for name, value in found.items():
         if isinstance(value, dict):
-            value = [f"{key}: {each or 'not installed'}" for key, each in value.items()]
-        lines = value if isinstance(value, list) else [str(value)]
+            lines = [f"{key}: {each or 'not installed'}" for key, each in value.items()]
+        else:
+            lines = value if isinstance(value, list) else [str(value)]
         print(f"{name.replace('_', ' ')}:", *lines, sep="\n    ")
     return 0
 

@@ -16,6 +16,7 @@ import textwrap
 
 import pytest
 
+import matrix
 import runtimes
 import standins
 import workers
@@ -35,6 +36,7 @@ _stderr = pytest.StashKey()
 
 def pytest_addoption(parser):
     parser.addoption("--worker", help="for the tests' own use; see workers.py")
+    parser.addoption("--matrix", metavar="FILE", help="note there what ran where; see matrix.py")
 
 
 def pytest_configure(config):
@@ -45,6 +47,9 @@ def pytest_configure(config):
         config.pluginmanager.register(session)
     else:
         config.pluginmanager.register(workers.MainSession())
+        path = config.getoption("--matrix")
+        if path and not hasattr(config, "workerinput"):  # pytest-xdist's controller hears of all
+            config.pluginmanager.register(matrix.Matrix(path))
     _runtime = runtimes.enter(workers.OWN)
     config.stash[_stderr] = os.dup(2)
 

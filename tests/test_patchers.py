@@ -41,9 +41,9 @@ def turns(selector, sleep, spawn):
     return counted
 
 def report(sleep, spawn, *others):
-    print(json.dumps([coopselectors.current_runtime()] + [
-        turns(each, sleep, spawn) > 20 for each in (before, coopselectors.DefaultSelector(), *others)
-    ]))
+    now = coopselectors.DefaultSelector()
+    goes_on = [turns(each, sleep, spawn) > 20 for each in (before, now, *others)]
+    print(json.dumps([coopselectors.current_runtime(), *goes_on]))
 """
 
 #: {what is done: (who is needed, the script, the owner, whether the hub goes on meanwhile)}

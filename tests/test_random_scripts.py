@@ -9,8 +9,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import coopselectors
-from coopselectors import EVENT_READ, EVENT_WRITE
 import workers
+from coopselectors import EVENT_READ, EVENT_WRITE
 from runtimes import standard
 
 #: {platform: the standard class that works there}
