@@ -40,7 +40,7 @@ from typing import Any
 
 _epoll, _poll, _PIPE_BUF = select.epoll, select.poll, select.PIPE_BUF
 _IN, _OUT, _PRI, _ERR, _HUP = 0x1, 0x4, 0x2, 0x8, 0x10  # <poll.h> and <sys/epoll.h> agree
-_RDHUP, _ONCE, _EDGE = select.EPOLLRDHUP, select.EPOLLONESHOT, select.EPOLLET
+_RDHUP, _ONCE, _EDGE = 0x2000, 1 << 30, 1 << 31  # <sys/epoll.h>; PyPy does not name them all
 _POLLREMOVE = 0x800  # <poll.h> of Solaris
 _SHORT, _INT, _LONG = 2**16 - 1, 2**32 - 1, 2**64 - 1  # the largest unsigned ones
 _TICK, _LONGEST = 0.05, 86400.0  # the pauses of a wait, in seconds

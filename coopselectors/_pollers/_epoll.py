@@ -77,7 +77,8 @@ class EpollPoller(Poller):
         # are registered, and for what other threads register meanwhile, costs the same as asking
         # for one; and no ready file has to wait its turn.
         room = len(self.keys) + _SPARE
-        pairs: List[Pair] = self._epoll.poll(timeout, room)
+        # PyPy's has no None for "for ever".
+        pairs: List[Pair] = self._epoll.poll(-1 if timeout is None else timeout, room)
         while len(pairs) == room:
             room *= 2
             more: List[Pair] = self._epoll.poll(0, room)
