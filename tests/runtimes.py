@@ -9,6 +9,7 @@ from __future__ import annotations
 import gc
 import importlib.util
 import os
+import select
 import sys
 import threading
 import time
@@ -200,6 +201,14 @@ class Gevent(Runtime):
         }
 
 
+def default_hub() -> str:
+    """eventlet's usual choice, also where the platform is a stand-in, which it would not see."""
+    for primitive, hub in (("epoll", "epolls"), ("kqueue", "kqueue"), ("poll", "poll")):
+        if hasattr(select, primitive):
+            return hub
+    return "selects"
+
+
 class Eventlet(Runtime):
     cooperative = True
     owner = "eventlet"
@@ -207,13 +216,16 @@ class Eventlet(Runtime):
     def __init__(self, name: str) -> None:
         import greenlet
 
-        if "-" in name:
-            os.environ["EVENTLET_HUB"] = name.partition("-")[2]
+        os.environ["EVENTLET_HUB"] = name.partition("-")[2] or default_hub()
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # eventlet warns of itself
             import eventlet
             import eventlet.debug
+            import eventlet.patcher
 
+        vars(eventlet.patcher.original("select")).update(
+            {each: vars(select)[each] for each in vars(select) if each.startswith(("k", "KQ"))}
+        )
         eventlet.monkey_patch()
         eventlet.debug.hub_exceptions(False)
         super().__init__(name)

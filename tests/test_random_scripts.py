@@ -95,7 +95,7 @@ def test_random_scripts(runtime, Selector):
 
     # 250 scripts of at least 40 steps: 10,000 rounds.
     @settings(
-        max_examples=250,
+        max_examples=250 if not workers.PLATFORM else 25,  # stand-ins are slow
         deadline=None,
         database=None,
         suppress_health_check=list(HealthCheck),
@@ -113,5 +113,5 @@ def test_random_scripts(runtime, Selector):
         rounds += len(script)
 
     run()
-    assert rounds >= 10_000
+    assert rounds >= (10_000 if not workers.PLATFORM else 1000)
     assert coopselectors.current_runtime() == runtime.owner

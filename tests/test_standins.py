@@ -122,6 +122,24 @@ if hasattr(selector, "fileno"):
     assert selector.fileno() >= 0
 selector.close()
 
+if sys.argv[2] == "kqueue":  # a forked child has no kqueues; its numbers may be anybody's
+    reader, writer = socket.socketpair()
+    selector = type(default)()
+    selector.register(reader, EVENT_READ)
+    selector.select(0.001)
+    closed = posix.dup(reader.fileno())
+    if runtime.owner == "eventlet":
+        hub = runtime.hub()
+        hub.add(hub.READ, closed, id, id, id)
+    posix.close(closed)
+    child = os.fork()
+    runtime.spawn(lambda: (runtime.sleep(0.01), writer.send(b"x")))
+    assert len(selector.select(20)) == 1
+    if not child:
+        os._exit(0)
+    assert os.waitpid(child, 0)[1] == 0
+    selector.close()
+
 if runtime.owner == "gevent":  # one that waits keeps the hub alive, one that does not lets it end
     import gevent
     selector = type(default)()

@@ -6,7 +6,7 @@ Written against the sources of eventlet 0.40.4 and 0.41.3.
 from __future__ import annotations
 
 from selectors import EVENT_READ, EVENT_WRITE
-from typing import Any, Callable, Optional
+from typing import Any, Callable, List, Optional
 
 from eventlet.hubs import _threadlocal, get_hub
 from eventlet.patcher import original
@@ -15,6 +15,9 @@ from greenlet import getcurrent
 from .. import _originals
 from ._cooperative import CooperativeHub
 from ._nest import Nest
+
+# Objects that name what a forked child did not inherit; see `KqueuePoller.reopen`.
+_parents: List[Any] = []
 
 
 def _nothing(*_: Any) -> None:
@@ -79,6 +82,16 @@ class EventletHub(CooperativeHub):
                     hub.register(fd, new=True)
                 except OSError:
                     continue  # closed while watched
+        elif hasattr(hub, "kqueue"):
+            # A kqueue is not inherited, and its number may be ours by now: eventlet would close it.
+            _parents.append(hub.kqueue)
+            hub._init_kqueue()
+            for events in list(hub._events.values()):
+                for event in list(events.values()):
+                    try:
+                        hub.kqueue.control([event], 0, 0)
+                    except OSError:
+                        continue
         elif hasattr(hub, "loop"):  # asyncio's, which has no official way to do that
             loop = hub.loop
             parents, loop._selector = loop._selector, type(loop._selector)()
