@@ -17,7 +17,6 @@ import fcntl
 import gc
 import os
 import posix
-import select
 import signal
 import time
 import traceback
@@ -25,7 +24,7 @@ import traceback
 from coopselectors import EVENT_READ, EVENT_WRITE
 
 # What poll(2) and epoll(7) call it.
-IN, OUT, ERR, HUP = select.POLLIN, select.POLLOUT, select.POLLERR, select.POLLHUP
+IN, OUT, ERR, HUP = 0x1, 0x4, 0x8, 0x10
 
 
 class Description:

@@ -86,8 +86,9 @@ class Runtime:
     def introduce(self, selector: Any) -> None:
         """Wait in `selector`, of which nothing may be ready, until the hub holds its descriptor."""
         selector.select(0.001)
-        while self.cooperative and not selector._poller.seats:  # a slow machine's time was up
-            selector.select(0.01)
+        if self.cooperative and self.hub()._coopselectors_nest.fd is not None:
+            while not selector._poller.seats:  # a slow machine's time was up
+                selector.select(0.01)
 
     def spawn(self, function: Callable[..., Any], *arguments: Any) -> Any:
         """Run something beside the test; returns what `join` takes."""

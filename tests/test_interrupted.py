@@ -202,6 +202,7 @@ def test_ten_signals_do_not_shorten_another_greenlets_wait(runtime, selector, co
     assert seen
 
 
+@pytest.mark.pollable
 @hubs_only
 def test_an_exception_out_of_nowhere_goes_to_the_main_greenlet(runtime, selector, connect):
     # as that of a signal handler which happens to run within our call-back

@@ -217,6 +217,7 @@ def test_an_object_closed_while_registered_can_be_unregistered(runtime, selector
         selector.unregister(reader)
 
 
+@pytest.mark.epoll
 @pytest.mark.classes("DefaultSelector", "EpollSelector")
 def test_a_duplicate_that_outlives_its_registration(runtime, selector, connect):
     # epoll keeps reporting it under a number that nobody registered any more

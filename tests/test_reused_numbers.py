@@ -127,6 +127,7 @@ def test_many_early_closes_do_not_add_up(runtime, selector, descriptors):
     assert selector.select(0.01) == []
 
 
+@pytest.mark.pollable
 @pytest.mark.classes("SelectSelector")
 def test_a_hang_up_that_select_does_not_call_writable(runtime, selector):
     reader, writer = os.pipe()

@@ -55,6 +55,7 @@ def test_several_threads_wait_in_one_selector(runtime, selector, connect):
         assert runtime.join_thread(thread) == [(key, EVENT_READ)]
 
 
+@pytest.mark.pollable
 @pytest.mark.parametrize("refused", [False, True])
 def test_what_another_thread_changes_takes_effect_at_once(runtime, selector, connect, refused):
     (reader, writer), (other, peer) = connect(), connect()
@@ -82,6 +83,7 @@ def test_what_another_thread_changes_takes_effect_at_once(runtime, selector, con
     assert change(lambda: [do() for do in gone], 0.2) == {}
 
 
+@pytest.mark.pollable
 def test_everything_that_was_registered_meanwhile_comes_in_one_call(runtime, selector, connect):
     thread = runtime.start_thread(selector.select, 20)
     runtime.sleep(0.05)
@@ -103,6 +105,7 @@ def test_a_poll_whose_room_was_filled_is_asked_again(runtime, selector, connect)
     assert len(selector.select(5)) == 200
 
 
+@pytest.mark.pollable
 @pytest.mark.parametrize("timeout", [None, 20])
 def test_close_wakes_who_waits_in_other_threads(runtime, Selector, connect, timeout):
     selector = Selector()
@@ -117,6 +120,7 @@ def test_close_wakes_who_waits_in_other_threads(runtime, Selector, connect, time
     assert time.monotonic() - started < 5
 
 
+@pytest.mark.pollable
 def test_everybody_at_once(runtime, Selector, connect):
     # no "dictionary changed size", no "concurrent poll() invocation", no stranger in an answer
     reader, writer = connect()
@@ -208,10 +212,12 @@ def test_threads_that_come_and_go_leave_nothing(runtime, selector, connect):
         return runtime.census()["descriptors"] - before
 
     # eventlet leaves a descriptor behind for each thread that had a hub
-    assert left_by_ten(selector.select) == left_by_ten(runtime.sleep)
+    by_sleep = left_by_ten(runtime.sleep)
+    assert left_by_ten(selector.select) <= max(by_sleep, 0)
     assert len(selector._poller.seats) <= 3
 
 
+@pytest.mark.pollable
 @pytest.mark.runtimes("native")
 def test_a_close_that_meets_threads_on_their_way_into_the_kernel(runtime, Selector, connect):
     (idle, _), (old, peer) = connect(), connect()
