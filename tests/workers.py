@@ -60,8 +60,7 @@ class Worker:
     def run(self, item: pytest.Item) -> Iterator[pytest.TestReport]:
         """Have the worker run `item`."""
         try:
-            # With pytest-xdist an id carries the group behind an @.
-            os.write(self._orders, f"{item.nodeid.partition('@')[0]}\n".encode())
+            os.write(self._orders, f"{item.nodeid}\n".encode())
             for line in self._lines:
                 if line == "done\n":
                     return
@@ -111,10 +110,6 @@ class MainSession:
         if _wanted or PLATFORM:
             items[:] = [item for item in items if _is_elsewhere(item)]
         items.sort(key=lambda item: ORDER.index(runtime_of(item)))
-        for item in items:
-            # One interpreter per runtime is enough, also when pytest-xdist shares the work out.
-            if runtime_of(item) != OWN:
-                item.add_marker(pytest.mark.xdist_group(runtime_of(item)))
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> bool | None:
