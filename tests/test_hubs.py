@@ -9,6 +9,7 @@ from textwrap import dedent
 import pytest
 
 from coopselectors import EVENT_READ, _originals
+from runtimes import missing
 
 hubs_only = pytest.mark.runtimes("gevent-libev", "gevent-libuv", "eventlet")
 gevent_only = pytest.mark.runtimes("gevent-libev", "gevent-libuv")
@@ -136,11 +137,17 @@ DESTROY = """
 """
 
 
-@pytest.mark.runtimes("native")
+def skip_without(loop):
+    lacking = missing({"libev-cext": "gevent-libev", "libuv-cffi": "gevent-libuv"}.get(loop, loop))
+    if lacking:
+        pytest.skip(lacking)
+
+
 @pytest.mark.parametrize("loop", ["libev-cext", "libuv-cffi"])
 @pytest.mark.parametrize("name", ["EpollSelector", "SelectSelector"])
 @pytest.mark.parametrize("how", ["with its loop", "alone"])
-def test_a_new_hub_after_one_that_was_destroyed(runtime, run_python, loop, name, how):
+def test_a_new_hub_after_one_that_was_destroyed(run_python, loop, name, how):
+    skip_without(loop)
     run_python(DESTROY, loop, name, how)
 
 
@@ -165,9 +172,9 @@ MONITOR = """
 """
 
 
-@pytest.mark.runtimes("native")
 @pytest.mark.parametrize("kind", ["waits", "blocks"])
-def test_gevents_monitor_has_nothing_to_report(runtime, run_python, kind, tmp_path):
+def test_gevents_monitor_has_nothing_to_report(run_python, kind, tmp_path):
+    skip_without("libev-cext")
     settings = {"GEVENT_MONITOR_THREAD_ENABLE": "true", "GEVENT_MAX_BLOCKING_TIME": "0.1"}
     log = tmp_path / "log"
     run_python(MONITOR, kind, str(log), **settings)
@@ -207,10 +214,10 @@ LEAVE = """
 """
 
 
-@pytest.mark.runtimes("native")
 @pytest.mark.parametrize("loop", ["native", "libev-cext", "libuv-cffi", "eventlet"])
 @pytest.mark.parametrize("name", ["EpollSelector", "PollSelector"])
-def test_the_interpreter_ends_while_selectors_are_open(runtime, run_python, loop, name, tmp_path):
+def test_the_interpreter_ends_while_selectors_are_open(run_python, loop, name, tmp_path):
+    skip_without(loop)
     log = tmp_path / "log"
     script = f"import os\nos.dup2(os.open({str(log)!r}, os.O_CREAT | os.O_WRONLY), 2)\n"
     assert run_python(script + dedent(LEAVE), loop, name) == "the end\n"

@@ -113,6 +113,7 @@ def signals(runtime):
         signal.signal(which, handler)
 
 
+@pytest.mark.once
 def test_signals_do_not_shorten_a_wait(runtime, selector, connect, signals):
     selector.register(connect()[0], EVENT_READ)
     seen = []

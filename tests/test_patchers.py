@@ -204,6 +204,7 @@ CASES = {
 }
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("name", CASES)
 def test_who_patched_select_last_decides(run_python, name):
     needed, script, owner, cooperative = CASES[name]

@@ -89,6 +89,7 @@ def fd_of(answer):
     return answer[0].fd
 
 
+@pytest.mark.once
 @pytest.mark.classes("EpollSelector", "PollSelector", "SelectSelector")
 def test_random_scripts(runtime, Selector):
     rounds = 0

@@ -202,11 +202,13 @@ def fail_everywhere(story, kernel, *of_the_test):
     return failures
 
 
+@pytest.mark.once
 @pytest.mark.epoll
 def test_any_call_may_fail(runtime, Selector, connect, monkeypatch):
     assert fail_everywhere(story, Kernel(monkeypatch), runtime, Selector, connect) >= 25
 
 
+@pytest.mark.once
 @pytest.mark.epoll
 @pytest.mark.runtimes("gevent-libev", "gevent-libuv", "eventlet")
 def test_any_call_may_fail_for_one_that_is_not_nested(runtime, Selector, connect, monkeypatch):

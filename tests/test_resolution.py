@@ -46,6 +46,7 @@ needs = {
 }
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("order", ["class and instance before", "class before", "both after"])
 @pytest.mark.parametrize("name", needs.values())
 def test_every_order_of_import_and_patch_is_cooperative(run_python, name, order):

@@ -141,6 +141,7 @@ def test_every_call_lets_others_run_once(runtime, selector, connect, ready):
     runtime.kill(task)
 
 
+@pytest.mark.once
 @pytest.mark.runtimes("gevent-libev", "gevent-libuv", "eventlet")
 def test_sleeps_after_a_select_run_their_full_length(runtime, selector, connect):
     reader, writer = connect()

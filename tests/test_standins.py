@@ -159,6 +159,7 @@ print("done")
 )
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("primitive", ["kqueue", "devpoll", "select"])
 @pytest.mark.parametrize("name", runtimes.RUNTIMES)
 class TestStandIn:
