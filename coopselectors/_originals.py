@@ -24,6 +24,7 @@ _os: Any = sys.modules.get("posix") or sys.modules.get("nt") or _patched_os
 close = _os.close
 dup = _os.dup
 dup2 = _os.dup2
+fstat = _os.fstat
 pipe = _os.pipe
 
 

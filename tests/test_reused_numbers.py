@@ -13,6 +13,7 @@ from posix import close, dup, write
 import pytest
 
 from coopselectors import EVENT_READ, EVENT_WRITE
+from coopselectors._pollers import doorbell
 
 
 @pytest.fixture
@@ -194,3 +195,25 @@ def test_what_is_drained_during_a_second_look_ends_no_wait(runtime, selector, de
     write(new_peer, b"x")
     assert selector.select(5) == [(key, EVENT_READ)]
     close(duplicate)
+
+
+@pytest.mark.pollable
+def test_our_own_doorbell_is_closed_by_a_stranger(runtime, Selector, connect):
+    # a program that closes a number twice may hit ours
+    reader, _ = connect()
+    for reuse in (False, True):
+        close(doorbell())
+        heir = dup(reader.fileno()) if reuse else None
+        selector = Selector()
+        selector.register(reader, EVENT_READ)
+        threads = [runtime.start_thread(selector.select, 20) for _ in range(2)]
+        runtime.sleep(0.05)
+        started = time.monotonic()
+        selector.close()
+        for thread in threads:
+            with pytest.raises(ValueError, match="closed"):
+                runtime.join_thread(thread)
+        assert time.monotonic() - started < 10
+        if heir is not None:
+            assert os.fstat(heir)
+            close(heir)
