@@ -23,6 +23,8 @@ import traceback
 
 from coopselectors import EVENT_READ, EVENT_WRITE
 
+_F_DUPFD_CLOEXEC = getattr(fcntl, "F_DUPFD_CLOEXEC", 1030)  # PyPy does not name it
+
 # What poll(2) and epoll(7) call it.
 IN, OUT, ERR, HUP = 0x1, 0x4, 0x8, 0x10
 
@@ -239,7 +241,7 @@ class World:
         """Another descriptor of the same file, at the lowest number that is free from there on."""
         if self.files and len(self.files) <= 14:
             file = pick(self.files, which)
-            fresh = fcntl.fcntl(file.number, fcntl.F_DUPFD_CLOEXEC, max(number, 3))
+            fresh = fcntl.fcntl(file.number, _F_DUPFD_CLOEXEC, max(number, 3))
             self.files.append(File(fresh, file.description))
 
     def close(self, which, other=None):

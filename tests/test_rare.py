@@ -6,6 +6,7 @@ Here single parts are driven by hand, in the ordinary process.
 from __future__ import annotations
 
 import errno
+import gc
 import os
 import socket
 import sys
@@ -309,6 +310,7 @@ def test_a_selector_that_is_dropped_without_close_leaves_its_nest(nest):
     writer.send(b"x")
     assert nest._poller.poll(0)
     del poller
+    gc.collect()  # PyPy does not count references
     assert nest._poller.poll(0) == []
     assert nest._seats == {}
     os.close(kept)
