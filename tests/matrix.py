@@ -1,6 +1,6 @@
 """Where was what shown to work?  A table of platforms, runtimes and classes, out of test runs.
 
-``pytest --matrix FILE`` notes in FILE what a run has found, and ``python tests/matrix.py FOLDER``
+``pytest --matrix=FILE`` notes in FILE what a run has found, and ``python tests/matrix.py FOLDER``
 prints the table of all such files there.  Nothing in it is written by hand.
 """
 
