@@ -161,12 +161,10 @@ def test_a_thread_that_must_not_have_a_hub(runtime, Selector, connect):
             return len(selector.select(20))
 
     thread = runtime.start_thread(in_thread)
-    turns = 0
     started = time.monotonic()
-    while time.monotonic() - started < 0.2:
+    for _ in range(20):
         runtime.sleep(0.001)
-        turns += 1
-    assert turns > 5  # a hub that is held up gives none
+    assert time.monotonic() - started < 10  # a hub that is held up takes 20 s
     writer.send(b"x")
     assert runtime.join_thread(thread) == 1
 
