@@ -14,6 +14,7 @@ import pytest
 import coopselectors
 from coopselectors import _originals
 from coopselectors.__main__ import main
+from runtimes import missing
 
 
 def failing(code):
@@ -44,6 +45,19 @@ def test_info(runtime):
 def test_asking_starts_no_hub(runtime):
     found = runtime.join_thread(runtime.start_thread(coopselectors.info))
     assert "not started yet" in found["hub"]
+
+
+@pytest.mark.skipif(bool(missing("gevent-libev")), reason="gevent is not installed")
+def test_asking_starts_no_hub_of_the_main_thread_either(run_python):
+    output = run_python(
+        """
+        import gevent.monkey
+        gevent.monkey.patch_all()
+        import coopselectors
+        print(coopselectors.info()["hub"])
+        """
+    )
+    assert output == "a gevent hub that is not started yet\n"
 
 
 def test_asking_imports_nothing(run_python):

@@ -26,6 +26,6 @@ class Hub(ABC):
         empty answer is never early (PEP 475).
         """
 
+    @abstractmethod
     def describe(self) -> str:
         """What does the waiting, in a few words; asking starts nothing."""
-        return self.name
