@@ -43,7 +43,7 @@ CLASSES = [coopselectors.EpollSelector, coopselectors.PollSelector, coopselector
 AT_ONCE = 10  # scenes
 SLICE = 2.0  # seconds between two pauses
 PATIENCE = 30.0  # seconds until a wake-up counts as lost
-MORE_OBJECTS = 3000  # a greenlet hub that warms up has a thousand more or less; kills come by thousands
+MORE_OBJECTS = 3000  # a hub that warms up has a thousand more or less; kills come by thousands
 OBJECTS_OF_A_HUB, MEMORY_OF_A_HUB = 60, 20_000
 MORE_MEMORY = 3 << 20  # bytes, or a twentieth
 
