@@ -61,7 +61,9 @@ def pytest_unconfigure(config):
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_runtest_protocol(item):
     """Where even the time limit goes unheard, have the process end and say where it was."""
-    limit = 1.5 * float(item.config.getoption("timeout") or item.config.getini("timeout"))
+    own = item.get_closest_marker("timeout")
+    usual = item.config.getoption("timeout") or item.config.getini("timeout")
+    limit = 1.5 * float(own.args[0] if own else usual)
     faulthandler.dump_traceback_later(limit, exit=True, file=item.config.stash[_stderr])
     try:
         return (yield)
