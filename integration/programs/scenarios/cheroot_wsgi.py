@@ -1,0 +1,21 @@
+"""cheroot
+
+The connections that are kept alive wait in one selector, and the requests are served by a pool of
+threads.  The server is not stopped where gevent patches after the import: a thread whose class was
+defined before cannot be joined then, and ``stop()`` would wait for ever.
+"""
+
+from cheroot import wsgi
+
+from scenarios import _web
+
+NEEDS = ("cheroot", "requests")
+
+
+def program(here):
+    server = wsgi.Server(("127.0.0.1", 0), _web.application)
+    server.prepare()
+    here.spawn(server.serve)
+    _web.ask(here, "http://{}:{}".format(*server.bind_addr))
+    if (here.runtime, here.order) != ("gevent", "imported first"):
+        server.stop()

@@ -1,0 +1,26 @@
+"""urllib3.util.wait_for_read and wait_for_write, on a socket whose other end is slow
+
+urllib3 asks ``poll``, or ``select`` where it finds no ``poll`` when it waits first.
+"""
+
+import socket
+
+from urllib3.util import wait_for_read, wait_for_write
+
+NEEDS = ("urllib3",)
+SELECT = True
+
+
+def program(here):
+    reader, writer = socket.socketpair()
+    with reader, writer:
+        assert wait_for_write(writer, 10)
+        assert not wait_for_read(reader, 0.3)
+
+        def late():
+            here.sleep(0.4)
+            writer.sendall(b"late")
+
+        here.spawn(late)
+        assert wait_for_read(reader, 10)
+        assert reader.recv(9) == b"late"

@@ -1,0 +1,191 @@
+"""Do the standard library's own tests pass as before when our selectors are installed?
+
+``python integration/suites.py`` runs the interpreter's tests of all that waits in a selector or in
+``select``, in the ordinary process and under gevent, without ``coopselectors.install(select=True)``
+and with it.  What fails without it is known to fail; it ends with 1 if anything else fails with it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import faulthandler
+import subprocess
+import sys
+import unittest
+from concurrent.futures import ThreadPoolExecutor
+from typing import Dict, Iterator, List, NamedTuple
+
+MODULES = (
+    "test.test_subprocess",  # the longest first
+    "test.test_asyncio.test_events",
+    "test.test_selectors",
+    *["test.test_asyncore"] * (sys.version_info < (3, 12)),
+    "test.test_asyncio.test_selector_events",
+    "test.test_socketserver",
+)
+RUNTIMES = ("native", "gevent")
+
+#: Seconds for one test.  Under gevent some of them never end, whoever's selectors they use.
+LIMIT = 10
+
+#: Most tests wait most of their time.
+AT_ONCE = 6
+
+BAD = {"failed", "never ended"}
+
+
+class Run(NamedTuple):
+    """What came out of one module."""
+
+    outcomes: Dict[str, str]  #: {a test: "ok", "skipped", "failed", or "never ended"}
+    words: str  #: why it did not come to its end, if so
+
+    def bad(self) -> set[str]:
+        return {test for test, outcome in self.outcomes.items() if outcome in BAD}
+
+
+def run(module: str, runtime: str, installed: bool) -> Run:
+    """Run a module's tests, in a new interpreter whenever one of them does not end."""
+    outcomes: Dict[str, str] = {}
+    while True:
+        before = len(outcomes)
+        command = [sys.executable, "-W", "ignore", __file__, "--child", runtime, module]
+        command += ["--install"] * installed
+        done = subprocess.run(
+            command,
+            input="\n".join(outcomes),
+            capture_output=True,
+            text=True,
+            errors="replace",
+            check=False,
+        )
+        for line in done.stdout.splitlines():
+            if line.startswith(_Printing.MARK):
+                outcome, test = line[len(_Printing.MARK) :].split(" ", 1)
+                outcomes[test] = outcome.replace("_", " ")
+        if not done.returncode:
+            return Run(outcomes, "")
+        if len(outcomes) == before:
+            return Run(outcomes, f"ended with {done.returncode}: {done.stderr[-400:]}")
+
+
+class _Printing(unittest.TestResult):
+    """Tells at once what comes out: the process may not live to tell in the end."""
+
+    MARK = "coopselectors: "
+
+    def _say(self, outcome: str, test: unittest.TestCase) -> None:
+        # In one piece, on a line of its own: tests print, too, and fork.
+        sys.__stdout__.write(f"\n{self.MARK}{outcome} {test.id()}\n")
+        sys.__stdout__.flush()
+
+    def startTest(self, test):
+        super().startTest(test)
+        self._say("never_ended", test)
+        faulthandler.dump_traceback_later(LIMIT, exit=True)
+
+    def addSuccess(self, test):
+        self._say("ok", test)
+
+    def addSkip(self, test, reason):
+        self._say("skipped", test)
+
+    def addExpectedFailure(self, test, error):
+        self._say("ok", test)
+
+    def addError(self, test, error):
+        super().addError(test, error)
+        self._say("failed", test)
+        sys.stderr.write(self.errors[-1][1])
+
+    def addFailure(self, test, error):
+        super().addFailure(test, error)
+        self._say("failed", test)
+        sys.stderr.write(self.failures[-1][1])
+
+    def addSubTest(self, test, subtest, error):
+        if error is not None:
+            self._failed_within = test
+            self.addFailure(test, error)
+
+    def stopTest(self, test):
+        super().stopTest(test)
+        faulthandler.cancel_dump_traceback_later()
+        if getattr(self, "_failed_within", None) is test:
+            self._say("failed", test)
+
+
+def child(runtime: str, module: str, install: bool) -> None:
+    """Run the tests in this process, but for those that stdin names, and print what comes out."""
+    done = set(sys.stdin.read().splitlines())
+    if runtime == "gevent":
+        import gevent.monkey
+
+        gevent.monkey.patch_all()
+    import coopselectors
+
+    if install:
+        for name in ("asyncio", "multiprocessing.connection", "socketserver", "subprocess"):
+            __import__(name)
+        coopselectors.install(select=True)
+    suite = unittest.defaultTestLoader.loadTestsFromName(module)
+    if install:
+        coopselectors.install(select=True)  # and in the tests themselves
+    remaining = unittest.TestSuite(test for test in _all_in(suite) if test.id() not in done)
+    remaining.run(_Printing())
+
+
+def _all_in(suite: unittest.TestSuite) -> Iterator[unittest.TestCase]:
+    for each in suite:
+        if isinstance(each, unittest.TestSuite):
+            yield from _all_in(each)
+        else:
+            yield each
+
+
+def new_failures(module: str, runtime: str) -> tuple[str, set[str]]:
+    """A line on one module in one runtime, and which of its tests fail with ours only."""
+    before = run(module, runtime, installed=False)
+    after = run(module, runtime, installed=True)
+    new = after.bad() - before.bad()
+    if new or (after.words and not before.words):
+        # Some fail now and then: with ours, too, they have to do so twice.
+        again = run(module, runtime, installed=True)
+        new &= again.bad()
+        after = again
+    missing = {test for test in before.outcomes if test not in after.outcomes}
+    if missing and not before.words:
+        new |= {f"not run any more: {test}" for test in missing}
+    if after.words and not before.words:
+        new.add(after.words)
+    if not after.outcomes:
+        new.add("no test was run")
+    line = (
+        f"{module:42} {runtime:7} {len(after.outcomes):4} tests, "
+        f"{len(before.bad()):3} bad without, {len(after.bad()):3} with ours, {len(new)} new"
+    )
+    return line, new
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--child", nargs=2, metavar=("RUNTIME", "MODULE"), help="for its own use")
+    parser.add_argument("--install", action="store_true", help="for its own use")
+    parser.add_argument("modules", nargs="*", help=", ".join(MODULES))
+    options = parser.parse_args()
+    if options.child:
+        child(*options.child, options.install)
+        return 0
+    places = [(each, runtime) for each in options.modules or MODULES for runtime in RUNTIMES]
+    bad: List[str] = []
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        for line, new in pool.map(lambda place: new_failures(*place), places):
+            print(line, flush=True)
+            for test in sorted(new):
+                print(f"    NEW: {test}", flush=True)
+            bad += new
+    return 1 if bad else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
