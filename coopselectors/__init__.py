@@ -10,23 +10,34 @@ from __future__ import annotations
 from selectors import EVENT_READ, EVENT_WRITE, BaseSelector, SelectorKey
 from typing import TYPE_CHECKING
 
-from . import _selectors
+from . import _selectors, select
+from ._audit import audit
 from ._default import DefaultSelector
+from ._extras import Events
 from ._info import info
+from ._install import install, is_installed, uninstall
 from ._runtime import current_runtime
 from ._selectors import SelectSelector
 from ._version import __version__
+from ._watch import warn_blocking
 
 __all__ = [
     "EVENT_READ",
     "EVENT_WRITE",
     "BaseSelector",
     "DefaultSelector",
+    "Events",
     "SelectSelector",
     "SelectorKey",
     "__version__",
+    "audit",
     "current_runtime",
     "info",
+    "install",
+    "is_installed",
+    "select",
+    "uninstall",
+    "warn_blocking",
 ]
 
 # As in the standard module, a class is there where the platform has its primitive.

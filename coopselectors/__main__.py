@@ -5,27 +5,40 @@ interpreter makes its selector *before* it patches, and then serves a few hundre
 a ticker measures how long it is kept waiting.  Ends with 0 if every runtime that is there served
 all of them, byte for byte, and blocked nobody; else with 1.
 
-``python -m coopselectors info`` prints what `coopselectors.info` says.
+``python -m coopselectors info`` prints what `coopselectors.info` says.  ``python -m coopselectors
+audit -m PACKAGE``, or ``audit SCRIPT``, prints what `coopselectors.audit` finds after that import.
 """
 
 from __future__ import annotations
 
 import argparse
+import importlib
 import json
 import sys
+import traceback
 from dataclasses import asdict
-from typing import List, Optional, Sequence
+from importlib.machinery import SourceFileLoader
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING, List, Optional, Sequence
 
-from ._check import RUNTIMES, Row, check
+from ._audit import audit
 from ._info import info
+from ._runtime import current_runtime
+
+if TYPE_CHECKING:
+    from ._check import Row
 
 _HEADINGS = ("runtime", "selector", "clients", "echoed, checked", "ticker held up", "verdict")
 
 
 def main(arguments: Optional[Sequence[str]] = None) -> int:
     arguments = sys.argv[1:] if arguments is None else arguments
-    if arguments and arguments[0] == "info":
-        return _print_info(arguments[1:])
+    if arguments and arguments[0] in _COMMANDS:
+        return _COMMANDS[arguments[0]](arguments[1:])
+    # It imports all sorts of things, which `audit` would find.
+    from ._check import RUNTIMES, check
+
     parser = argparse.ArgumentParser(
         prog="python -m coopselectors",
         description="Serve real clients in each runtime at hand; see whether anybody is blocked.",
@@ -79,6 +92,62 @@ def _print_info(arguments: Sequence[str]) -> int:
             lines = value if isinstance(value, list) else [str(value)]
         print(f"{name.replace('_', ' ')}:", *lines, sep="\n    ")
     return 0
+
+
+#: {library: where its patch is, and what it is called}
+_PATCHES = {"gevent": ("gevent.monkey", "patch_all"), "eventlet": ("eventlet", "monkey_patch")}
+
+
+def _audit(arguments: Sequence[str]) -> int:
+    parser = argparse.ArgumentParser(
+        prog="python -m coopselectors audit",
+        description="Import a program, without running it, and say what in it would block a hub.  "
+        "Ends with 0 if there is nothing, with 1 if there is, and with 2 if it cannot be imported.",
+    )
+    parser.add_argument("--json", action="store_true", help="print it as JSON")
+    parser.add_argument("--patch", choices=_PATCHES, help="patch all before the import")
+    parser.add_argument("-m", dest="module", metavar="PACKAGE", help="what to import")
+    parser.add_argument("script", nargs="?", help="or the file to import, not as __main__")
+    options = parser.parse_args(arguments)
+    if (options.module is None) == (options.script is None):
+        parser.error("one of them: -m PACKAGE, or a script")
+    try:
+        if options.patch:
+            library, function = _PATCHES[options.patch]
+            getattr(importlib.import_module(library), function)()
+        imported = _import(options.module, options.script)
+    except BaseException as error:  # a program may do anything, such as sys.exit()
+        reason = traceback.format_exception_only(type(error), error)[-1].strip()
+        print(f"cannot import {options.module or options.script}: {reason}", file=sys.stderr)
+        return 2
+    found = audit()
+    if options.json:
+        print(json.dumps([{"where": each.where, "what": each.what} for each in found], indent=2))
+    else:
+        for each in found:
+            print(each)
+        runtime = current_runtime()
+        patched = "nothing is patched" if runtime == "native" else f"{runtime} has patched select"
+        print(f"{imported.__name__}: {len(found) or 'nothing'} would block a hub ({patched})")
+    return 1 if found else 0
+
+
+def _import(module: Optional[str], script: Optional[str]) -> ModuleType:
+    if script is None:
+        sys.path.insert(0, "")  # as `python -m` does
+        return importlib.import_module(str(module))
+    path = Path(script)
+    sys.path.insert(0, str(path.parent))
+    sys.argv[:] = [script]
+    loader = SourceFileLoader(path.stem, script)
+    made = ModuleType(path.stem)
+    made.__file__ = script
+    sys.modules[path.stem] = made
+    loader.exec_module(made)
+    return made
+
+
+_COMMANDS = {"info": _print_info, "audit": _audit}
 
 
 def _positive(text: str) -> int:

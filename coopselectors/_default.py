@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABCMeta
-from typing import Any, List, Optional, Tuple
+from typing import Any, List, Optional, Set, Tuple, Type
 
 from . import _runtime, _selectors
 from ._hubs import is_usable
@@ -11,6 +11,16 @@ from ._selectors import _Selector
 
 # The standard module's order of preference: what costs least per call comes first.
 _ORDER = ("KqueueSelector", "DevpollSelector", "EpollSelector", "PollSelector", "SelectSelector")
+
+_KINDS: List[Type[_Selector]] = [
+    vars(_selectors)[name] for name in _ORDER if name in vars(_selectors)
+]
+_MISSING = [
+    f"{name}: this platform does not have it" for name in _ORDER if name not in vars(_selectors)
+]
+
+# The classes that isinstance() takes for DefaultSelector.
+_chosen: Set[Type[_Selector]] = set()
 
 
 class DefaultSelector(_Selector):
@@ -28,12 +38,15 @@ class DefaultSelector(_Selector):
             return super().__new__(cls)
         selector, _ = open_best(*args, **kwargs)
         # In the standard module both names are one class: isinstance() has to agree.
-        ABCMeta.register(DefaultSelector, type(selector))
+        if type(selector) not in _chosen:
+            ABCMeta.register(DefaultSelector, type(selector))
+            _chosen.add(type(selector))
         return selector
 
     def __init__(self, *, runtime: Optional[str] = None) -> None:
         # Only subclasses come here: for them, the poller is chosen as the class would be.
         chosen, _ = open_best(runtime=runtime)
+        self._poller_cls = chosen._poller_cls  # type: ignore[misc]
         self._selector_cls = chosen._selector_cls
         chosen.close()
         super().__init__(runtime=runtime)
@@ -47,27 +60,26 @@ class DefaultSelector(_Selector):
 
 def open_best(*, runtime: Optional[str] = None) -> Tuple[_Selector, List[str]]:
     """An instance of the best class, and what was better and did not work, with the reasons."""
-    tried: List[str] = []
-    for name in _ORDER:
-        kind = getattr(_selectors, name, None)
-        if kind is None:
-            tried.append(f"{name}: this platform does not have it")
-            continue
-        primitive = kind._selector_cls.name
-        offered = _runtime.offered.get(primitive)
+    tried = _MISSING.copy()
+    for kind in _KINDS:
+        primitive = kind._poller_cls.name
+        offered = _runtime.offered(primitive)
         foreign = offered is not None and _runtime.owner(offered) == _runtime.FOREIGN
         if foreign and primitive != "select" and not is_usable(offered):
-            tried.append(f"{name}: the select.{primitive} that somebody put there does not work")
+            tried.append(
+                f"{kind.__name__}: the select.{primitive} that somebody put there does not work"
+            )
             continue
         try:
-            selector: _Selector = kind(runtime=runtime)
-            try:
-                selector._poller.poll(0)  # poll and select are not called until now
-            except BaseException:
-                selector.close()
-                raise
+            selector = kind(runtime=runtime)
+            if not kind._poller_cls.asks_at_once:
+                try:
+                    selector._poller.poll(0)
+                except BaseException:
+                    selector.close()
+                    raise
         except OSError as error:
-            tried.append(f"{name}: {error}")
+            tried.append(f"{kind.__name__}: {error}")
             continue
         return selector, tried
     raise RuntimeError(f"no selector works here; tried {'; '.join(tried)}")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import platform
 import sys
 from importlib import metadata
 from typing import Any, Dict, Optional
@@ -32,6 +31,8 @@ def info() -> Dict[str, Any]:
     Raises nothing: where no selector works, ``default`` is None and ``passed_over`` says what was
     tried.
     """
+    import platform  # it imports subprocess on CPython 3.9, which `audit` would find
+
     default: Optional[str] = None
     try:
         selector, passed_over = open_best()
@@ -63,8 +64,13 @@ def _version_of(distribution: str) -> Optional[str]:
 
 
 def _evidence(primitive: str) -> str:
-    offered = _runtime.offered.get(primitive)
+    offered = _runtime.offered(primitive)
     if offered is None:
         return "not there"
-    home = f"{getattr(offered, '__module__', None)}.{getattr(offered, '__qualname__', offered)}"
-    return f"{_runtime.owner(offered)}: {home}"
+    said = f"{_runtime.owner(offered)}: {_home(offered)}"
+    covered = _runtime.covered_by(offered)
+    return said if covered is None else f"{said}, in the place of {_home(covered)}"
+
+
+def _home(thing: Any) -> str:
+    return f"{getattr(thing, '__module__', None)}.{getattr(thing, '__qualname__', thing)}"

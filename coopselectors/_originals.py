@@ -14,7 +14,7 @@ import sys
 from importlib.machinery import BuiltinImporter, PathFinder
 from importlib.util import module_from_spec
 from types import BuiltinFunctionType, ModuleType
-from typing import Any
+from typing import Any, Dict
 
 # The operating system's own calls.  `os` re-exports them from this module, and patchers replace
 # the re-export only: gevent's os.close puts the real close off to a later turn of its loop, when
@@ -50,7 +50,7 @@ def is_builtin(offered: object) -> bool:
     ``select.select`` and ``select.poll`` are built-in functions, ``select.epoll`` and its like
     are types of that module.
     """
-    if not isinstance(offered, (BuiltinFunctionType, type)):
+    if not issubclass(type(offered), (BuiltinFunctionType, type)):  # see `_places.is_a`
         return False
     return getattr(offered, "__module__", None) == "select"
 
@@ -83,6 +83,17 @@ def find(name: str) -> Any:
     if _pristine is None:
         _pristine = _pristine_select()
     return getattr(_pristine, name, None)
+
+
+def number(name: str) -> int:
+    """A constant of the ``select`` module, which no patcher has changed; 0 if it has none."""
+    found: int = getattr(_patched_select, name, 0)
+    return found
+
+
+def constants() -> Dict[str, int]:
+    """All of them that the ``select`` module has."""
+    return {name: value for name, value in vars(_patched_select).items() if name.isupper()}
 
 
 select = find("select")

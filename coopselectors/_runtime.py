@@ -8,6 +8,7 @@ the functions that they put there, and never imported.
 from __future__ import annotations
 
 import select
+from typing import Any
 
 from . import _originals
 
@@ -19,8 +20,12 @@ FOREIGN = "foreign"
 #: The runtimes that a selector can be pinned to.
 PINNABLE = (NATIVE, GEVENT, EVENTLET)
 
-#: What ``select`` offers at this moment: patchers write into this very dictionary.
-offered = vars(select)
+#: What ``select`` offers by a name at this moment, None if nothing.  Patchers write into this very
+#: dictionary, and for what is called at each select a function would be too slow.
+offered = vars(select).get
+
+# Where our own primitives come from.
+_OURS = f"{__package__}.select"
 
 _PATCHERS = {"gevent.select": GEVENT, "eventlet.green.select": EVENTLET}
 
@@ -29,7 +34,16 @@ def owner(primitive: object) -> str:
     """The runtime to which `primitive`, something out of the ``select`` module, belongs."""
     if _originals.is_builtin(primitive):
         return NATIVE
-    return _PATCHERS.get(getattr(primitive, "__module__", None) or "", FOREIGN)
+    home = getattr(primitive, "__module__", None) or ""
+    if home == _OURS:  # `install` has put it there, in the place of another
+        covered = covered_by(primitive)
+        return NATIVE if covered is None else owner(covered)
+    return _PATCHERS.get(home, FOREIGN)
+
+
+def covered_by(primitive: object) -> Any:
+    """What `install` has put `primitive`, one of ours, in the place of, or None."""
+    return getattr(getattr(primitive, "__self__", None), "covers", None)
 
 
 def current_runtime() -> str:
@@ -38,4 +52,4 @@ def current_runtime() -> str:
     Returns ``"native"`` (nobody patched it), ``"gevent"``, ``"eventlet"``, or ``"foreign"`` for a
     function that belongs to neither.  Asking imports nothing and changes nothing.
     """
-    return owner(offered.get("select"))
+    return owner(offered("select"))

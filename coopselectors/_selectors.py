@@ -7,15 +7,15 @@ the kernel says is a poller's business, and how to wait for it a hub's.
 from __future__ import annotations
 
 import selectors
-import time
-from collections.abc import Mapping
-from functools import partial
 from selectors import EVENT_READ, EVENT_WRITE, SelectorKey
-from typing import Any, Dict, Iterator, List, Optional, Type
+from time import monotonic
+from typing import Any, ClassVar, Dict, List, Optional, Tuple, Type
 
-from . import _fork, _originals
+from . import _fork, _originals, _runtime
 from ._answers import Answers, Ready
-from ._hubs import hub_for, pinned_hub
+from ._extras import KeventKey, check, key_of
+from ._files import Map, lookup
+from ._hubs import NATIVE, Hub, hub_for, pinned_hub, seen
 from ._pollers import (
     DevpollPoller,
     EpollPoller,
@@ -24,47 +24,14 @@ from ._pollers import (
     PollPoller,
     SelectPoller,
 )
+from ._runtime import offered
 
 _NEITHER = ~(EVENT_READ | EVENT_WRITE)
 
+_NEVER = object(), None, None
+
 # How many numbers may be in doubt, each of which needs a second look, before we start anew.
 _SUSPECTS = 64
-
-
-def _fd_of(fileobj: Any) -> int:
-    """The descriptor of a file object, or ValueError; the words are the standard module's."""
-    if isinstance(fileobj, int):
-        fd = fileobj
-    else:
-        try:
-            fd = int(fileobj.fileno())
-        except (AttributeError, TypeError, ValueError):
-            raise ValueError(f"Invalid file object: {fileobj!r}") from None
-    if fd < 0:
-        raise ValueError(f"Invalid file descriptor: {fd}")
-    return fd
-
-
-class _Map(Mapping):  # type: ignore[type-arg]  # the standard module's is not generic either
-    """What `get_map` returns: the selector's files, read-only, found by descriptor or by object."""
-
-    def __init__(self, selector: _Selector) -> None:
-        self._selector = selector
-
-    def __len__(self) -> int:
-        return len(self._selector._fd_to_key)
-
-    def get(self, fileobj: Any, default: Any = None) -> Any:
-        return self._selector._fd_to_key.get(self._selector._lookup(fileobj), default)
-
-    def __getitem__(self, fileobj: Any) -> SelectorKey:
-        key: Optional[SelectorKey] = self.get(fileobj)
-        if key is None:
-            raise KeyError(f"{fileobj!r} is not registered")
-        return key
-
-    def __iter__(self) -> Iterator[int]:
-        return iter(list(self._selector._fd_to_key))  # others may register meanwhile
 
 
 class _Selector(selectors.BaseSelector):
@@ -77,19 +44,31 @@ class _Selector(selectors.BaseSelector):
     OSError where the kernel has no such primitive or no descriptor left.
     """
 
-    # The standard module's name for it; its own tests put a mock in this place.
+    #: What the class is built on.
+    _poller_cls: ClassVar[Type[Poller]]
+    # The standard module's name for it: its own tests put a mock in this place, and gevent puts
+    # its `poll` there when it patches a process in which ours are installed.
     _selector_cls: Type[Poller]
 
     def __init__(self, *, runtime: Optional[str] = None) -> None:
-        self._pinned = pinned_hub(runtime)
+        self._pinned = None if runtime is None else pinned_hub(runtime)
+        kind = self._poller_cls
+        self._name = kind.name
+        #: (what select.select was, what the primitive was, the hub for them) at the last call.
+        self._seen: Tuple[Any, Any, Any] = seen.get(self._name, _NEVER)
         self._fd_to_key: Dict[int, SelectorKey] = {}
-        self._map: Optional[_Map] = _Map(self)
-        self._poller = self._selector_cls(self._fd_to_key)
+        self._map: Optional[Map] = Map(self._fd_to_key)
+        own = self._selector_cls
+        if own is not kind and _runtime.owner(own) == _runtime.FOREIGN:
+            kind = own
+        self._poller = kind(self._fd_to_key)
         _fork.tell(self._poller)
         self._answers = Answers(self._fd_to_key, self._poller)
-        self._answer = self._answers.__getitem__
+        self._known = self._answers.known
 
-    def register(self, fileobj: Any, events: int, data: Any = None) -> SelectorKey:
+    def register(
+        self, fileobj: Any, events: int, data: Any = None, *, extra_events: int = 0
+    ) -> SelectorKey:
         """Watch a file for `events`, until it is unregistered.
 
         `fileobj` is a descriptor or an object with a ``fileno()`` method, `events` is of
@@ -97,20 +76,36 @@ class _Selector(selectors.BaseSelector):
         Raises ValueError for other events or no valid descriptor, KeyError if the file is
         registered, and OSError if the kernel refuses it (epoll: EPERM for a regular file, EBADF
         for a closed one); then nothing of it is left behind.
+
+        `extra_events` are the platform's own: ``EPOLLET``, ``EPOLLONESHOT``, ``EPOLLEXCLUSIVE``,
+        ``EPOLLRDHUP``, ``EPOLLPRI`` and so on for epoll, ``POLLPRI`` and its like for poll and
+        /dev/poll, ``KQ_EV_CLEAR`` and ``KQ_EV_ONESHOT`` for kqueue.  With them, `events` may be 0,
+        and `select` tells of the file by an `Events`.  What the class or the kernel cannot honour
+        is a ValueError.
         """
-        if not events or events & _NEITHER:
+        if extra_events:
+            check(self._poller, type(self), events, extra_events)
+        elif not events or events & _NEITHER:
             raise ValueError(f"Invalid events: {events!r}")
-        fd = self._lookup(fileobj)
+        fd = lookup(self._fd_to_key, fileobj)
         if fd in self._fd_to_key:
             raise KeyError(f"{fileobj!r} (FD {fd}) is already registered")
-        key = self._fd_to_key[fd] = SelectorKey(fileobj, fd, events, data)
+        key = self._fd_to_key[fd] = (
+            key_of(fileobj, fd, events, data, extra_events)
+            if extra_events
+            else SelectorKey(fileobj, fd, events, data)
+        )
+        poller = self._poller
         try:
-            self._poller.register(fd, events)
+            if extra_events:
+                poller.register(fd, events, extra_events)
+            else:
+                poller.register(fd, events)
         except BaseException:
             del self._fd_to_key[fd]
             raise
-        if self._poller.loose:
-            self._poller.changed()
+        if poller.loose:
+            poller.changed()
         return key
 
     def unregister(self, fileobj: Any) -> SelectorKey:
@@ -120,33 +115,46 @@ class _Selector(selectors.BaseSelector):
         no file and was none when it was registered.
         """
         try:
-            key = self._fd_to_key.pop(self._lookup(fileobj))
+            key = self._fd_to_key.pop(lookup(self._fd_to_key, fileobj))
         except KeyError:
             raise KeyError(f"{fileobj!r} is not registered") from None
         self._forget(key)
         return key
 
-    def modify(self, fileobj: Any, events: int, data: Any = None) -> SelectorKey:
+    def modify(
+        self, fileobj: Any, events: int, data: Any = None, *, extra_events: int = 0
+    ) -> SelectorKey:
         """Watch a registered file for other events, or with other data.
 
         Takes and returns what `register` does.  Raises KeyError if the file is not registered, and
         ValueError for bad events, which changes nothing.  A file that the kernel refuses is
         unregistered before the OSError comes out (bpo-30014).
+
+        Extra events that are not given again are no longer watched for.  Where they are, the kernel
+        is told whether or not anything has changed: that is how ``EPOLLONESHOT`` is armed anew.
+        ``EPOLLEXCLUSIVE`` can be neither set nor taken away here, which is a ValueError.
         """
-        if not events or events & _NEITHER:
+        if not extra_events and (not events or events & _NEITHER):
             raise ValueError(f"Invalid events: {events!r}")
         try:
-            before = self._fd_to_key[self._lookup(fileobj)]
+            before = self._fd_to_key[lookup(self._fd_to_key, fileobj)]
         except KeyError:
             raise KeyError(f"{fileobj!r} is not registered") from None
-        if events == before.events and data is before.data:
+        extra = extra_events or type(before) is not SelectorKey
+        if extra:
+            check(self._poller, type(self), events, extra_events, before)
+        elif events == before.events and data is before.data:
             return before
         fd = before.fd
-        key = self._fd_to_key[fd] = SelectorKey(before.fileobj, fd, events, data)
-        self._answers.forget(fd)
-        if events != before.events:
+        if extra_events:
+            key = key_of(before.fileobj, fd, events, data, extra_events)
+        else:
+            key = SelectorKey(before.fileobj, fd, events, data)
+        self._fd_to_key[fd] = key
+        self._known.pop(fd, None)
+        if extra or events != before.events:
             try:
-                self._poller.modify(fd, events, before.events)
+                self._poller.modify(fd, events, before.events, extra_events)
             except BaseException:
                 del self._fd_to_key[fd]
                 self._forget(before)
@@ -167,42 +175,48 @@ class _Selector(selectors.BaseSelector):
         """
         if timeout is not None and timeout <= 0:
             timeout = 0
-        answers = self._answers
-        stranger = answers.stranger
-        deadline = time.monotonic() + timeout if timeout else None
-        hub = self._pinned or hub_for(self._selector_cls.name)
-        pairs = hub.wait(self._poller, timeout)
-        ready = list(map(self._answer, pairs))
-        if answers.stranger is not stranger:
-            wait = partial(hub.wait, self._poller)
-            return answers.without_strangers(pairs, wait, timeout, deadline)
-        return ready  # type: ignore[return-value]  # only strangers are answered with None
+        deadline = monotonic() + timeout if timeout else None
+        hub = self._pinned
+        if hub is None:
+            select, own, hub = self._seen
+            if offered("select") is not select or offered(self._name) is not own:
+                hub = self._look()
+        poller = self._poller
+        if hub is NATIVE and poller.notices_changes:
+            pairs = poller.poll(timeout)  # as the hub would: a call less is a tenth of the cost
+        else:
+            pairs = hub.wait(poller, timeout, deadline)
+        # A plain loop: map() and the like are no faster for many files, and slower for one.
+        known = self._known
+        ready = []
+        try:
+            for fd, _ in pairs:
+                ready.append(known[fd])
+        except KeyError:
+            return self._answers.look_closer(pairs, hub.wait, timeout, deadline)
+        return ready
+
+    def _look(self) -> Hub:
+        """The hub to wait in from now on, until somebody patches or unpatches."""
+        select, own = offered("select"), offered(self._name)
+        hub = hub_for(self._name)  # what is patched between these two lines is noticed next time
+        self._seen = select, own, hub
+        return hub
 
     def close(self) -> None:
         """Give the kernel's object back.  Whoever waits in `select` gets a ValueError at once."""
         self._poller.close()
         self._fd_to_key.clear()
-        self._answers.clear()
+        self._known.clear()
         self._map = None
 
-    def get_map(self) -> Optional[_Map]:  # type: ignore[override]  # typeshed omits the None
+    def get_map(self) -> Optional[Map]:  # type: ignore[override]  # typeshed omits the None
         """The registered files: a read-only mapping to their SelectorKeys, or None once closed."""
         return self._map
 
-    def _lookup(self, fileobj: Any) -> int:
-        """The descriptor under which `fileobj` is, or would be, registered; ValueError if none."""
-        try:
-            return _fd_of(fileobj)
-        except ValueError:
-            # A closed file has none any more, but can be found by what it is.
-            for key in list(self._fd_to_key.values()):
-                if key.fileobj is fileobj:
-                    return key.fd
-            raise
-
     def _forget(self, key: SelectorKey) -> None:
         """Undo what `register` did for a key that is no longer in the map."""
-        self._answers.forget(key.fd)
+        self._known.pop(key.fd, None)
         self._poller.unregister(key.fd, key.events)
         if len(self._poller.suspects) > _SUSPECTS + len(self._fd_to_key) // 8:
             self._poller.purge()
@@ -221,7 +235,7 @@ class _WithDescriptor(_Selector):
 class SelectSelector(_Selector):
     """select(2)."""
 
-    _selector_cls = SelectPoller
+    _poller_cls = _selector_cls = SelectPoller
 
 
 if _originals.poll is not None:
@@ -229,7 +243,7 @@ if _originals.poll is not None:
     class PollSelector(_Selector):
         """poll(2)."""
 
-        _selector_cls = PollPoller
+        _poller_cls = _selector_cls = PollPoller
 
 
 if _originals.epoll is not None:
@@ -237,7 +251,7 @@ if _originals.epoll is not None:
     class EpollSelector(_WithDescriptor):
         """epoll(7)."""
 
-        _selector_cls = EpollPoller
+        _poller_cls = _selector_cls = EpollPoller
 
 
 if _originals.devpoll is not None:
@@ -245,7 +259,7 @@ if _originals.devpoll is not None:
     class DevpollSelector(_WithDescriptor):
         """/dev/poll, poll(7d)."""
 
-        _selector_cls = DevpollPoller
+        _poller_cls = _selector_cls = DevpollPoller
 
 
 if _originals.kqueue is not None:
@@ -253,4 +267,29 @@ if _originals.kqueue is not None:
     class KqueueSelector(_WithDescriptor):
         """kqueue(2)."""
 
-        _selector_cls = KqueuePoller
+        _poller_cls = _selector_cls = KqueuePoller
+        _poller: KqueuePoller
+
+        def register_kevent(self, kevent: Any, data: Any = None) -> SelectorKey:
+            """Watch what is no file to read or to write: a process, a signal, a timer, a vnode.
+
+            `kevent` is a ``select.kevent`` as kqueue(2) wants it, whose KQ_EV_ADD is set by itself,
+            and `data` the caller's own.  Returns a SelectorKey with the kevent for its `fileobj`,
+            the ident for its `fd`, and 0 for `events`.  `select` returns it with an `Events` of 0,
+            whose `kevent` is what the kernel sent, and whose `native` that one's fflags.  It is not
+            in the map, which is of files.  Raises ValueError for the filters that `register` is for
+            and for KQ_EV_DELETE, KeyError if there is a kevent of this ident and filter, and
+            OSError if the kernel refuses it (ESRCH: no such process); then nothing is left behind.
+            """
+            key = KeventKey(kevent, kevent.ident, 0, data)
+            self._poller.add(key)
+            if self._poller.loose:
+                self._poller.changed()
+            return key
+
+        def unregister_kevent(self, kevent: Any) -> SelectorKey:
+            """Watch the kevent of this ident and filter no longer, also if it is gone by itself.
+
+            Returns its SelectorKey.  Raises KeyError if there is none.
+            """
+            return self._poller.remove(kevent)

@@ -7,12 +7,18 @@ out then.  COOPSELECTORS_TEST_PLATFORM is one that standins.py can imitate.
 
 from __future__ import annotations
 
+import contextlib
 import faulthandler
 import os
+import pickle
+import signal
 import socket
 import subprocess
 import sys
 import textwrap
+import threading
+import traceback
+from posix import waitpid as posix_waitpid
 
 import pytest
 
@@ -26,6 +32,9 @@ if workers.PLATFORM:
 
 # Before anything is patched: the order in which most programs get it wrong.
 import coopselectors
+import primitives
+from coopselectors import _originals
+from coopselectors._hubs import hub_for
 
 CLASSES = [name for name in coopselectors.__all__ if name.endswith("Selector")]
 CLASSES.remove("BaseSelector")
@@ -86,12 +95,20 @@ def pytest_generate_tests(metafunc):
         wanted = metafunc.definition.get_closest_marker("classes")
         names = [name for name in CLASSES if not wanted or name in wanted.args]
         metafunc.parametrize("Selector", names, indirect=True)
+    if "Primitive" in metafunc.fixturenames:
+        wanted = metafunc.definition.get_closest_marker("primitives")
+        names = [name for name in primitives.NAMES if not wanted or name in wanted.args]
+        metafunc.parametrize("Primitive", names, indirect=True)
 
 
 @pytest.fixture(scope="session")
 def runtime(request):
     """The runtime that this process is of."""
     assert request.param == _runtime.name
+    ours, theirs = socket.socketpair()
+    with ours, theirs, coopselectors.DefaultSelector() as selector:
+        selector.register(ours, coopselectors.EVENT_READ)
+        _runtime.introduce(selector)  # opens what is kept for all, not to be taken for a leak
     return _runtime
 
 
@@ -105,6 +122,19 @@ def Selector(request):
 def selector(Selector):
     with Selector() as made:
         yield made
+
+
+@pytest.fixture
+def Primitive(request):
+    """One of our primitives, of before the patch; see primitives.py."""
+    return primitives.PRIMITIVES[request.param]
+
+
+@pytest.fixture
+def primitive(Primitive):
+    made = Primitive()
+    yield made
+    made.close()
 
 
 @pytest.fixture
@@ -143,3 +173,69 @@ def run_python():
         return done.stdout
 
     return run
+
+
+@pytest.fixture
+def in_child(runtime):
+    """Forks, runs something in the child, and gives a function that returns its result."""
+
+    def fork(function):
+        reader, writer = os.pipe()
+        child = os.fork()
+        if child == 0:
+            try:
+                try:
+                    result = function()
+                except BaseException:
+                    result = traceback.format_exc()
+                os.write(writer, pickle.dumps(result))
+            finally:
+                os._exit(0)
+        os.close(writer)
+
+        def result():
+            with open(reader, "rb") as pipe:
+                data = pickle.load(pipe)
+            with contextlib.suppress(ChildProcessError):  # gevent's own watcher may be faster
+                posix_waitpid(child, 0)
+            return data
+
+        return result
+
+    return fork
+
+
+@pytest.fixture
+def signals(runtime):
+    """Sets a handler and has a real thread, which no patch can stop, send that signal here."""
+    saved, threads = [], []
+
+    def send(number, gap):
+        for _ in range(number):
+            _originals.select([], [], [], gap)
+            os.kill(os.getpid(), saved[-1][0])
+
+    def start(handler, number=1, gap=0.05, which=signal.SIGUSR1):
+        saved.append((which, signal.signal(which, handler)))
+        threads.append(runtime.start_thread(send, number, gap))
+        return threads[-1]
+
+    yield start
+    for thread in threads:
+        runtime.join_thread(thread)
+    for which, handler in reversed(saved):
+        signal.signal(which, handler)
+
+
+@pytest.fixture
+def trace_all_threads(monkeypatch):
+    """Have what measures coverage look into threads that `threading` knows nothing of."""
+    hub = hub_for("select")
+    start = getattr(hub, "start_thread", None)
+
+    def traced(function, arguments):
+        sys.settrace(threading._trace_hook)
+        function(*arguments)
+
+    if start is not None:
+        monkeypatch.setattr(hub, "start_thread", lambda *how: start(traced, how))

@@ -6,6 +6,7 @@ coopselectors``.
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import importlib.util
 import os
@@ -82,13 +83,17 @@ class Runtime:
     def __init__(self, name: str) -> None:
         self.name = name
         self.sleep: Callable[[float], Any] = time.sleep
+        #: Whether a thread that is blocked in `select` hears of changes that other threads make.
+        self.wakes_threads = hasattr(select, "epoll") or hasattr(select, "kqueue")
 
     def introduce(self, selector: Any) -> None:
         """Wait in `selector`, of which nothing may be ready, until the hub holds its descriptor."""
         selector.select(0.001)
-        if self.cooperative and self.hub()._coopselectors_nest.fd is not None:
-            while not selector._poller.seats:  # a slow machine's time was up
-                selector.select(0.01)
+        while self.cooperative:
+            nest = getattr(self.hub(), "_coopselectors_nest", None)
+            if nest is not None and (nest.fd is None or selector._poller.seats):
+                break
+            selector.select(0.01)  # a slow machine's time was up before it slept
 
     def cost_of_waiting_in(self, selector: Any, seconds: float = 0.1) -> float:
         """Seconds of the processor's time that a wait takes in which nothing becomes ready.
@@ -146,8 +151,19 @@ class Runtime:
 
     def census(self) -> dict[str, int]:
         """How many of what could be left behind there are."""
+        return {"descriptors": len(self.descriptors()), **self._of_the_hub()}
+
+    def descriptors(self) -> dict[str, str]:
+        """What this process has open: ``{number: what it is}``."""
+        from coopselectors._pollers import doorbell
+
+        doorbell()  # opened at need; who needs it next would seem to leave it behind
         gc.collect()
-        return {"descriptors": len(os.listdir("/proc/self/fd")), **self._of_the_hub()}
+        found = {}
+        for name in os.listdir("/proc/self/fd"):
+            with contextlib.suppress(FileNotFoundError):  # the listing's own
+                found[name] = os.readlink(f"/proc/self/fd/{name}")
+        return found
 
     def _of_the_hub(self) -> dict[str, int]:
         return {}

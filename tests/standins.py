@@ -13,6 +13,8 @@ descriptors can be waited for and nested.  What stays different from the real th
 * A regular file that grows is noticed within `_TICK` seconds, and only while somebody waits; what
   happens to several threads that wait at once, close() included, within the same.
 * A write filter's `data` is the least that a writable pipe takes, not the room that there is.
+
+The filters that are no reading or writing, and what is different in them: standins_filters.py.
 """
 
 from __future__ import annotations
@@ -37,6 +39,9 @@ from _thread import RLock
 from collections.abc import Callable, Iterable
 from time import monotonic
 from typing import Any
+
+import standins_filters
+from standins_filters import KQ_FILTER_VNODE, SOURCES, Source
 
 _epoll, _poll, _PIPE_BUF = select.epoll, select.poll, select.PIPE_BUF
 _IN, _OUT, _PRI, _ERR, _HUP = 0x1, 0x4, 0x2, 0x8, 0x10  # <poll.h> and <sys/epoll.h> agree
@@ -99,6 +104,7 @@ class _Alarm:
         self.lock = RLock()
         self.armed: dict[int, int] = {}  # {fd: mask in the epoll}
         self.refused: set[int] = set()
+        self.helpers: set[int] = set()  # what else is in the epoll, and always level-triggered
 
     def arm(self, fd: int, mask: int) -> None:
         if not mask & _EDGE:
@@ -125,20 +131,22 @@ class _Alarm:
             self.epoll.unregister(fd)
         except OSError:
             # It is closed.  If it lives on and is ready, this uses up its one report.
-            for other, _ in self.epoll.poll(0, len(self.armed) + 2):
+            for other, _ in self.epoll.poll(0, self._most() + 1):
                 if other in self.armed:
                     with contextlib.suppress(OSError):
                         self.epoll.modify(other, self.armed[other])
 
     def ring(self, on: bool) -> None:
-        global _bell
         if _bell is None:
             if not on:
                 return
-            _bell, writer = posix.pipe()
-            posix.close(writer)
+            _open_bell()
         with contextlib.suppress(FileExistsError, FileNotFoundError):
             (self.epoll.register if on else self.epoll.unregister)(_bell)
+
+    def _most(self) -> int:
+        """How many reports the epoll can have at once; the one more is the bell's."""
+        return len(self.armed) + len(self.helpers) + 1
 
     def wait(self, look: Callable[[set[int]], list[Any]], timeout: float | None) -> list[Any]:
         """Call `look` with the files that woke us, until it returns something or time is up."""
@@ -146,7 +154,7 @@ class _Alarm:
         pause = 0.0
         while True:
             try:
-                fired = {fd for fd, _ in self.epoll.poll(pause, len(self.armed) + 1)}
+                fired = {fd for fd, _ in self.epoll.poll(pause, self._most())}
                 with self.lock:
                     found = look(fired)
             except ValueError:
@@ -199,13 +207,29 @@ class _Knote:
         self.flags = change.flags & _LASTING
         self.turn = 0  # when it was last reported: who has waited longest comes first
 
-    def event(self, mask: int) -> kevent:
+    def event(self, mask: int) -> kevent | None:
         if self.kind == KQ_FILTER_READ:
             data, eof = _unread(self.fd), mask & (_HUP | _RDHUP)
         else:
             data, eof = _PIPE_BUF, mask & (_HUP | _ERR)
         # FreeBSD gives back the lasting flags; macOS keeps EV_ADD as well.
         return kevent(self.fd, self.kind, self.flags | (eof and KQ_EV_EOF), 0, data, self.udata)
+
+
+class _SourceKnote(_Knote):
+    """A filter of standins_filters.py; `fd` is whatever number it is attached to."""
+
+    def __init__(self, change: kevent, source: Source) -> None:
+        super().__init__(change)
+        self.flags |= source.flags
+        self.source = source
+
+    def event(self, mask: int) -> kevent | None:
+        news = self.source.take()
+        if news is None:
+            return None
+        flags, fflags, data = news
+        return kevent(self.fd, self.kind, self.flags | flags, fflags, data, self.udata)
 
 
 class _Queue(_Alarm):
@@ -216,6 +240,7 @@ class _Queue(_Alarm):
         self.pid = posix.getpid()
         self._knotes: dict[tuple[int, int], _Knote] = {}  # {(fd, filter): knote}
         self._files: dict[int, tuple[int, int]] = {}  # {fd: what it was when it was added}
+        self._others: dict[tuple[int, int], _SourceKnote] = {}  # {(ident, filter): knote}
         self._turns = itertools.count(1)
         _queues[self.epoll.fileno()] = self
 
@@ -223,7 +248,8 @@ class _Queue(_Alarm):
         """Carry out one element of a changelist; OSError as in kqueue(2), ERRORS."""
         key = fd, kind = change.ident, change.filter
         if kind not in _WANTED:
-            raise _failure(errno.EINVAL)
+            self._change_other(change)
+            return
         self._holds(fd)
         identity = _identity(fd)
         if change.flags & KQ_EV_ADD:
@@ -262,17 +288,84 @@ class _Queue(_Alarm):
             and masks.get(knote.fd, 0) & (_WANTED[knote.kind] | _HUP | _ERR)
             and (not knote.flags & KQ_EV_CLEAR or knote.fd not in self.armed or knote.fd in fired)
         ]
-        ready.sort(key=lambda knote: knote.turn)
         self.ring(any(knote.fd in self.refused for knote in ready))
-        for knote in ready[:limit]:
+        if self._others:
+            ready += self._enabled_others()
+        ready.sort(key=lambda knote: knote.turn)
+        events: list[kevent] = []
+        for knote in ready:
+            if len(events) == limit:
+                if knote.flags & KQ_EV_CLEAR and knote.kind in _WANTED:
+                    self._update(knote.fd)  # its edge is not used up
+                continue
+            event = knote.event(masks.get(knote.fd, 0))
+            if event is None:
+                continue
+            events.append(event)
             knote.turn = next(self._turns)
-            if knote.flags & KQ_EV_ONESHOT:
-                del self._knotes[knote.fd, knote.kind]
-                self._update(knote.fd)
-        for knote in ready[limit:]:
-            if knote.flags & KQ_EV_CLEAR:
-                self._update(knote.fd)  # its edge is not used up
-        return [knote.event(masks[knote.fd]) for knote in ready[:limit]]
+            if event.flags & KQ_EV_ONESHOT:
+                self._drop(knote)
+        return events
+
+    def _change_other(self, change: kevent) -> None:
+        """The same for a filter of standins_filters.py."""
+        key = ident, kind = change.ident, change.filter
+        if kind not in SOURCES:
+            raise _failure(errno.EINVAL)
+        if kind == KQ_FILTER_VNODE:
+            _identity(ident)
+        knote = self._others.get(key)
+        if knote is not None and not knote.source.is_current():
+            self._drop(knote)
+            knote = None
+        if change.flags & KQ_EV_ADD:
+            if knote is None:
+                source = SOURCES[kind](change)
+            else:
+                source = knote.source
+                source.add_again(change)
+            knote = self._others[key] = _SourceKnote(change, source)
+        elif knote is None:
+            raise _failure(errno.ENOENT)
+        elif change.flags & KQ_EV_ENABLE:
+            knote.flags &= ~KQ_EV_DISABLE
+        elif change.flags & KQ_EV_DISABLE:
+            knote.flags |= KQ_EV_DISABLE
+        if change.flags & KQ_EV_DELETE:
+            self._drop(knote)
+        else:
+            self._listen(knote, not knote.flags & KQ_EV_DISABLE)
+
+    def _enabled_others(self) -> list[_SourceKnote]:
+        for knote in tuple(self._others.values()):
+            if not knote.source.is_current():
+                self._drop(knote)
+        return [knote for knote in self._others.values() if not knote.flags & KQ_EV_DISABLE]
+
+    def _listen(self, knote: _SourceKnote, on: bool) -> None:
+        """Have the epoll listen to what the knote's source has to say, or not."""
+        for fd in knote.source.fds:
+            if on and fd not in self.helpers:
+                if fd in self._files:
+                    self._holds(fd)  # it was closed, and its number is now ours
+                self.epoll.register(fd, _IN)
+                self.helpers.add(fd)
+            elif not on and fd in self.helpers:
+                self.epoll.unregister(fd)
+                self.helpers.discard(fd)
+
+    def _drop(self, knote: _Knote) -> None:
+        if isinstance(knote, _SourceKnote):
+            self._listen(knote, False)
+            del self._others[knote.fd, knote.kind]
+            knote.source.close()
+        else:
+            del self._knotes[knote.fd, knote.kind]
+            self._update(knote.fd)
+
+    def close(self) -> None:
+        self.epoll.close()
+        self._others = {}  # the last to let go of them, if there are duplicates, closes the sources
 
     def _holds(self, fd: int) -> bool:
         """Whether `fd` is what it was when it was added, which arms it anew, or is closed.
@@ -363,7 +456,7 @@ class kqueue:
         self._fd = -1
         # kqueue(2): the queue is not inherited by a child.  There is nothing to close there.
         if self._queue is not None and not self._was_forked():
-            self._queue.epoll.close()
+            self._queue.close()
 
     def control(
         self, changelist: Iterable[kevent] | None, max_events: int, timeout: float | None = None, /
@@ -468,15 +561,19 @@ class devpoll:
             for fd, mask in changes:
                 if mask == _POLLREMOVE:
                     self._events.pop(fd, None)
-                    self._alarm.disarm(fd)
-                    continue
+                else:
+                    # poll(7d): the masks of several entries for one file are ORed.
+                    self._events[fd] = self._events.get(fd, 0) | mask
+            for fd in {fd for fd, _ in changes}:
                 try:
                     _identity(fd)
                 except OSError:
-                    continue  # devpoll.c: write() does not say EBADF, and DP_POLL skips the file
-                # poll(7d): the masks of several entries for one file are ORed.
-                self._events[fd] = self._events.get(fd, 0) | mask
-                self._alarm.arm(fd, self._events[fd])
+                    # devpoll.c: write() does not say EBADF, and DP_POLL skips the file
+                    self._events.pop(fd, None)
+                if fd in self._events:
+                    self._alarm.arm(fd, self._events[fd])
+                else:
+                    self._alarm.disarm(fd)
 
     def _look(self, fired: set[int]) -> list[tuple[int, int]]:
         # poll(7d), NOTES: the set is one of numbers.  A closed file is POLLNVAL until it is
@@ -514,6 +611,12 @@ class _Hide:
         return spec
 
 
+def _open_bell() -> None:
+    global _bell
+    _bell, writer = posix.pipe()
+    posix.close(writer)
+
+
 def install(which: str, *, pollable: bool = True) -> None:
     """Make this process look like a platform that has `which`, and no epoll.
 
@@ -525,8 +628,9 @@ def install(which: str, *, pollable: bool = True) -> None:
     """
     if "coopselectors" in sys.modules:
         raise RuntimeError("install() comes too late: coopselectors is imported already")
+    known = {**vars(standins_filters), **globals()}
     if which == "kqueue":
-        names = ["kqueue", "kevent", *(name for name in globals() if name.startswith("KQ_"))]
+        names = ["kqueue", "kevent", *(name for name in known if name.startswith("KQ_"))]
     elif which == "devpoll":
         names = ["devpoll"]
         devpoll._pollable = pollable
@@ -535,8 +639,9 @@ def install(which: str, *, pollable: bool = True) -> None:
     else:
         raise ValueError(f"unknown stand-in {which!r}: it is 'kqueue', 'devpoll' or 'select'")
     for name in names:
-        setattr(select, name, globals()[name])
+        setattr(select, name, known[name])
     hidden = ("epoll", "poll") if which == "select" else ("epoll",)
     for name in [name for name in vars(select) if name.lower().startswith(hidden)]:
         delattr(select, name)
+    _open_bell()  # now, and not as if it were something that a test has left behind
     sys.meta_path.insert(0, _Hide(*hidden))

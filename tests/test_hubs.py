@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import time
 from posix import write
 from textwrap import dedent
+from types import SimpleNamespace
 
 import pytest
 
 from coopselectors import EVENT_READ, _originals
+from coopselectors._hubs import hub_for
 from runtimes import missing
 
 hubs_only = pytest.mark.runtimes("gevent-libev", "gevent-libuv", "eventlet")
@@ -222,3 +225,55 @@ def test_the_interpreter_ends_while_selectors_are_open(run_python, loop, name, t
     script = f"import os\nos.dup2(os.open({str(log)!r}, os.O_CREAT | os.O_WRONLY), 2)\n"
     assert run_python(script + dedent(LEAVE), loop, name) == "the end\n"
     assert log.read_text() == ""
+
+
+@gevent_only
+@pytest.mark.classes("DefaultSelector")
+def test_a_hub_of_another_thread_that_ends_while_it_is_called(runtime, Selector):
+    hubs = []
+
+    def in_thread():
+        with Selector() as selector:
+            selector.select(0.01)
+        hubs.append(runtime.hub())
+
+    runtime.join_thread(runtime.start_thread(in_thread))
+    adapter = hub_for("select")
+    adapter.call_soon(hubs[0], runtime.sleep)  # must not raise
+
+    def run_callback_threadsafe(function):
+        raise AttributeError("a defect")
+
+    living = SimpleNamespace(ptr=1, run_callback_threadsafe=run_callback_threadsafe)
+    with pytest.raises(AttributeError, match="a defect"):
+        adapter.call_soon(SimpleNamespace(loop=living), runtime.sleep)
+
+
+@gevent_only
+def test_a_close_that_gevent_has_put_off(runtime, selector):
+    # Its os.close closes at the end of a turn of the loop; an idle loop does not come that far.
+    reader, writer = os.pipe()
+    key = selector.register(reader, EVENT_READ)
+    selector.select(0.01)
+    os.close(writer)
+    started = time.monotonic()
+    assert selector.select(20) == [(key, EVENT_READ)]
+    assert time.monotonic() - started < 10
+    selector.unregister(reader)
+    os.close(reader)
+
+
+@gevent_only
+def test_a_close_that_gevent_puts_off_while_others_run(runtime, selector, monkeypatch):
+    monkeypatch.setattr(runtime.hub(), "_coopselectors_due", float("inf"), raising=False)
+    reader, writer = os.pipe()
+    key = selector.register(reader, EVENT_READ)
+    runtime.introduce(selector)
+    selector._poller.sleepy = 0  # it looks first, and the close is put off just before
+    task = runtime.spawn(os.close, writer)
+    started = time.monotonic()
+    assert selector.select(20) == [(key, EVENT_READ)]
+    assert time.monotonic() - started < 10
+    runtime.join(task)
+    selector.unregister(reader)
+    os.close(reader)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import time
 
 import pytest
 
-from coopselectors import EVENT_READ, _originals
+from coopselectors import EVENT_READ
 
 hubs_only = pytest.mark.runtimes("gevent-libev", "gevent-libuv", "eventlet")
 
@@ -89,28 +88,6 @@ def test_a_stranger_may_switch_into_a_waiting_greenlet(runtime, selector, connec
     started = time.monotonic()
     assert selector.select(0.05) == []
     assert time.monotonic() - started >= 0.05
-
-
-@pytest.fixture
-def signals(runtime):
-    """Sets a handler and has a real thread, which no patch can stop, send that signal here."""
-    saved, threads = [], []
-
-    def send(number, gap):
-        for _ in range(number):
-            _originals.select([], [], [], gap)
-            os.kill(os.getpid(), saved[-1][0])
-
-    def start(handler, number=1, gap=0.05, which=signal.SIGUSR1):
-        saved.append((which, signal.signal(which, handler)))
-        threads.append(runtime.start_thread(send, number, gap))
-        return threads[-1]
-
-    yield start
-    for thread in threads:
-        runtime.join_thread(thread)
-    for which, handler in reversed(saved):
-        signal.signal(which, handler)
 
 
 @pytest.mark.once

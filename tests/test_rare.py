@@ -13,16 +13,16 @@ import sys
 import tempfile
 from selectors import EVENT_READ, EVENT_WRITE, SelectorKey
 from types import SimpleNamespace
+from unittest import mock
 
 import pytest
 
 import standins
-from coopselectors import _originals
+from coopselectors import _fork, _originals
 from coopselectors._answers import Answers
 from coopselectors._hubs._cooperative import CooperativeHub
 from coopselectors._hubs._ends import Tenancies, Tenancy
-from coopselectors._hubs._native import NativeHub
-from coopselectors._hubs._nest import KernelNest, Nest, Seat, open_nest
+from coopselectors._hubs._nest import KernelNest, Nest, Pulse, Seat, open_nest
 from coopselectors._pollers import (
     DevpollPoller,
     EpollPoller,
@@ -175,7 +175,7 @@ def test_a_companion_that_is_refused_a_file(code, refused):
     poller = PollPoller(keys)
     assert poller.wait_fd() is not None
 
-    def refuse(fd, _):
+    def refuse(fd, *_):
         if fd == reader.fileno():
             raise OSError(code, os.strerror(code))
 
@@ -276,8 +276,8 @@ def test_an_answer_for_a_file_that_another_thread_changes_is_not_kept():
             return mask
 
     answers = Answers(keys, Poller())
-    assert answers[3, 1] == (old, EVENT_READ)
-    assert dict(answers) == {}
+    assert answers.look_closer([(3, 1)], None, None, None) == [(old, EVENT_READ)]
+    assert answers.known == {}
 
 
 def test_a_greenlet_that_comes_too_late_to_be_woken_does_not_sleep(nest):
@@ -286,17 +286,11 @@ def test_a_greenlet_that_comes_too_late_to_be_woken_does_not_sleep(nest):
         def sleep(self, hub, seconds):
             raise AssertionError("slept")
 
-        def hold(self, nest):
-            held.append(nest)
-
-        release = hold
-
-    held = []
     Hub.__abstractmethods__ = frozenset()
     seat = Seat(nest)
     nest.wake_soon(seat)
     Hub()._sleep_on(None, seat, None)
-    assert held == [nest, nest]
+    assert nest.watcher.ref is False
     assert not seat.waiting
 
 
@@ -521,6 +515,64 @@ def test_a_bell_that_cannot_be_rung(nest, keeper):
     assert woken == [1]
 
 
+def test_a_bell_is_heard_although_there_is_one_who_can_always_be_woken(nest):
+    nest.on_ready()
+    woken = []
+    seat = Seat(nest)
+    seat.waiting[Greenlet(lambda: woken.append(1))] = None
+    nest.latest, nest.waiting = seat, 1
+    pulse = Pulse(nest)
+    pulse.ask()
+    for _ in range(100):
+        nest.on_ready()
+    assert pulse.answers == 1
+    assert 90 < len(woken) < 100
+
+
+def test_a_hub_that_ends_while_another_thread_speaks_to_its_nest(nest):
+    def ends_before(name):
+        def too_late(*arguments):
+            nest.close()
+            return original(*arguments)
+
+        original = getattr(nest._poller, name)
+        setattr(nest._poller, name, too_late)
+
+    nest.on_ready()
+    poller = EpollPoller({})
+    seat = nest.seat(poller)
+    ends_before("unregister")
+    poller.leave(nest)
+    assert nest.gone
+    ends_before("register")
+    nest.gone = False
+    seat.waiting[Greenlet(None)] = None
+    nest.wake_soon(seat)
+    assert nest.gone
+    poller.close()
+
+
+def test_a_nest_that_refuses_while_its_hub_lives(nest):
+    nest.on_ready()
+    poller = EpollPoller({})
+    seat = nest.seat(poller)
+    seat.waiting[Greenlet(None)] = None
+    nest._poller._epoll.close()
+    with pytest.raises(ValueError, match="closed epoll"):
+        nest.wake_soon(seat)
+    with pytest.raises(ValueError, match="closed epoll"):
+        poller.leave(nest)
+    poller.close()
+
+
+def test_a_forked_child_in_which_an_owner_is_just_going(monkeypatch):
+    told = []
+    owner = SimpleNamespace(forked=lambda: told.append("living"))
+    monkeypatch.setattr(_fork, "_owners", {lambda: None, lambda: owner})
+    _fork._in_child()
+    assert told == ["living"]
+
+
 def test_what_a_thread_leaves_when_it_ends(monkeypatch):
     done = []
     nest = SimpleNamespace(close=lambda: done.append("closed"))
@@ -552,14 +604,20 @@ def test_a_hub_that_cannot_watch_a_nest_gets_none():
     assert vars(hub) == {}
 
 
-def test_a_native_wait_that_fails_is_closed_or_has_failed():
-    poller = EpollPoller({})
-    poller._epoll.close()
-    poller._epoll = SimpleNamespace(poll=full, close=lambda: None, register=full)
+@pytest.mark.parametrize(
+    ("kind", "primitive"),
+    [
+        (EpollPoller, SimpleNamespace),
+        (KqueuePoller, lambda **calls: SimpleNamespace(fileno=lambda: -1, **calls)),
+        (DevpollPoller, SimpleNamespace),
+    ],
+)
+def test_a_poll_that_fails_is_closed_or_has_failed(kind, primitive):
+    poller = kind({}, lambda: primitive(poll=full, control=full))
     for closed, error in ((False, OSError), (True, ValueError)):
         poller.closed = closed
         with pytest.raises(error):
-            NativeHub().wait(poller, None)
+            poller.poll(None)
 
 
 def test_whoever_renews_first_renews_for_all(monkeypatch):
@@ -626,6 +684,24 @@ def test_putting_goes_on_until_the_kernel_agrees():
     assert said == ["modify", "register"] * 2
 
 
+def test_putting_what_was_exclusive_takes_it_out_before():
+    poller = EpollPoller({})
+    reader, writer = os.pipe()
+    poller.register(reader, EVENT_READ, 1 << 28)
+    poller._put(reader, 1)  # EPOLL_CTL_MOD would say EINVAL
+    os.write(writer, b"x")
+    assert poller.poll(0) == [(reader, 1)]
+    real, poller._epoll = poller._epoll, mock.Mock()
+    poller._epoll.modify.side_effect = OSError(errno.ENOMEM, "no memory")
+    with pytest.raises(OSError, match="no memory"):
+        poller._put(reader, 1)
+    assert not poller._epoll.unregister.called
+    poller._epoll = real
+    poller.close()
+    os.close(reader)
+    os.close(writer)
+
+
 def test_a_kernel_object_is_not_put_into_itself():
     poller = EpollPoller({})
     poller.keys[poller.fileno()] = SelectorKey(3, poller.fileno(), EVENT_READ, None)
@@ -658,9 +734,7 @@ def test_answers_that_the_kernel_has_no_reason_for():
     poller.purge = purge
     answers = Answers(keys, poller)
     rounds = iter([[], [], [(reader.fileno(), 4)]])
-    found = answers.without_strangers(
-        [(reader.fileno(), 1)], lambda timeout: next(rounds), None, None
-    )
+    found = answers.look_closer([(reader.fileno(), 1)], lambda *_: next(rounds), None, None)
     assert found == [(key, EVENT_WRITE)]
     assert purged == [True]
     poller.close()

@@ -295,6 +295,22 @@ def test_a_foreign_poll_or_epoll_is_called_by_selectors_made_before(connect, kin
         assert len(foreign.calls) == 3
 
 
+def test_a_foreign_epoll_does_not_tell_of_a_change_twice(connect):
+    reader, writer = connect()
+    writer.send(b"x")
+    with coopselectors.EpollSelector() as selector:
+        key = selector.register(reader, EVENT_READ, extra_events=select.EPOLLET)
+        foreign = Recorder(select.epoll)
+        with mock.patch.object(select, "epoll", foreign):
+            for _ in range(2):
+                asked = len(foreign.calls)
+                assert selector.select(1) == [(key, EVENT_READ)]
+                assert selector.select(0.01) == []
+                assert len(foreign.calls) >= asked + 2
+                writer.send(b"x")
+        assert selector.select(1) == [(key, EVENT_READ)]
+
+
 def test_a_foreign_select_that_comes_back_early_is_called_again(connect):
     import time
 

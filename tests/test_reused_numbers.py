@@ -126,9 +126,11 @@ def test_many_early_closes_do_not_add_up(runtime, selector, descriptors):
     assert selector.select(0.01) == []
 
 
-@pytest.mark.pollable
+@pytest.mark.parametrize("refused", [False, True])
 @pytest.mark.classes("SelectSelector")
-def test_a_hang_up_that_select_does_not_call_writable(runtime, selector):
+def test_a_hang_up_that_select_does_not_call_writable(runtime, selector, refused):
+    if refused:  # its files are watched one by one then
+        selector._poller.withdraw()
     reader, writer = os.pipe()
     close(writer)
     selector.register(reader, EVENT_WRITE)
@@ -185,7 +187,7 @@ def test_what_is_drained_during_a_second_look_ends_no_wait(runtime, selector, de
     close(duplicate)
 
 
-@pytest.mark.pollable
+@pytest.mark.wakes_threads
 def test_our_own_doorbell_is_closed_by_a_stranger(runtime, Selector, connect):
     # a program that closes a number twice may hit ours
     reader, _ = connect()

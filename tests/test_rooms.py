@@ -18,10 +18,18 @@ ROOMS = [
     "_runtime",
     "_pollers",
     "_hubs",
+    "select",
+    "_files",
+    "_extras",
     "_answers",
     "_selectors",
     "_default",
     "_info",
+    "_places",
+    "_standard",
+    "_install",
+    "_audit",
+    "_watch",
 ]
 
 

@@ -172,11 +172,15 @@ def _is_elsewhere(item: pytest.Item) -> bool:
     """Whether a test is one for the runtimes and the platform under test."""
     if PLATFORM and item.get_closest_marker("epoll"):
         return False
-    if PLATFORM in ("devpoll", "select") and item.get_closest_marker("pollable"):
-        return False
+    if PLATFORM in ("devpoll", "select"):
+        if item.get_closest_marker("pollable"):
+            return False
+        if item.get_closest_marker("wakes_threads") and "[gevent-" not in item.nodeid:
+            return False
     parameters = _parameters(item)
-    classes = parameters.get("Selector", "")  # pytest has its own sign for "there are none"
-    return parameters.get("runtime") in UNDER_TEST and isinstance(classes, str)
+    # pytest has its own sign for "there are none"
+    there = all(isinstance(parameters.get(each, ""), str) for each in ("Selector", "Primitive"))
+    return parameters.get("runtime") in UNDER_TEST and there
 
 
 def _parameters(item: pytest.Item) -> dict[str, Any]:

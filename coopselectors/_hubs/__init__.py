@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 from importlib import import_module
-from typing import Any, Dict, Optional, Tuple
+from typing import Any, Dict, Tuple
 
 from .. import _runtime
 from ._base import Hub
 from ._foreign import ForeignHub
 from ._native import NativeHub
 
-__all__ = ["Hub", "hub_for", "is_usable", "pinned_hub"]
+__all__ = ["NATIVE", "ForeignHub", "Hub", "hub_for", "is_usable", "pinned_hub", "seen"]
 
-_native = NativeHub()
+#: Nobody patched anything.
+NATIVE = NativeHub()
 
 # {runtime: its adapter}.  An adapter imports its library, so it is made when it is first needed:
 # by then the library has patched `select`, or the caller has asked for it by name.
-_adapters: Dict[str, Hub] = {_native.name: _native}
+_adapters: Dict[str, Hub] = {NATIVE.name: NATIVE}
 
-# {name of a primitive: (the select.select seen last, the primitive seen last, the hub for them)}
-_seen: Dict[str, Tuple[Any, Any, Hub]] = {}
+#: {name of a primitive: (the select.select seen last, the primitive seen last, the hub for them)}
+seen: Dict[str, Tuple[Any, Any, Hub]] = {}
 
 
 def hub_for(primitive: str) -> Hub:
@@ -27,12 +28,12 @@ def hub_for(primitive: str) -> Hub:
 
     It is looked for anew only when ``select.select`` or the primitive is not what it was.
     """
-    select, own = _runtime.offered.get("select"), _runtime.offered.get(primitive)
-    seen = _seen.get(primitive)
-    if seen is not None and seen[0] is select and seen[1] is own:
-        return seen[2]
+    select, own = _runtime.offered("select"), _runtime.offered(primitive)
+    last = seen.get(primitive)
+    if last is not None and last[0] is select and last[1] is own:
+        return last[2]
     hub = _choose(select, own)
-    _seen[primitive] = select, own, hub
+    seen[primitive] = select, own, hub
     return hub
 
 
@@ -61,13 +62,11 @@ def is_usable(primitive: Any) -> bool:
     return True
 
 
-def pinned_hub(runtime: Optional[str]) -> Optional[Hub]:
-    """The hub that a caller asked for by name; None if the choice is made at each call.
+def pinned_hub(runtime: str) -> Hub:
+    """The hub that a caller asked for by name.
 
     Raises ValueError for an unknown name, and ImportError for a library that is not installed.
     """
-    if runtime is None:
-        return None
     if runtime not in _runtime.PINNABLE:
         known = ", ".join(map(repr, _runtime.PINNABLE))
         raise ValueError(f"unknown runtime {runtime!r}: it is one of {known}, or None")

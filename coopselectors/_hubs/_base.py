@@ -7,9 +7,9 @@ its members in the order of its base class here, so that a diff of two shows onl
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import ClassVar, List, Optional
+from typing import Any, ClassVar, Collection, List, Optional
 
-from .._pollers import Pair, Poller
+from .._pollers import Pair, Waitable
 
 
 class Hub(ABC):
@@ -17,13 +17,20 @@ class Hub(ABC):
 
     #: What `current_runtime` calls it.
     name: ClassVar[str]
+    #: A variable of which each real thread has its own, whatever is patched.
+    thread_local: ClassVar[Any] = None
+    #: What the runtime has put off until its next turn, and would not get to in a sleep.
+    owes_a_turn: ClassVar[Collection[Any]] = ()
 
     @abstractmethod
-    def wait(self, poller: Poller, timeout: Optional[float]) -> List[Pair]:
+    def wait(
+        self, poller: Waitable, timeout: Optional[float], deadline: Optional[float]
+    ) -> List[Pair]:
         """Return what `poller` reports, after at most `timeout` seconds.
 
-        None waits for ever, 0 not at all; it is never negative.  Interrupted waits go on, and an
-        empty answer is never early (PEP 475).
+        None waits for ever, 0 not at all; it is never negative.  `deadline` is when that will be
+        over, by ``time.monotonic()``; None if there is nothing to wait for, or no end.  Interrupted
+        waits go on, and an empty answer is never early (PEP 475).
         """
 
     @abstractmethod

@@ -27,13 +27,14 @@ def _nothing(*_: Any) -> None:
 class EventletHub(CooperativeHub):
     name = "eventlet"
     thread_local = original("threading").local()
+    start_thread = staticmethod(original("_thread").start_new_thread)
+    allocate_lock = staticmethod(original("_thread").allocate_lock)
 
     def describe(self) -> str:
         hub = getattr(_threadlocal, "hub", None)
         return "an eventlet hub that is not started yet" if hub is None else type(hub).__module__
 
-    def hub(self) -> Any:
-        return get_hub()
+    hub = staticmethod(get_hub)
 
     def greenlet(self, hub: Any) -> Any:
         return hub.greenlet
@@ -101,12 +102,6 @@ class EventletHub(CooperativeHub):
                 except OSError:
                     continue
             parents.close()
-
-    def hold(self, nest: Nest) -> None:
-        """eventlet's hub never ends by itself."""
-
-    def release(self, nest: Nest) -> None:
-        """eventlet's hub never ends by itself."""
 
     def watch_file(
         self, hub: Any, fd: int, events: int, callback: Callable[..., None]

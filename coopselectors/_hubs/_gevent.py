@@ -5,8 +5,10 @@ Written against the sources of gevent 26.7 and 26.9.
 
 from __future__ import annotations
 
+from time import monotonic
 from typing import Any, Callable, Optional
 
+import gevent.os
 from gevent import get_hub
 from gevent._hub_local import get_hub_if_exists
 from gevent.monkey import get_original
@@ -17,10 +19,22 @@ from ._nest import Nest
 
 _READ = 1
 
+# What gevent's os.close has not closed yet (since 25.8).  It does so in a turn of the loop, and a
+# libev loop that has nothing to do but to wait never gets there: seen in 26.9.
+_put_off = getattr(gevent.os, "_closing_fd_to_event", ())
+
+# Seconds until one who selects again and again gives way to a whole turn of the loop.  Between
+# greenlets alone gevent switches without one, for 5 ms and more (`sys.getswitchinterval`), and all
+# that long nobody else hears of a timer or a file: seen in 26.9.
+_PATIENCE = 0.0005
+
 
 class GeventHub(CooperativeHub):
     name = "gevent"
     thread_local = get_original("_thread", "_local")()
+    owes_a_turn = _put_off
+    start_thread = staticmethod(get_original("_thread", "start_new_thread"))
+    allocate_lock = staticmethod(get_original("_thread", "allocate_lock"))
 
     def describe(self) -> str:
         hub = get_hub_if_exists()
@@ -29,8 +43,7 @@ class GeventHub(CooperativeHub):
         kind = type(hub.loop)
         return f"{kind.__module__}.{kind.__qualname__}, backend {hub.loop.backend}"
 
-    def hub(self) -> Any:
-        return get_hub()
+    hub = staticmethod(get_hub)
 
     def greenlet(self, hub: Any) -> Any:
         return hub
@@ -39,11 +52,22 @@ class GeventHub(CooperativeHub):
         hub.switch()  # raises BlockingSwitchOutError
 
     def yield_once(self, hub: Any) -> None:
-        callback = hub.loop.run_callback(getcurrent().switch)
+        now = monotonic()
         try:
-            hub.switch()
-        finally:
-            callback.stop()
+            is_due = now >= hub._coopselectors_due
+        except AttributeError:  # this hub's first time
+            is_due = True
+        if is_due:
+            hub._coopselectors_due = now + _PATIENCE
+            self._sleep_at_most(hub, 0)
+        else:
+            callback = hub.loop.run_callback(getcurrent().switch)
+            try:
+                hub.switch()
+            finally:
+                callback.stop()
+        if _put_off:  # perhaps by one of those who ran just now
+            self._sleep_at_most(hub, 0)
 
     def sleep(self, hub: Any, seconds: Optional[float]) -> None:
         if seconds is None:
@@ -62,7 +86,12 @@ class GeventHub(CooperativeHub):
             timer.close()
 
     def call_soon(self, hub: Any, function: Callable[[], None]) -> None:
-        hub.loop.run_callback_threadsafe(function)
+        try:
+            hub.loop.run_callback_threadsafe(function)
+        except (AttributeError, ValueError):
+            if hub.loop is not None and hub.loop.ptr:
+                raise
+            # Another thread's hub, which has just been destroyed: nobody is there any more.
 
     def has_ended(self, hub: Any) -> bool:
         return hub.loop is None
@@ -73,7 +102,7 @@ class GeventHub(CooperativeHub):
         watcher.start(nest.on_ready)
         # libuv's loop hands out a front; what counts as a reference is the handle behind it.
         nest.watcher = getattr(watcher, "_watcher_ref", watcher)
-        self.release(nest)
+        nest.watcher.ref = False
         loop = hub.loop
 
         def end() -> None:
@@ -87,12 +116,6 @@ class GeventHub(CooperativeHub):
 
     def watch_anew(self, hub: Any) -> None:
         """gevent's loop takes in all that its watchers name when it is re-initialised."""
-
-    def hold(self, nest: Nest) -> None:
-        nest.watcher.ref = True
-
-    def release(self, nest: Nest) -> None:
-        nest.watcher.ref = False
 
     def watch_file(
         self, hub: Any, fd: int, events: int, callback: Callable[..., None]

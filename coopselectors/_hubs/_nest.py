@@ -24,10 +24,15 @@ import sys
 from collections import deque
 from functools import partial
 from selectors import EVENT_READ
+from types import SimpleNamespace
 from typing import Any, Callable, Deque, Dict, Optional, Protocol
 
 from .. import _fork
-from .._pollers import Poller, doorbell, open_pollable
+from .._pollers import Poller, Waitable, doorbell, open_pollable
+
+# How often a nest with one who waits may be taken for ready because of that one, until it is asked
+# again: somebody may have rung the bell, or a seat may have to be muted.
+_TRUST = 32
 
 
 class Keeper(Protocol):
@@ -65,6 +70,24 @@ class Seat:
                     self.nest.report(greenlet, *sys.exc_info())
 
 
+class Pulse(Seat):
+    """Nobody's seat: it counts how often its hub has answered."""
+
+    __slots__ = ("answers",)
+
+    def __init__(self, nest: Nest) -> None:
+        super().__init__(nest)
+        self.answers = 0
+        self.waiting = {None: None}
+
+    def ask(self) -> None:
+        """Have the hub answer at its next turn.  Any thread may call this."""
+        self.nest.wake_soon(self)
+
+    def wake(self, *_: Any) -> None:
+        self.answers += 1
+
+
 class Nest:
     """Who waits in one hub, where no kernel object can be nested (Windows, Solaris).
 
@@ -84,10 +107,16 @@ class Nest:
         self.gone = False
         #: How many greenlets sleep on any seat here.
         self.waiting = 0
-        #: What keeps the hub alive while somebody waits, for its adapter.
-        self.watcher: Any = None
+        #: The seats of those for whom a thread waits, which a forked child does not have.
+        self.guests: Dict[Seat, None] = {}
+        #: The seat that somebody sat down on last.
+        self.latest = Seat(self)
+        #: How often `on_ready` may still take it for granted that this is the one to wake.
+        self.trust = 0
+        #: Its ``ref`` is true while somebody waits: the hub may not end then.
+        self.watcher: Any = SimpleNamespace()
 
-    def seat(self, poller: Poller) -> Optional[Seat]:
+    def seat(self, poller: Waitable) -> Optional[Seat]:
         """A seat for `poller`, listened to; None if it has to be watched file by file."""
         return None
 
@@ -117,14 +146,14 @@ class KernelNest(Nest):
         poller.register(doorbell(), EVENT_READ)
         _fork.tell(self)
 
-    def seat(self, poller: Poller) -> Optional[Seat]:
+    def seat(self, poller: Waitable) -> Optional[Seat]:
         seat = poller.seats.get(self)
         if seat is not None and seat.muted and not self._unmute(seat):
             poller.leave(self)
             seat = None
         if seat is None:
             epoch = poller.epoch
-            fd = None if poller.refused else poller.wait_fd()
+            fd = None if poller.refused or poller.needs_thread else poller.wait_fd()
             if fd is None:
                 return None
             try:
@@ -143,7 +172,11 @@ class KernelNest(Nest):
     def leave(self, seat: Seat) -> None:
         """Take a seat away and wake who waits on it.  Any thread may call this."""
         if self._seats.pop(seat.fd, None) is not None:
-            self._poller.unregister(seat.fd, 0 if seat.muted else EVENT_READ)
+            try:
+                self._poller.unregister(seat.fd, 0 if seat.muted else EVENT_READ)
+            except ValueError:
+                if not self.gone:  # else its own thread has just closed it
+                    raise
         self.wake_soon(seat)
 
     def wake_soon(self, seat: Seat) -> None:
@@ -156,6 +189,11 @@ class KernelNest(Nest):
 
     def on_ready(self, *_: Any) -> None:
         try:
+            if self.trust and self.waiting == 1 and self.latest.waiting:
+                self.trust -= 1
+                self.latest.wake()
+                return
+            self.trust = _TRUST
             for fd, _mask in self._poller.poll(0):
                 seat = self._seats.get(fd)
                 if seat is not None and seat.waiting:
@@ -174,7 +212,9 @@ class KernelNest(Nest):
         """
         if self.gone:
             return
-        self._to_wake.extend(seat for seat in self._seats.values() if seat.waiting)
+        seats = (*self._seats.values(), *self.guests)
+        self._to_wake.extend(seat for seat in seats if seat.waiting)
+        self.guests.clear()
         self._seats.clear()
         if self.threshold is None:
             self.threshold = Seat(self)
@@ -208,6 +248,9 @@ class KernelNest(Nest):
         except OSError:
             # No memory for it.  The hub's own way is as good for its own thread.
             self._keeper.call_soon(self._hub, self._answer)
+        except ValueError:
+            if not self.gone:  # else its own thread has just closed it
+                raise
 
     def _answer_doorbell(self, fd: int) -> None:
         # First out, then look: who rings from now on rings anew.

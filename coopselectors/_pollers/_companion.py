@@ -19,6 +19,8 @@ from ._base import Pair, Poller
 from ._doorbell import doorbell
 from ._epoll import EpollPoller
 from ._kqueue import KqueuePoller
+from ._renewal import extra_of
+from ._waitable import Waitable
 
 _POLLABLE: tuple[Type[Poller], ...] = (KqueuePoller, EpollPoller)
 
@@ -35,6 +37,7 @@ class CompanionPoller(Poller):
     """What `select` and `poll` share; see the top of this file."""
 
     notices_changes = False
+    asks_at_once = False
     #: An instance has one of its own from its first wait on.
     _companion: Optional[Poller] = None
 
@@ -46,14 +49,14 @@ class CompanionPoller(Poller):
         #: Those of which the companion tells changes only.
         self._told_once: Set[int] = set()
 
-    def register(self, fd: int, events: int) -> None:
+    def register(self, fd: int, events: int, extra: int = 0) -> None:
         if self._companion is not None:
-            self._accompany(fd, events)
+            self._accompany(fd, events, extra)
 
-    def modify(self, fd: int, events: int, before: int) -> None:
+    def modify(self, fd: int, events: int, before: int, extra: int = 0) -> None:
         if self._companion is not None:
             self._part_from(fd, before)
-            self._accompany(fd, events)
+            self._accompany(fd, events, extra)
 
     def unregister(self, fd: int, before: int) -> None:
         if self._companion is not None:
@@ -102,7 +105,7 @@ class CompanionPoller(Poller):
             try:
                 if key is None or fd in self._told_once:
                     raise FileNotFoundError
-                companion.only_changes(fd, key.events)
+                companion.only_changes(fd, key.events, extra_of(key))
             except OSError:
                 self._dismiss()
                 return True
@@ -119,8 +122,7 @@ class CompanionPoller(Poller):
         self._dismiss()
 
     def forked(self) -> None:
-        self.seats.clear()
-        self._lock = _originals.RLock()
+        Waitable.forked(self)
         if self._companion is not None:
             self._companion.forked()
         self._dismiss()
@@ -136,21 +138,24 @@ class CompanionPoller(Poller):
                 return None
             if made is vars(self).setdefault("_companion", made):
                 for fd, key in list(self.keys.items()):
-                    self._accompany(fd, key.events)
+                    self._accompany(fd, key.events, extra_of(key))
                 if self.closed:  # by another thread, which knew of no companion yet
                     self._dismiss()
         return None
 
-    def _accompany(self, fd: int, events: int) -> None:
+    def _accompany(self, fd: int, events: int, extra: int = 0) -> None:
         companion = self._companion
         if companion is None:
+            return
+        if extra and not isinstance(companion, EpollPoller):
+            self.withdraw()  # it cannot wait for that
             return
         self._told_once.discard(fd)
         try:
             if fd == companion.fileno():
                 return  # a file was closed while registered, and its number is ours by now
             try:
-                companion.register(fd, events)
+                companion.register(fd, events, extra)
             except OSError as error:
                 if error.errno not in (errno.EPERM, errno.EBADF):
                     raise

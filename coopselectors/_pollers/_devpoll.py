@@ -8,6 +8,7 @@ from typing import Any, List, Mapping, Optional
 
 from .. import _originals
 from ._base import IN, OUT, Pair, Poller
+from ._poll import EXTRAS
 
 _MASKS = (0, IN, OUT, IN | OUT)  # indexed by EVENT_READ | EVENT_WRITE
 
@@ -15,17 +16,18 @@ _MASKS = (0, IN, OUT, IN | OUT)  # indexed by EVENT_READ | EVENT_WRITE
 class DevpollPoller(Poller):
     name = "devpoll"
     notices_changes = False  # poll(7d) does not say
+    extras = EXTRAS
 
     def __init__(self, keys: Mapping[int, Any], primitive: Any = None) -> None:
         super().__init__(keys)
         self._primitive = primitive or _originals.devpoll
         self._devpoll = self._primitive()
 
-    def register(self, fd: int, events: int) -> None:
-        self._devpoll.register(fd, _MASKS[events])
+    def register(self, fd: int, events: int, extra: int = 0) -> None:
+        self._devpoll.register(fd, _MASKS[events] | extra)
 
-    def modify(self, fd: int, events: int, before: int) -> None:
-        self._devpoll.modify(fd, _MASKS[events])
+    def modify(self, fd: int, events: int, before: int, extra: int = 0) -> None:
+        self._devpoll.modify(fd, _MASKS[events] | extra)
 
     def unregister(self, fd: int, before: int) -> None:
         try:
@@ -35,7 +37,10 @@ class DevpollPoller(Poller):
 
     def poll(self, timeout: Optional[float]) -> List[Pair]:
         # DP_POLL counts in milliseconds; rounded up, so as never to be early.
-        pairs: List[Pair] = self._devpoll.poll(timeout and math.ceil(timeout * 1e3))
+        try:
+            pairs: List[Pair] = self._devpoll.poll(timeout and math.ceil(timeout * 1e3))
+        except OSError as error:
+            raise self.closed_or(error) from None
         return pairs
 
     def events(self, mask: int) -> int:

@@ -9,25 +9,47 @@ from typing import Any, List, Mapping, Optional
 from .. import _originals
 from ._base import IN, OUT, Pair
 from ._companion import CompanionPoller
+from ._renewal import extra_of
 
 _MASKS = (0, IN, OUT, IN | OUT)  # indexed by EVENT_READ | EVENT_WRITE
+
+_NAMES = (
+    "POLLPRI",
+    "POLLERR",
+    "POLLHUP",
+    "POLLRDHUP",
+    "POLLRDNORM",
+    "POLLRDBAND",
+    "POLLWRNORM",
+    "POLLWRBAND",
+    "POLLMSG",
+)
+
+#: {number: name}, as <poll.h> has them here; some are but other names for IN or OUT somewhere.
+EXTRAS = {
+    number: name
+    for name in _NAMES
+    for number in [_originals.number(name)]
+    if number and not number & (IN | OUT)
+}
 
 
 class PollPoller(CompanionPoller):
     name = "poll"
+    extras = EXTRAS
 
     def __init__(self, keys: Mapping[int, Any], primitive: Any = None) -> None:
         super().__init__(keys)
         self._primitive = primitive or _originals.poll
         self._poll = self._primitive()
 
-    def register(self, fd: int, events: int) -> None:
-        self._poll.register(fd, _MASKS[events])
-        super().register(fd, events)
+    def register(self, fd: int, events: int, extra: int = 0) -> None:
+        self._poll.register(fd, _MASKS[events] | extra)
+        super().register(fd, events, extra)
 
-    def modify(self, fd: int, events: int, before: int) -> None:
-        self._poll.modify(fd, _MASKS[events])
-        super().modify(fd, events, before)
+    def modify(self, fd: int, events: int, before: int, extra: int = 0) -> None:
+        self._poll.modify(fd, _MASKS[events] | extra)
+        super().modify(fd, events, before, extra)
 
     def unregister(self, fd: int, before: int) -> None:
         self._poll.unregister(fd)
@@ -42,7 +64,7 @@ class PollPoller(CompanionPoller):
         except RuntimeError:  # another thread is in there: such an object serves one at a time
             another = self._primitive()
             for fd, key in list(self.keys.items()):
-                another.register(fd, _MASKS[key.events])
+                another.register(fd, _MASKS[key.events] | extra_of(key))
             pairs = another.poll(milliseconds)
         return pairs
 

@@ -19,14 +19,14 @@ class SelectPoller(CompanionPoller):
         self._readers: set[int] = set()
         self._writers: set[int] = set()
 
-    def register(self, fd: int, events: int) -> None:
+    def register(self, fd: int, events: int, extra: int = 0) -> None:
         if events & EVENT_READ:
             self._readers.add(fd)
         if events & EVENT_WRITE:
             self._writers.add(fd)
         super().register(fd, events)
 
-    def modify(self, fd: int, events: int, before: int) -> None:
+    def modify(self, fd: int, events: int, before: int, extra: int = 0) -> None:
         (self._readers.add if events & EVENT_READ else self._readers.discard)(fd)
         (self._writers.add if events & EVENT_WRITE else self._writers.discard)(fd)
         super().modify(fd, events, before)

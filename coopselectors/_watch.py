@@ -1,0 +1,126 @@
+"""Which select call holds the hub up?  A watch that tells while it lasts."""
+
+from __future__ import annotations
+
+import linecache
+import re
+import sys
+import time
+import traceback
+from types import FrameType
+from typing import Any, Callable, Optional
+
+from . import _originals, _standard
+from ._hubs import hub_for
+from ._hubs._nest import Pulse
+
+_NAME = re.compile(r"\w+")
+_METHODS = {"select", "poll", "control"}
+
+# Where such a call is made for others.
+_CALLERS = ("selectors", f"{__package__}._pollers.")
+
+# Where a hub itself waits.
+_HUBS = ("gevent.", "eventlet.hubs.")
+
+
+class Watch:
+    """What `warn_blocking` returns; as a context manager it ends with its block."""
+
+    def __init__(self, threshold: float, report: Callable[[str], Any], pulse: Pulse) -> None:
+        self._threshold = threshold
+        self._report = report
+        self._pulse = pulse
+        self._thread = _this_thread()
+        self._stopped = False
+
+    def stop(self) -> None:
+        """Watch no longer."""
+        self._stopped = True
+
+    def __enter__(self) -> Watch:
+        return self
+
+    def __exit__(self, *_: Any) -> None:
+        self.stop()
+
+    def _run(self) -> None:
+        pause = self._threshold / 4
+        while not self._has_ended():
+            answers = self._pulse.answers
+            self._pulse.ask()
+            _originals.select((), (), (), pause)
+            if self._pulse.answers == answers:
+                self._observe(answers, pause)
+
+    def _observe(self, answers: int, pause: float) -> None:
+        """Until the hub answers, see how long its thread stays where."""
+        seen: Optional[FrameType] = None
+        since = 0.0
+        told = True
+        while self._pulse.answers == answers and not self._has_ended():
+            frame = sys._current_frames().get(self._thread)
+            now = time.monotonic()
+            if frame is not seen:
+                seen, since, told = frame, now - pause, False
+            if frame is not None and not told and now - since >= self._threshold:
+                told = True
+                if _is_in_a_select_call(frame):
+                    self._tell(frame, now - since)
+            _originals.select((), (), (), pause)
+
+    def _has_ended(self) -> bool:
+        return self._stopped or self._pulse.nest.gone
+
+    def _tell(self, frame: FrameType, seconds: float) -> None:
+        stack = "".join(traceback.format_stack(frame))
+        self._report(
+            f"a select call has held up the hub for {seconds:.2f} s, and goes on:\n{stack}"
+        )
+
+
+def warn_blocking(threshold: float = 0.1, report: Optional[Callable[[str], Any]] = None) -> Watch:
+    """Watch the calling thread's hub, and tell of select calls that hold it up.
+
+    A real thread asks the hub again and again whether it still turns.  If there is no answer, and
+    the hub's thread has been in a call of ``select``, ``poll`` or the like for `threshold` seconds,
+    `report` is called once, in that real thread, with a text that ends in the stack of the call;
+    by default it is written to ``sys.stderr``.  It is not told of what else holds a hub up.
+
+    Returns the watch; it ends with its ``stop()``, with the hub, in a forked child, or with its
+    block if it is used in a ``with`` statement.  Raises ValueError for a threshold that is not
+    positive, and RuntimeError in a process that neither gevent nor eventlet has patched.
+    """
+    if not threshold > 0:
+        raise ValueError(f"the threshold must be positive, not {threshold!r} seconds")
+    hub: Any = hub_for("select")
+    if not hasattr(hub, "pulse"):
+        raise RuntimeError("neither gevent nor eventlet is patched in: there is no hub to watch")
+    watch = Watch(threshold, report or _to_stderr, hub.pulse())
+    hub.start_thread(watch._run, ())
+    return watch
+
+
+def _to_stderr(text: str) -> None:
+    print(f"coopselectors: {text}", file=sys.stderr, flush=True)
+
+
+def _is_in_a_select_call(frame: FrameType) -> bool:
+    module = str(frame.f_globals.get("__name__", ""))
+    if module.startswith(_HUBS):
+        return False
+    if module.startswith(_CALLERS):
+        return True
+    # What is built in has no frame of its own, but the line names it, or what it belongs to.
+    line = linecache.getline(frame.f_code.co_filename, frame.f_lineno, frame.f_globals)
+    names = _NAME.findall(line) or [*frame.f_code.co_names, *frame.f_code.co_varnames]
+    if _METHODS.intersection(names):
+        return True
+    variables = {**frame.f_globals, **frame.f_locals}
+    return any(_standard.is_primitive(variables.get(name)) for name in names)
+
+
+def _this_thread() -> int:
+    """The real identity of the calling thread; patchers have their own idea of that."""
+    frames, mine = sys._current_frames(), sys._getframe()
+    return next(ident for ident, frame in frames.items() if frame is mine)

@@ -1,0 +1,92 @@
+"""kqueue(2) that waits through the hub."""
+
+from __future__ import annotations
+
+from typing import Any, Callable, List, Optional
+
+from .. import _originals
+from .._pollers import doorbell
+from ._kernel import Asked, Kernel, WithDescriptor
+from ._waiting import NATIVE, find_way, may_hurry, number_of, offered, wait
+
+# <sys/event.h>: the same on every platform that has it.
+_READ = -1
+_ADD = 0x1
+_DELETE = 0x2
+
+
+class _Kernel(Kernel):
+    name = "kqueue"
+
+    def poll(self, timeout: Optional[float]) -> List[Any]:
+        return self.collect(None, 0, timeout)  # each caller of `control` has his own way
+
+    def _native_way(self) -> Callable[..., List[Any]]:
+        way: Callable[..., List[Any]] = self.native.control
+        return way
+
+    def _without_doorbell(self, *how: Any) -> List[Any]:
+        bell = doorbell()
+        events = self.native.control(*how)
+        return [event for event in events if (event.ident, event.filter) != (bell, _READ)]
+
+    def ring(self, on: bool) -> None:
+        try:
+            bell = _originals.kevent(doorbell(), _READ, _ADD if on else _DELETE)
+            self.native.control([bell], 0, 0)
+        except (OSError, ValueError):
+            pass  # not there, or closed
+
+
+class kqueue(WithDescriptor):
+    """``select.kqueue``: takes, returns and raises what that does.
+
+    In an ordinary process it waits in the kernel, and under gevent or eventlet only the calling
+    greenlet waits: that is decided at each call of `control`.  There, `close` wakes who waits, with
+    a ValueError.
+    """
+
+    __slots__ = ()
+
+    def __init__(self) -> None:
+        self._take(_originals.kqueue())
+
+    @classmethod
+    def fromfd(cls, fd: int, /) -> kqueue:
+        """One for the kqueue that a descriptor names already."""
+        self = cls.__new__(cls)
+        self._take(_originals.kqueue.fromfd(fd), is_shared=True)
+        return self
+
+    def _take(self, native: Any, is_shared: bool = False) -> None:
+        self._native = native
+        self._waitable = _Kernel(native, is_shared)
+        self._way = find_way()
+
+    def control(
+        self, changelist: Any, maxevents: int, timeout: Optional[float] = None, /
+    ) -> List[Any]:
+        """Tell the kernel of changes, once, and return at most `maxevents` kevents.
+
+        Waits for at most `timeout` seconds, for ever if it is None, and not at all for no events.
+        """
+        if offered("select") is not self._way.select:
+            self._way = find_way()
+        way = self._way
+        if way.hub is NATIVE or maxevents <= 0:
+            events: List[Any] = self._native.control(changelist, maxevents, timeout)
+            return events
+        seconds = None
+        if timeout is not None:
+            seconds = float(number_of(timeout))
+            if seconds < 0:
+                raise ValueError("timeout must be positive or None")
+        kernel: _Kernel = self._waitable
+        untold = [changelist]
+
+        def collect(_: Any) -> List[Any]:
+            return kernel.collect(untold.pop() if untold else None, maxevents, 0)
+
+        events = collect(None) if may_hurry(way) else []
+        asked: Any = Asked(kernel, collect)
+        return events or wait(way, asked, seconds)
