@@ -96,6 +96,7 @@ class Adversity(RuleBasedStateMachine):
         if Adversity.patience < PATIENCE:
             gc.collect()  # what a failure left behind
         self.before = descriptors()
+        self.nested = what_is_in(self.nest())  # by a primitive that is kept for its next call
         self.world = World(self.runtime, CLASSES, Adversity.patience)
 
     @initialize(registered=st.lists(st.tuples(ANY, ANY, EVENTS, YES), min_size=4, max_size=12))
@@ -117,20 +118,23 @@ class Adversity(RuleBasedStateMachine):
         if self.world.dropped:
             gc.collect()
         assert descriptors() <= self.before  # the collector may find what others left
-        nest = getattr(self.runtime.cooperative and self.runtime.hub(), "_coopselectors_nest", None)
-        if nest is not None:
-            assert nest.waiting == 0
-            until = time.monotonic() + Adversity.patience
-            while what_is_in(nest):
-                assert time.monotonic() < until, what_is_in(nest)
-                self.runtime.sleep(0.001)  # the hub has not come to answer the doorbell
+        nest = self.nest()
+        assert nest is None or nest.waiting == 0
+        until = time.monotonic() + Adversity.patience
+        while what_is_in(nest) - self.nested:
+            assert time.monotonic() < until, what_is_in(nest) - self.nested
+            self.runtime.sleep(0.001)  # the hub has not come to answer the doorbell
+
+    def nest(self):
+        hub = self.runtime.cooperative and self.runtime.hub()
+        return getattr(hub, "_coopselectors_nest", None)
 
 
 def what_is_in(nest):
-    if nest.fd is None:
-        return []
+    if nest is None or nest.fd is None:
+        return set()
     with open(f"/proc/self/fdinfo/{nest.fd}") as lines:
-        return [line for line in lines if line.startswith("tfd")]
+        return {line.split()[1] for line in lines if line.startswith("tfd")}
 
 
 def descriptors():

@@ -110,7 +110,8 @@ class Poll:
             self._is_busy = False
 
     def _make_poller(self) -> _Poller:
-        poller = _Poller(self._keys, lambda: self._native)
+        native = self._native  # to hold `self` would be a cycle, and a drop leave the companion
+        poller = _Poller(self._keys, lambda: native)
         poller.has_extras = any(key.extra_events for key in self._keys.values())
         _fork.tell(poller)
         return poller
