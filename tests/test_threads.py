@@ -248,15 +248,19 @@ def test_a_close_that_meets_threads_on_their_way_into_the_kernel(runtime, Select
 
 
 @hubs_only
-def test_closed_by_another_thread_while_the_way_to_wait_is_chosen(runtime, selector, connect):
+def test_closed_by_another_thread_while_the_way_to_wait_is_chosen(
+    runtime, selector, connect, monkeypatch
+):
     selector.register(connect()[0], EVENT_READ)
-    choose = selector._poller.wait_fd
+    nest = runtime.hub()._coopselectors_nest
+    which = (nest, "seat") if nest.fd is None else (selector._poller, "wait_fd")
+    choose = getattr(*which)
 
-    def close_then_choose():
+    def close_then_choose(*arguments):
         selector.close()
-        return choose()
+        return choose(*arguments)
 
-    selector._poller.wait_fd = close_then_choose
+    monkeypatch.setattr(*which, close_then_choose)
     started = time.monotonic()
     with pytest.raises(ValueError, match="closed"):
         selector.select(10)
