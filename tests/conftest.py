@@ -185,6 +185,7 @@ def in_child(runtime):
         if child == 0:
             try:
                 try:
+                    runtime.enter_child()
                     result = function()
                 except BaseException:
                     result = traceback.format_exc()

@@ -149,6 +149,9 @@ class Runtime:
     def leave_thread(self) -> None:
         """What a thread that ends has to do for this runtime."""
 
+    def enter_child(self) -> None:
+        """What a forked child has to do for this runtime."""
+
     def census(self) -> dict[str, int]:
         """How many of what could be left behind there are."""
         return {"descriptors": len(self.descriptors()), **self._of_the_hub()}
@@ -279,6 +282,11 @@ class Eventlet(Runtime):
 
     def call_in_hub(self, function: Callable[[], Any]) -> None:
         self.hub().schedule_call_global(0, function)
+
+    def enter_child(self) -> None:
+        # eventlet 0.41 gives it the loop of whichever thread was the last to make a hub.
+        if hasattr(self.hub(), "loop"):
+            sys.modules["asyncio.events"]._set_running_loop(self.hub().loop)
 
     def _of_the_hub(self) -> dict[str, int]:
         hub = self.hub()
