@@ -28,6 +28,7 @@ import functools
 import importlib.machinery
 import itertools
 import math
+import operator
 import os
 import posix  # the system's own calls: patchers replace those in `os`
 import select
@@ -43,7 +44,7 @@ from typing import Any
 import standins_filters
 from standins_filters import KQ_FILTER_VNODE, SOURCES, Source
 
-_epoll, _poll, _PIPE_BUF = select.epoll, select.poll, select.PIPE_BUF
+_epoll, _poll, _select, _PIPE_BUF = select.epoll, select.poll, select.select, select.PIPE_BUF
 _IN, _OUT, _PRI, _ERR, _HUP = 0x1, 0x4, 0x2, 0x8, 0x10  # <poll.h> and <sys/epoll.h> agree
 _RDHUP, _ONCE, _EDGE = 0x2000, 1 << 30, 1 << 31  # <sys/epoll.h>; PyPy does not name them all
 _POLLREMOVE = 0x800  # <poll.h> of Solaris
@@ -69,8 +70,55 @@ def _failure(code: int) -> OSError:
 
 def _as_fd(file: Any, mask: int = 0) -> int:
     """The descriptor of `file`, or the error that the real things raise for these arguments."""
-    _poll().register(file, mask)
-    return file if isinstance(file, int) else file.fileno()
+    fd = file
+    if not isinstance(file, int) and getattr(file, "fileno", None) is not None:
+        number = file.fileno()  # asked once, as PyObject_AsFileDescriptor() does
+        fd = number if isinstance(number, int) else file
+    _poll().register(fd, mask)
+    return int(fd)
+
+
+def _as_int(number: Any) -> int:
+    """What PyArg_Parse() makes of an int argument, or its error."""
+    b"".expandtabs(number)
+    return operator.index(number)
+
+
+def _seconds(timeout: Any) -> float | None:
+    """A time-out of `kqueue.control`, or its error."""
+    if timeout is None:
+        return None
+    try:
+        _select([_opened_bell()], [], [], timeout)
+    except TypeError:
+        kind = type(timeout).__name__
+        raise TypeError(f"timeout argument must be a number or None, got {kind}") from None
+    except ValueError as error:
+        if "negative" not in str(error):
+            raise
+        raise ValueError("timeout must be positive or None") from None
+    return _number(timeout)
+
+
+def _milliseconds(timeout: Any) -> float:
+    """A time-out of `devpoll.poll`, or its error."""
+    judge = _poll()
+    judge.register(_opened_bell())
+    judge.poll(timeout)
+    return _number(timeout)
+
+
+def _number(timeout: Any) -> float:
+    if isinstance(timeout, float):
+        return float.__add__(timeout, 0.0)
+    return operator.index(timeout) if hasattr(timeout, "__index__") else int(timeout)
+
+
+def _opened_bell() -> int:
+    if _bell is None:
+        _open_bell()
+    assert _bell is not None
+    return _bell
 
 
 def _identity(fd: int) -> tuple[int, int]:
@@ -137,10 +185,9 @@ class _Alarm:
                         self.epoll.modify(other, self.armed[other])
 
     def ring(self, on: bool) -> None:
-        if _bell is None:
-            if not on:
-                return
-            _open_bell()
+        if _bell is None and not on:
+            return
+        _opened_bell()
         with contextlib.suppress(FileExistsError, FileNotFoundError):
             (self.epoll.register if on else self.epoll.unregister)(_bell)
 
@@ -461,12 +508,15 @@ class kqueue:
     def control(
         self, changelist: Iterable[kevent] | None, max_events: int, timeout: float | None = None, /
     ) -> list[kevent]:
+        max_events = _as_int(max_events)
         self.fileno()
         if max_events < 0:
             raise ValueError(f"Length of eventlist must be 0 or positive, got {max_events}")
-        if timeout is not None and timeout < 0:
-            raise ValueError("timeout must be positive or None")
-        changes = [] if changelist is None else list(changelist)
+        timeout = _seconds(timeout)
+        try:
+            changes = [] if changelist is None else list(changelist)
+        except TypeError:
+            raise TypeError("changelist must be iterable") from None
         if not all(isinstance(change, kevent) for change in changes):
             raise TypeError("changelist must be an iterable of select.kevent objects")
         queue = self._queue
@@ -537,6 +587,7 @@ class devpoll:
         self.fileno()
         if timeout is None:
             timeout = -1
+        timeout = _milliseconds(timeout)
         milliseconds = math.ceil(timeout) if timeout > 0 else math.floor(timeout)
         if not -1 <= milliseconds <= _INT // 2:
             raise OverflowError("timeout is too large")
@@ -544,7 +595,8 @@ class devpoll:
         return self._alarm.wait(self._look, None if milliseconds < 0 else milliseconds / 1e3)
 
     def _collect(self, file: Any, *masks: int) -> None:
-        changes = [(_as_fd(file, mask), mask) for mask in masks]
+        fd = _as_fd(file, masks[-1])
+        changes = [(fd, mask) for mask in masks]
         self.fileno()
         self._unwritten += changes
 

@@ -8,7 +8,16 @@ from .. import _originals
 from .._pollers import IN, OUT, DevpollPoller, Pair
 from ._kernel import WithDescriptor
 from ._poll import PRI, Watched, watched
-from ._waiting import NATIVE, find_way, may_hurry, number_of, offered, seconds_of, wait
+from ._waiting import (
+    NATIVE,
+    descriptor_of,
+    find_way,
+    judge_with,
+    may_hurry,
+    number_of,
+    offered,
+    wait,
+)
 
 
 class Devpoll(WithDescriptor):
@@ -23,21 +32,23 @@ class Devpoll(WithDescriptor):
 
     def register(self, fd: Any, eventmask: int = IN | PRI | OUT, /) -> None:
         """Watch a file, a number or an object with ``fileno()``."""
+        fd = descriptor_of(fd)
         self._native.register(fd, eventmask)
         self._note(fd, eventmask)
 
     def modify(self, fd: Any, eventmask: int = IN | PRI | OUT, /) -> None:
         """Watch a registered file for other events."""
+        fd = descriptor_of(fd)
         self._native.modify(fd, eventmask)
         self._note(fd, eventmask)
 
     def unregister(self, fd: Any, /) -> None:
         """Watch a file no longer; no error if it is not registered."""
+        fd = descriptor_of(fd)
         self._native.unregister(fd)
         self._note(fd, None)
 
-    def _note(self, fd: Any, mask: Optional[int]) -> None:
-        number = fd if isinstance(fd, int) else fd.fileno()
+    def _note(self, number: int, mask: Optional[int]) -> None:
         self._keys.pop(number, None)
         if mask is not None:
             self._keys[number] = now = watched(mask)
@@ -54,17 +65,22 @@ class Devpoll(WithDescriptor):
             self._way = find_way()
         way = self._way
         pairs: List[Pair]
-        if way.hub is NATIVE:
+        if way.hub is NATIVE or self._native.closed:
             pairs = self._native.poll(timeout)
             return pairs
-        seconds = seconds_of(timeout, 1000)
-        if seconds is None and timeout is not None and number_of(timeout) < -1:
-            raise OverflowError("timeout is too large")
+        seconds = number_of(timeout, self._judge)
+        if seconds is not None:
+            if seconds < -1:
+                self._judge(timeout)
+            seconds = None if seconds < 0 else seconds / 1000
         if may_hurry(way):
             pairs = self._native.poll(0)
             if pairs:
                 return pairs
         return wait(way, self._waitable, seconds)
+
+    def _judge(self, timeout: Any) -> None:
+        judge_with(_originals.devpoll(), timeout)
 
 
 class _Home:

@@ -11,7 +11,17 @@ from typing import Any, Callable, Dict, List, Optional, Set, Type
 from .. import _originals
 from .._pollers import IN, OUT, Pair, doorbell
 from ._kernel import Asked, Kernel, WithDescriptor
-from ._waiting import NATIVE, find_way, seconds_of, wait
+from ._waiting import (
+    MOST,
+    NATIVE,
+    PLAIN,
+    descriptor_of,
+    find_way,
+    integer_of,
+    judge_with,
+    number_of,
+    wait,
+)
 
 # <sys/epoll.h>; the interpreter does not name them all on every version.
 _PRI = 0x002
@@ -32,9 +42,8 @@ class _Kernel(Kernel):
         self.special: Dict[int, int] = {}
         self._exclusive: Set[int] = set()
 
-    def note(self, fd: Any, mask: int) -> None:
+    def note(self, number: int, mask: int) -> None:
         """A file is now watched in such a way, or not any more."""
-        number = fd if isinstance(fd, int) else fd.fileno()
         self.special[number] = mask
         if mask & _EXCLUSIVE:
             self._exclusive.add(number)
@@ -42,8 +51,7 @@ class _Kernel(Kernel):
         else:
             self._exclusive.discard(number)
 
-    def forget(self, fd: Any) -> None:
-        number = fd if isinstance(fd, int) else fd.fileno()
+    def forget(self, number: int) -> None:
         self.special.pop(number, None)
         self._exclusive.discard(number)
 
@@ -128,27 +136,43 @@ class epoll(WithDescriptor):
 
     def register(self, fd: Any, eventmask: int = IN | _PRI | OUT) -> None:
         """Watch a file, a number or an object with ``fileno()``; OSError if the kernel refuses."""
+        if type(eventmask) is not int:
+            eventmask = integer_of(eventmask)
+        # What was said of a file that was closed is not to be said of the next with its number.
+        is_special = self._is_special(eventmask)
+        if is_special:
+            fd = descriptor_of(fd)
         try:
             self._native.register(fd, eventmask)
         except OSError as error:
             if not self._waitable.gives_way(error):
                 raise
             self._native.register(fd, eventmask)
-        # What was said of a file that was closed is not to be said of the next with its number.
-        if eventmask & _SPECIAL or self._waitable.special:
+        if is_special:
             self._waitable.note(fd, eventmask)
 
     def modify(self, fd: Any, eventmask: int) -> None:
         """Watch a registered file for other events."""
+        if type(eventmask) is not int:
+            eventmask = integer_of(eventmask)
+        is_special = self._is_special(eventmask)
+        if is_special:
+            fd = descriptor_of(fd)
         self._native.modify(fd, eventmask)
-        if eventmask & _SPECIAL or self._waitable.special:
+        if is_special:
             self._waitable.note(fd, eventmask)
 
     def unregister(self, fd: Any) -> None:
         """Watch a file no longer."""
+        if not self._waitable.special:
+            self._native.unregister(fd)
+            return
+        fd = descriptor_of(fd)
         self._native.unregister(fd)
-        if self._waitable.special:
-            self._waitable.forget(fd)
+        self._waitable.forget(fd)
+
+    def _is_special(self, mask: Any) -> bool:
+        return isinstance(mask, int) and bool(mask & _SPECIAL or self._waitable.special)
 
     def poll(self, timeout: Optional[float] = None, maxevents: int = -1) -> List[Pair]:
         """Wait for at most `timeout` seconds, for ever if it is None or negative.
@@ -162,9 +186,9 @@ class epoll(WithDescriptor):
                 hurries = (
                     monotonic() < self._thread.hurry_until  # as in `may_hurry`: a call less
                     and not self._owed
-                    and (timeout is None or timeout <= 0 or timeout > 0)  # NaN is neither
+                    and (timeout is None or (type(timeout) in PLAIN and -MOST <= timeout <= MOST))
                 )
-            except (AttributeError, TypeError):
+            except AttributeError:
                 hurries = False
             if hurries:
                 pairs = self._waitable.collect(0, maxevents)
@@ -175,11 +199,23 @@ class epoll(WithDescriptor):
         if self._hub is NATIVE:
             pairs = self._native.poll(timeout, maxevents)
             return pairs
+        if type(maxevents) is not int or not -1 <= maxevents <= MOST or not maxevents:
+            self._judge(timeout, maxevents)
+            maxevents = integer_of(maxevents)
+        seconds = number_of(timeout, self._judge)
+        if seconds is not None and seconds < 0:
+            # It rounds up to milliseconds first, and only then is it negative.
+            seconds = 0 if seconds * 1000 > -1 else None
         kernel = self._waitable
         waited: Any = kernel
         if maxevents != -1:
             waited = Asked(kernel, lambda _: kernel.collect(0, maxevents))
-        return wait(self._way, waited, seconds_of(timeout))
+        return wait(self._way, waited, seconds)
+
+    def _judge(self, *how: Any) -> None:
+        if self._native.closed:
+            self._native.poll(*how)
+        judge_with(_originals.epoll(), *how)
 
     def __enter__(self) -> epoll:
         self.fileno()  # a ValueError if it is closed

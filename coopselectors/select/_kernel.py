@@ -102,6 +102,7 @@ class Kernel(Waitable):
         if self._blocked:
             self.ring(True)
         self.native.close()
+        self.collect = self._native_way()  # which refuses by itself now, as the native one does
         self._duplicate = None
 
     def _refuse(self, *_: Any) -> NoReturn:

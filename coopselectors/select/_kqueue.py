@@ -7,12 +7,17 @@ from typing import Any, Callable, List, Optional
 from .. import _originals
 from .._pollers import doorbell
 from ._kernel import Asked, Kernel, WithDescriptor
-from ._waiting import NATIVE, find_way, may_hurry, number_of, offered, wait
+from ._waiting import NATIVE, find_way, integer_of, may_hurry, number_of, offered, wait
 
 # <sys/event.h>: the same on every platform that has it.
 _READ = -1
 _ADD = 0x1
 _DELETE = 0x2
+
+
+def _is_most(number: Any) -> bool:
+    """Whether that is how many events one may wait for; the native one says why it is not."""
+    return isinstance(number, int) and 0 < number < 2**31
 
 
 class _Kernel(Kernel):
@@ -73,14 +78,13 @@ class kqueue(WithDescriptor):
         if offered("select") is not self._way.select:
             self._way = find_way()
         way = self._way
-        if way.hub is NATIVE or maxevents <= 0:
+        most = maxevents if type(maxevents) is int else integer_of(maxevents)
+        if way.hub is NATIVE or not _is_most(most) or self._native.closed:
             events: List[Any] = self._native.control(changelist, maxevents, timeout)
             return events
-        seconds = None
-        if timeout is not None:
-            seconds = float(number_of(timeout))
-            if seconds < 0:
-                raise ValueError("timeout must be positive or None")
+        seconds = number_of(timeout, self._judge)
+        if seconds is not None and seconds < 0:
+            self._judge(timeout)
         kernel: _Kernel = self._waitable
         untold = [changelist]
 
@@ -90,3 +94,6 @@ class kqueue(WithDescriptor):
         events = collect(None) if may_hurry(way) else []
         asked: Any = Asked(kernel, collect)
         return events or wait(way, asked, seconds)
+
+    def _judge(self, timeout: Any) -> None:
+        self._native.control(None, 0, timeout)  # changes nothing, and does not wait

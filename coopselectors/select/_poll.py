@@ -8,7 +8,17 @@ from typing import Any, Dict, List, NamedTuple, Optional
 
 from .. import _fork, _originals
 from .._pollers import IN, OUT, CompanionPoller, Pair, PollPoller
-from ._waiting import NATIVE, Way, find_way, may_hurry, offered, seconds_of, wait
+from ._waiting import (
+    NATIVE,
+    Way,
+    descriptor_of,
+    find_way,
+    judge_with,
+    may_hurry,
+    number_of,
+    offered,
+    wait,
+)
 
 PRI = 0x002
 # What <poll.h> and <sys/epoll.h> both know: PRI, ERR, HUP, RDNORM to MSG, RDHUP.
@@ -61,21 +71,23 @@ class Poll:
 
     def register(self, fd: Any, eventmask: int = IN | PRI | OUT, /) -> None:
         """Watch a file, a number or an object with ``fileno()``; again, to change the events."""
+        fd = descriptor_of(fd)
         self._native.register(fd, eventmask)
         self._note(fd, watched(eventmask))
 
     def modify(self, fd: Any, eventmask: int, /) -> None:
         """Watch a registered file for other events; OSError (ENOENT) if it is not registered."""
+        fd = descriptor_of(fd)
         self._native.modify(fd, eventmask)
         self._note(fd, watched(eventmask))
 
     def unregister(self, fd: Any, /) -> None:
         """Watch a file no longer; KeyError if it is not registered."""
+        fd = descriptor_of(fd)
         self._native.unregister(fd)
         self._note(fd, None)
 
-    def _note(self, fd: Any, now: Optional[Watched]) -> None:
-        number = fd if isinstance(fd, int) else fd.fileno()
+    def _note(self, number: int, now: Optional[Watched]) -> None:
         before = self._keys.pop(number, None)
         if now is not None:
             self._keys[number] = now
@@ -96,7 +108,9 @@ class Poll:
             return pairs
         if self._is_busy:
             raise RuntimeError("concurrent poll() invocation")
-        seconds = seconds_of(timeout, 1000)
+        seconds = number_of(timeout, lambda _: judge_with(_originals.poll(), timeout))
+        if seconds is not None:
+            seconds = None if seconds < 0 else seconds / 1000
         if may_hurry(way):
             pairs = self._native.poll(0)
             if pairs:

@@ -8,16 +8,18 @@ from typing import Any, Dict, List, Optional, Tuple
 
 from .. import _originals
 from .._hubs import ForeignHub
-from .._pollers import IN, OUT, Pair
+from .._pollers import IN, OUT, Pair, doorbell
 from ._files import NVAL, READABLE, WRITABLE, Files
 from ._poll import PRI
 from ._waiting import NATIVE, Way, find_way, may_hurry, number_of, offered, wait
 
-# A time-out that the interpreter cannot count in nanoseconds.
-_TOO_LONG = 2**63 / 1e9
+_INT_MAX = 2**31 - 1
 
 # How many `Files` a thread keeps for its next calls, each under its first number.
 _KEPT = 16
+
+# What is taken as it is; of anything else, a list is made first.
+_SEQUENCES = {list, tuple}
 
 Three = Tuple[List[Any], List[Any], List[Any]]
 
@@ -57,14 +59,10 @@ class Select:
         if isinstance(way.hub, ForeignHub):
             three = way.select(rlist, wlist, xlist, timeout)
             return three
-        if timeout is not None:
-            timeout = number_of(timeout)
-            if timeout < 0:
-                raise ValueError("timeout must be non-negative")
-            if timeout > _TOO_LONG:
-                raise OverflowError("timeout is too large")
-        rlist, wlist, xlist = _sequence(rlist), _sequence(wlist), _sequence(xlist)
-        if may_hurry(way):
+        seconds = number_of(timeout, _judge)
+        if seconds is not None and seconds < 0:
+            _judge(timeout)
+        if may_hurry(way) and {type(rlist), type(wlist), type(xlist)} <= _SEQUENCES:
             try:
                 three = _originals.select(rlist, wlist, xlist, 0)
             except ValueError:
@@ -73,10 +71,10 @@ class Select:
                 if any(three):
                     return three
         masks: Dict[int, int] = {}
-        readers = _numbers(rlist, IN, masks)
-        writers = _numbers(wlist, OUT, masks)
-        others = _numbers(xlist, PRI, masks)
-        ready = dict(_wait_for(way, masks, timeout))
+        rlist, readers = _numbers(rlist, IN, masks)
+        wlist, writers = _numbers(wlist, OUT, masks)
+        xlist, others = _numbers(xlist, PRI, masks)
+        ready = dict(_wait_for(way, masks, seconds))
         if any(mask & NVAL for mask in ready.values()):
             raise OSError(errno.EBADF, os.strerror(errno.EBADF))
         return (
@@ -90,13 +88,8 @@ _home = Select()
 select = _home.select
 
 
-def _sequence(files: Any) -> Any:
-    if isinstance(files, (list, tuple)):
-        return files
-    try:
-        return list(files)
-    except TypeError:
-        raise TypeError("arguments 1-3 must be sequences") from None
+def _judge(timeout: Any) -> None:
+    _originals.select([doorbell()], [], [], timeout)
 
 
 def _fd_of(file: Any) -> int:
@@ -109,18 +102,28 @@ def _fd_of(file: Any) -> int:
         if not isinstance(fd, int):
             raise TypeError("fileno() returned a non-integer")
     if fd < 0:
+        if fd < -_INT_MAX - 1:
+            raise OverflowError("Python int too large to convert to C int")
         raise ValueError(f"file descriptor cannot be a negative integer ({fd})")
+    if fd > _INT_MAX:
+        raise OverflowError("Python int too large to convert to C int")
     return fd
 
 
-def _numbers(files: Any, mask: int, masks: Dict[int, int]) -> List[int]:
-    """Their descriptors, which are noted in `masks`, too."""
+def _numbers(files: Any, mask: int, masks: Dict[int, int]) -> Tuple[Any, List[int]]:
+    """A list's files, and their descriptors, which are noted in `masks`, too."""
+    if type(files) not in _SEQUENCES:
+        try:
+            files = iter(files)
+        except TypeError:
+            raise TypeError("arguments 1-3 must be sequences") from None
+        files = list(files)
     numbers = []
     for file in files:
-        fd = file if type(file) is int and file >= 0 else _fd_of(file)
+        fd = file if type(file) is int and 0 <= file <= _INT_MAX else _fd_of(file)
         masks[fd] = masks.get(fd, 0) | mask
         numbers.append(fd)
-    return numbers
+    return files, numbers
 
 
 def _wait_for(way: Way, masks: Dict[int, int], timeout: Optional[float]) -> List[Pair]:

@@ -7,17 +7,30 @@ while, and not for every microsecond in the kernel.
 
 from __future__ import annotations
 
-import math
+import operator
 import sys
 from time import monotonic
 from types import SimpleNamespace
-from typing import Any, List, NamedTuple, Optional
+from typing import Any, Callable, List, NamedTuple, Optional
 
 from .._hubs import NATIVE, Hub, hub_for
-from .._pollers import Pair, Waitable
+from .._pollers import IN, Pair, Waitable, doorbell
 from .._runtime import offered
 
-__all__ = ["NATIVE", "Way", "find_way", "may_hurry", "number_of", "offered", "seconds_of", "wait"]
+__all__ = [
+    "MOST",
+    "NATIVE",
+    "PLAIN",
+    "Way",
+    "descriptor_of",
+    "find_way",
+    "integer_of",
+    "judge_with",
+    "may_hurry",
+    "number_of",
+    "offered",
+    "wait",
+]
 
 # How to wait for ours is not said by a replaced ``select.epoll``, only by ``select.select``.
 _NO_PRIMITIVE = ""
@@ -26,7 +39,11 @@ _NO_PRIMITIVE = ""
 # CPython lets a thread run while others want to.
 _HURRY = sys.getswitchinterval()
 
-_INT_MAX = 2**31 - 1
+#: A plain time-out up to this, or down to its negative, is one that every primitive can count.
+MOST = 2_000_000
+
+#: The types of which it is known what they say.
+PLAIN = frozenset((int, float))
 
 
 class Way(NamedTuple):
@@ -62,25 +79,45 @@ def may_hurry(way: Way) -> bool:
     return monotonic() < getattr(way.thread, "hurry_until", 0) and not way.hub.owes_a_turn
 
 
-def seconds_of(timeout: Any, per_second: int = 1) -> Optional[float]:
-    """A time-out of a primitive that counts so many to the second, and waits for ever if negative.
+def number_of(timeout: Any, judge: Callable[[Any], Any]) -> Any:
+    """A time-out as a plain number, in whatever unit it counts; None for none.
 
-    Raises what it would raise.
+    `judge` raises what the primitive raises for one that is none, and is asked where that may be.
     """
-    if timeout is None:
-        return None
-    timeout = number_of(timeout)
-    if abs(timeout) * 1000 > _INT_MAX * per_second:  # it counts milliseconds in a C int
-        raise OverflowError("timeout is too large")
-    return None if timeout < 0 else timeout / per_second
+    if timeout is None or (type(timeout) in PLAIN and -MOST <= timeout <= MOST):
+        return timeout
+    judge(timeout)
+    # What it is to C, whatever its class makes of it in Python.
+    return float.__add__(timeout, 0.0) if isinstance(timeout, float) else integer_of(timeout)
 
 
-def number_of(timeout: Any) -> Any:
-    """A time-out that is a number, or the error that all primitives raise."""
-    if not isinstance(timeout, (int, float)):
-        if not hasattr(timeout, "__index__"):
-            raise TypeError(f"timeout must be a number or None, not {type(timeout).__name__}")
-        timeout = timeout.__index__()
-    if math.isnan(timeout):
-        raise ValueError("Invalid value NaN (not a number)")
-    return timeout
+def judge_with(native: Any, *how: Any) -> None:
+    """Have a native object, which is new and so has nothing to lose, refuse these arguments."""
+    native.register(doorbell(), IN)  # so that it does not wait for what it does not refuse
+    try:
+        native.poll(*how)
+    finally:
+        if hasattr(native, "close"):
+            native.close()
+
+
+def integer_of(number: Any) -> Any:
+    """What C takes `number` for, or itself if that is nothing."""
+    try:
+        return int.__add__(operator.index(number), 0)
+    except TypeError:
+        pass
+    if sys.version_info >= (3, 10) or isinstance(number, float):
+        return number
+    return number.__int__() if hasattr(number, "__int__") else number
+
+
+def descriptor_of(file: Any) -> Any:
+    """The number of a file, asked for once; `file` itself, if the native object is to refuse it."""
+    if isinstance(file, int):
+        return file
+    fileno = getattr(file, "fileno", None)
+    if fileno is None:
+        return file
+    number = fileno()
+    return number if isinstance(number, int) else file
