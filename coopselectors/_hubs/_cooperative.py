@@ -114,7 +114,7 @@ class CooperativeHub(Hub):
                 self.refuse_to_block(hub)
             return poller.poll(0)
         pairs: Optional[List[Pair]] = None
-        if timeout == 0 or not poller.sleepy or self.owes_a_turn:
+        if timeout == 0 or not poller.sleepy or self.owes_a_turn or poller.must_not_sleep():
             self.yield_once(hub)
             pairs = poller.poll(0)
             if pairs or timeout == 0:

@@ -88,6 +88,15 @@ class CompanionPoller(Poller):
         companion = self._make_companion()
         return None if companion is None else companion.wait_fd()
 
+    def must_not_sleep(self) -> bool:
+        # poll(2) and select(2) tell of a closed file, which the companion has just forgotten.
+        if self._companion is None:
+            return False
+        try:
+            return bool(self.poll(0))
+        except OSError:
+            return True
+
     def woken_in_vain(self) -> bool:
         # The companion can report what the primitive does not: a hang-up, where select(2) was asked
         # for writing only, or a file that was closed and lives on in a duplicate.  The one is told
@@ -152,6 +161,10 @@ class CompanionPoller(Poller):
             return
         self._told_once.discard(fd)
         try:
+            if extra and companion.suspects:
+                # It would put another in its place, and the nest that holds it lose sight of us.
+                self._dismiss()
+                return
             if fd == companion.fileno():
                 return  # a file was closed while registered, and its number is ours by now
             try:

@@ -95,6 +95,10 @@ class Waitable(ABC):
     def ring(self, on: bool) -> None:
         """Call all of them back, which goes on until it is rung off."""
 
+    def must_not_sleep(self) -> bool:
+        """Whether there is something already that `wait_fd` may say nothing of."""
+        return False
+
     def woken_in_vain(self) -> bool:
         """`wait_fd` was readable, and yet `poll` had nothing.  Returns whether to look again."""
         return False

@@ -87,6 +87,9 @@ class Files(PollPoller):
         """Whether the next call may well be given this."""
         return not self.refused and len(self.keys) <= _MANY
 
+    def must_not_sleep(self) -> bool:
+        return False  # `fill` has just seen to it
+
     def poll(self, timeout: Optional[float]) -> List[Pair]:
         pairs = super().poll(timeout)
         return pairs and [pair for pair in pairs if self._counts(*pair)]
