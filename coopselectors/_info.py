@@ -64,12 +64,15 @@ def _version_of(distribution: str) -> Optional[str]:
 
 
 def _evidence(primitive: str) -> str:
-    offered = _runtime.offered(primitive)
+    offered, select = _runtime.offered(primitive), _runtime.offered("select")
     if offered is None:
         return "not there"
-    said = f"{_runtime.owner(offered)}: {_home(offered)}"
     covered = _runtime.covered_by(offered)
-    return said if covered is None else f"{said}, in the place of {_home(covered)}"
+    if covered is not None:
+        return f"{_runtime.owner(offered)}: {_home(offered)}, in the place of {_home(covered)}"
+    # Ours have no owner of their own: they wait as ``select.select`` says.
+    ours = getattr(offered, "__module__", None) == _runtime.OURS
+    return f"{_runtime.owner(select if ours else offered)}: {_home(offered)}"
 
 
 def _home(thing: Any) -> str:

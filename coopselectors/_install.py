@@ -13,10 +13,9 @@ import selectors
 import sys
 from typing import Any, Iterable, List, NamedTuple, Optional, Set
 
-from . import _standard
+from . import _originals, _standard
 from ._default import DefaultSelector
 from ._places import ABSENT, Place, attribute, places_in
-from .select import Select
 
 
 class Installed(NamedTuple):
@@ -128,9 +127,12 @@ def _replace_primitives(wanted: Optional[Set[int]]) -> None:
         for name in (*_standard.PRIMITIVES, "kevent"):
             ours = _standard.our_primitive(name)
             place = attribute(standard, name, f"select.{name}")
-            before = place.get()
-            if ours is not None and (before is ABSENT or primitives.get(before) is not None):
-                _replace(place, Select(before).select if name == "select" else ours)
+            if place.get() is not ABSENT:
+                ours = primitives.get(place.get())
+            elif name == "select":
+                ours = primitives.get(_originals.select)
+            if ours is not None:
+                _replace(place, ours)
 
 
 def _replace(place: Place, ours: Any) -> None:

@@ -24,8 +24,8 @@ PINNABLE = (NATIVE, GEVENT, EVENTLET)
 #: dictionary, and for what is called at each select a function would be too slow.
 offered = vars(select).get
 
-# Where our own primitives come from.
-_OURS = f"{__package__}.select"
+#: Where our own primitives come from.
+OURS = f"{__package__}.select"
 
 _PATCHERS = {"gevent.select": GEVENT, "eventlet.green.select": EVENTLET}
 
@@ -35,7 +35,7 @@ def owner(primitive: object) -> str:
     if _originals.is_builtin(primitive):
         return NATIVE
     home = getattr(primitive, "__module__", None) or ""
-    if home == _OURS:  # `install` has put it there, in the place of another
+    if home == OURS:  # `install` has put it there, in the place of another
         covered = covered_by(primitive)
         return NATIVE if covered is None else owner(covered)
     return _PATCHERS.get(home, FOREIGN)
@@ -43,7 +43,8 @@ def owner(primitive: object) -> str:
 
 def covered_by(primitive: object) -> Any:
     """What `install` has put `primitive`, one of ours, in the place of, or None."""
-    return getattr(getattr(primitive, "__self__", None), "covers", None)
+    ours = getattr(primitive, "__wrapped__", primitive)  # functools.wraps() gives it our name
+    return getattr(getattr(ours, "__self__", None), "covers", None)
 
 
 def current_runtime() -> str:

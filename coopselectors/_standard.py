@@ -6,7 +6,7 @@ import sys
 from types import ModuleType
 from typing import Any, Dict, Iterator, Optional, Tuple, Type
 
-from . import _originals, _selectors, select
+from . import _originals, _runtime, _selectors, select
 from ._default import DefaultSelector
 from ._places import is_a
 
@@ -75,17 +75,24 @@ class Primitives:
             id(thing): name
             for home in filter(None, map(sys.modules.get, _GREEN))
             for name, thing in vars(home).items()
-            if name in PRIMITIVES and not _originals.is_builtin(thing)
+            # gevent copies what it finds there, and may have found ours.
+            if name in PRIMITIVES and _runtime.owner(thing) in (_runtime.GEVENT, _runtime.EVENTLET)
         }
+        self._selects: Dict[int, Any] = {}
 
     def get(self, thing: Any) -> Any:
         """Ours in the place of `thing`, or None if that is nothing to be replaced."""
         if is_primitive(thing):
+            name = thing.__name__
             # The type of what select.poll() returns is called "poll", too.
-            is_type = is_a(thing, type)
-            ours = our_primitive(thing.__name__)
-            return ours if is_type == is_a(ours, type) else None
-        return our_primitive(self._green.get(id(thing), ""))
+            if is_a(thing, type) != is_a(our_primitive(name), type):
+                return None
+        else:
+            name = self._green.get(id(thing), "")
+        if name != "select":
+            return our_primitive(name)
+        # What was one thing in all places stays one.
+        return self._selects.setdefault(id(thing), select.Select(thing).select)
 
 
 def modules_of_others() -> Iterator[Tuple[str, ModuleType]]:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import errno
 import os
-from typing import Any, Dict, List, Optional, Tuple
+from contextvars import ContextVar
+from typing import Any, Callable, Dict, List, Optional, Tuple
 
 from .. import _originals
 from .._hubs import ForeignHub
 from .._pollers import IN, OUT, Pair, doorbell
+from .._runtime import owner
 from ._files import NVAL, READABLE, WRITABLE, Files
 from ._poll import PRI
 from ._waiting import NATIVE, Way, find_way, may_hurry, number_of, offered, wait
@@ -20,6 +22,10 @@ _KEPT = 16
 
 # What is taken as it is; of anything else, a list is made first.
 _SEQUENCES = {list, tuple}
+
+# Whether this thread or greenlet is in a foreign select() that we have asked.  If that asks us in
+# its turn, as one does that counts the calls, it wants what was there before it.
+_has_asked: ContextVar[bool] = ContextVar("has asked a foreign select", default=False)
 
 Three = Tuple[List[Any], List[Any], List[Any]]
 
@@ -35,7 +41,8 @@ class Select:
 
     def __init__(self, covers: Any = None) -> None:
         self._way = find_way()
-        #: What `install` has put this one in the place of; it goes on saying who has patched.
+        #: What `install` has put this one in the place of, a function of the interpreter's,
+        #: gevent's or eventlet's; it goes on saying who has patched.
         self.covers = covers
 
     def __reduce__(self) -> str:  # so that a copy is the same
@@ -53,11 +60,12 @@ class Select:
         if offered("select") is not way.select:
             way = self._way = find_way()
         three: Three
+        if way.hub is not NATIVE and isinstance(way.hub, ForeignHub):
+            if not _has_asked.get():
+                return _ask(way.select, rlist, wlist, xlist, timeout)
+            way = find_way(owner(self.covers or _originals.select))
         if way.hub is NATIVE:
             three = _originals.select(rlist, wlist, xlist, timeout)
-            return three
-        if isinstance(way.hub, ForeignHub):
-            three = way.select(rlist, wlist, xlist, timeout)
             return three
         seconds = number_of(timeout, _judge)
         if seconds is not None and seconds < 0:
@@ -90,6 +98,14 @@ select = _home.select
 
 def _judge(timeout: Any) -> None:
     _originals.select([doorbell()], [], [], timeout)
+
+
+def _ask(foreign: Callable[..., Three], *how: Any) -> Three:
+    token = _has_asked.set(True)
+    try:
+        return foreign(*how)
+    finally:
+        _has_asked.reset(token)
 
 
 def _fd_of(file: Any) -> int:

@@ -13,7 +13,7 @@ from time import monotonic
 from types import SimpleNamespace
 from typing import Any, Callable, List, NamedTuple, Optional
 
-from .._hubs import NATIVE, Hub, hub_for
+from .._hubs import NATIVE, Hub, hub_for, pinned_hub
 from .._pollers import IN, Pair, Waitable, doorbell
 from .._runtime import offered
 
@@ -56,9 +56,10 @@ class Way(NamedTuple):
     thread: Any
 
 
-def find_way() -> Way:
-    """How to wait now."""
-    select, hub = offered("select"), hub_for(_NO_PRIMITIVE)
+def find_way(runtime: Optional[str] = None) -> Way:
+    """How to wait now, or whenever it is up to `runtime`."""
+    select = offered("select")
+    hub = hub_for(_NO_PRIMITIVE) if runtime is None else pinned_hub(runtime)
     thread = SimpleNamespace() if hub.thread_local is None else hub.thread_local
     return Way(select, hub, thread)
 
