@@ -13,7 +13,7 @@ import selectors
 import sys
 from typing import Any, Iterable, List, NamedTuple, Optional, Set
 
-from . import _originals, _standard
+from . import _standard
 from ._default import DefaultSelector
 from ._places import ABSENT, Place, attribute, places_in
 
@@ -129,8 +129,6 @@ def _replace_primitives(wanted: Optional[Set[int]]) -> None:
             place = attribute(standard, name, f"select.{name}")
             if place.get() is not ABSENT:
                 ours = primitives.get(place.get())
-            elif name == "select":
-                ours = primitives.get(_originals.select)
             if ours is not None:
                 _replace(place, ours)
 
