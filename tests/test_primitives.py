@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import copy
 import errno
 import gc
 import os
+import pickle
 import posix
 import select as standard
 import signal
@@ -417,6 +419,49 @@ def test_the_module_is_whole(runtime):
     for name in ("select", "poll", "epoll", "devpoll", "kqueue"):
         each = getattr(ours, name, None)
         assert each is None or (each.__module__, each.__name__) == ("coopselectors.select", name)
+
+
+class Number:
+    """What has ``__index__()`` is a number to the primitives, too."""
+
+    def __init__(self, value):
+        self.value = value
+
+    def __index__(self):
+        return self.value
+
+
+def test_a_time_out_may_be_any_number(runtime, watched):
+    primitive, _reader, writer = watched
+    assert primitive.call(Number(0)) in ([], ([], [], []))
+    for bad in (float("nan"), "20", 1e300):
+        with pytest.raises((ValueError, TypeError, OverflowError)) as ours_says:
+            primitive.call(bad)
+        with pytest.raises((ValueError, TypeError, OverflowError)) as native_says:
+            _originals.select([], [], [], bad)
+        assert ours_says.type is native_says.type
+    writer.send(b"x")
+    assert primitive.call(Number(20)) == primitive.call(20)
+    assert primitive.wait(20)
+
+
+def test_select_refuses_what_the_native_one_refuses(runtime, connect):
+    _reader, writer = connect()
+    for _ in range(2):  # one who has just had something does not give way, and asks at once
+        assert ours.select([], [writer], [], 20) == ([], [writer], [])
+        for bad in (-1, True - 2, Number(0)):
+            with pytest.raises((ValueError, TypeError)) as ours_says:
+                ours.select([bad], [], [], 0)
+            with pytest.raises((ValueError, TypeError)) as native_says:
+                _originals.select([bad], [], [], 0)
+            assert ours_says.type is native_says.type
+
+
+def test_select_can_be_copied():
+    # as what holds it is; a copy of a built-in function is that function
+    assert copy.copy(ours.select) == ours.select
+    assert copy.deepcopy({"wait": ours.select}) == {"wait": ours.select}
+    assert pickle.loads(pickle.dumps(ours.select)) == ours.select
 
 
 @hubs_only

@@ -41,7 +41,7 @@ class Select:
 
     def __init__(self, covers: Any = None) -> None:
         self._way = find_way()
-        #: What `install` has put this one in the place of, a function of the interpreter's,
+        #: What `install` has put this one in the place of, if anything: the interpreter's function,
         #: gevent's or eventlet's; it goes on saying who has patched.
         self.covers = covers
 
