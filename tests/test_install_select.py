@@ -128,7 +128,7 @@ def test_only_in_some_modules(library):
     assert dict(vars(select)) == offered
 
 
-def test_what_was_deleted_comes_back_and_is_deleted_again(library, monkeypatch):
+def test_what_was_deleted_comes_back_and_is_deleted_again(library):
     gone = [name for name in (*NAMES, "kevent") if name != "select" and hasattr(select, name)]
     for name in gone:
         delattr(select, name)
@@ -142,7 +142,7 @@ def test_what_was_deleted_comes_back_and_is_deleted_again(library, monkeypatch):
     assert dict(vars(select)) == offered
 
 
-def test_even_select_itself_may_have_been_deleted(library, monkeypatch, connect):
+def test_even_select_itself_may_have_been_deleted(library, connect):
     reader, writer = connect()
     del select.select
     offered = dict(vars(select))
@@ -154,7 +154,7 @@ def test_even_select_itself_may_have_been_deleted(library, monkeypatch, connect)
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_what_somebody_else_has_put_there_is_left_alone(library, monkeypatch, name):
+def test_what_somebody_else_has_put_there_is_left_alone(library, name):
     def stranger(*how):
         return _originals.find(name)(*how)
 
@@ -169,7 +169,7 @@ def test_what_somebody_else_has_put_there_is_left_alone(library, monkeypatch, na
     assert coopselectors.current_runtime() == ("foreign" if name == "select" else "native")
 
 
-def test_what_others_changed_since_is_left_alone(library, monkeypatch):
+def test_what_others_changed_since_is_left_alone(library):
     offered = dict(vars(select))
     coopselectors.install(modules=["library", "select"], select=True)
     select.select = len
@@ -188,7 +188,7 @@ def test_what_others_changed_since_is_left_alone(library, monkeypatch):
     assert "here" not in library.Client_select.TABLE
 
 
-def test_what_others_have_deleted_since_stays_deleted(library, monkeypatch):
+def test_what_others_have_deleted_since_stays_deleted(library):
     coopselectors.install(modules=["select"], select=True)
     for name in NAMES:
         delattr(select, name)
@@ -289,7 +289,7 @@ def test_what_a_class_holds_can_be_called_as_before(library, monkeypatch, connec
 
 
 @pytest.mark.parametrize("by_name", [False, True], ids=["plain", "with our name"])
-def test_a_tool_that_counts_the_calls_comes_later(library, monkeypatch, connect, by_name):
+def test_a_tool_that_counts_the_calls_comes_later(library, connect, by_name):
     writer = connect()[0]
     coopselectors.install(select=True)
     counted = []
@@ -312,7 +312,7 @@ def test_a_tool_that_counts_the_calls_comes_later(library, monkeypatch, connect,
     assert bool(counted) is not by_name
 
 
-def test_a_tool_that_counts_the_calls_was_there_before(library, monkeypatch, connect):
+def test_a_tool_that_counts_the_calls_was_there_before(library, connect):
     writer = connect()[0]
     counted = []
     exec(
@@ -654,6 +654,14 @@ assert len(tool.counted) == 1, tool.counted
 writer.send(b"!")
 waiter.join() if hasattr(waiter, "join") else waiter.wait()
 reader.close(), writer.close()
+
+# One that has taken on our name hides nobody's.
+import functools
+select.select = functools.wraps(tool.real)(lambda *how: tool.real(*how))
+assert coopselectors.current_runtime() == {name!r}
+evidence = coopselectors.info()["evidence"]["select"]
+assert evidence.startswith("{name}: coopselectors.select.select, in the place of {name}.")
+turns_go_on(lambda reader: select.select([reader], [], [], 20)[0], hub)
 """
     )
 
