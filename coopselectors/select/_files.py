@@ -71,10 +71,11 @@ class Files(PollPoller):
                 self.has_extras = self.has_extras or bool(key.extra_events)
             if companion is None:
                 continue
-            if before is not None and fd not in self._always_ready and fd not in self._told_once:
+            is_plain = fd not in self._always_ready and fd not in self._told_once
+            if before is not None and is_plain and not key.extra_events:
                 # Whether the number still means the same file, the kernel alone knows.
                 try:
-                    companion.modify(fd, key.events, before.events, key.extra_events)
+                    companion.modify(fd, key.events, before.events)
                     continue
                 except (OSError, ValueError):
                     pass
