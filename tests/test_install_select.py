@@ -529,7 +529,8 @@ if {before!r}:
     assert namespaces(library_before)[2:] == first[2:]
 else:
     assert now == second
-"""
+""",
+        limit=110,
     )
 
 
@@ -572,7 +573,9 @@ assert {name: getattr(select, name) for name in untouched} == untouched
 
 @pytest.mark.once
 @pytest.mark.parametrize(
-    ("first", "then"), [("gevent", "eventlet"), ("eventlet", "gevent")], ids="{0[0]}-first".format
+    ("first", "then"),
+    [("gevent", "eventlet"), ("eventlet", "gevent")],
+    ids=["gevent first", "eventlet first"],
 )
 def test_with_both_libraries(run_python, first, then):
     needs(first, then)
@@ -611,7 +614,8 @@ coopselectors.uninstall()
 assert dict(vars(select)) == offered
 assert namespaces(library)[2:] == before[2:]
 assert coopselectors.current_runtime() == {then!r}
-"""
+""",
+        limit=110,
     )
 
 
