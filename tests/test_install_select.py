@@ -196,6 +196,13 @@ def test_what_others_have_deleted_since_stays_deleted(library):
     assert not [name for name in ALL if hasattr(select, name)]
 
 
+def test_the_type_of_a_poll_object_is_not_the_function_of_its_name(library):
+    kind = library.Kind = type(library.my_poll())
+    assert (kind.__module__, kind.__name__) == ("select", "poll")
+    assert "library.my_poll" in coopselectors.install(select=True).replaced
+    assert library.Kind is kind
+
+
 def test_a_failure_half_way_leaves_nothing_behind(library):
     class Stubborn(type):
         def __setattr__(cls, name, value):
