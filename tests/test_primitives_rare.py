@@ -127,7 +127,7 @@ def test_closed_while_it_blocks_and_another_file_gets_the_number(kernel, pipe):
         same.register(doorbell(), IN)
 
     kernel.ring = reuse_and_ring
-    kernel.native = SimpleNamespace(fileno=real.fileno, close=lambda: None)
+    kernel.native = SimpleNamespace(fileno=real.fileno, poll=real.poll, close=lambda: None)
     started = time.monotonic()
     thread = threading.Thread(target=kernel.block, args=(20,))
     thread.start()
@@ -274,7 +274,8 @@ def test_a_forked_child_forgets_its_parents_threads(kernel):
     assert not kernel.seats
     assert not kernel.called_back
     kernel.ring(False)
-    native, kernel.native = kernel.native, SimpleNamespace(close=lambda: None)
+    native = kernel.native
+    kernel.native = SimpleNamespace(poll=native.poll, close=lambda: None)
     kernel.close()  # rings at nobody: nothing here could
     assert native.poll(0) == []
     native.close()
