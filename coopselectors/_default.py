@@ -28,9 +28,16 @@ class DefaultSelector(_Selector):
 
     Calling it gives an instance of the first class of kqueue, /dev/poll, epoll, poll and select
     that works; a subclass of it is built on the same.  The choice is made anew each time, so that
-    a saved reference to this class outlives whatever happens to the ``select`` module.  Takes and
-    raises what those classes do, and RuntimeError, with all that was tried, if none of them
-    works.
+    a saved reference to this class outlives whatever happens to the ``select`` module.
+
+    Arguments, of the other classes too: `runtime` pins the selector to ``"native"``, ``"gevent"``
+    or ``"eventlet"``; by default each `select` call goes by who has patched the ``select`` module
+    at that moment.  Pin it in a program that uses gevent or eventlet without patching, or in a
+    thread that must not have a hub.
+
+    Raises ValueError for an unknown runtime, ImportError where its library is not installed, and
+    RuntimeError, with all that was tried, if none of the classes works.  The other classes raise
+    OSError where the kernel has no such primitive or no descriptor left.
     """
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Any:

@@ -37,11 +37,7 @@ _SUSPECTS = 64
 class _Selector(selectors.BaseSelector):
     """What all the classes share: everything but the poller.
 
-    Arguments: `runtime` pins the selector to ``"native"``, ``"gevent"`` or ``"eventlet"``; by
-    default each `select` call goes by who has patched the ``select`` module at that moment.  Pin it
-    in a program that uses gevent or eventlet without patching, or in a thread that must not have a
-    hub.  Raises ValueError for an unknown name, ImportError where the library is not installed, and
-    OSError where the kernel has no such primitive or no descriptor left.
+    `DefaultSelector` says what `runtime` is, and what is raised.
     """
 
     #: What the class is built on.
@@ -171,7 +167,8 @@ class _Selector(selectors.BaseSelector):
         once.  Returns a list of ``(key, events)``, with `events` as far as they were asked for; HUP
         and ERR count as whatever was asked for.  It is empty only when the time is up, never
         before, whatever signals arrive (PEP 475).  Raises ValueError if the selector is closed, or
-        gets closed meanwhile.
+        gets closed meanwhile; what a signal handler raises; and, in a hub's own greenlet, what that
+        hub raises there, unless `timeout` is 0.
         """
         if timeout is not None and timeout <= 0:
             timeout = 0
@@ -233,7 +230,7 @@ class _WithDescriptor(_Selector):
 
 
 class SelectSelector(_Selector):
-    """select(2)."""
+    """select(2): bound by ``FD_SETSIZE``, which is 1024 on most platforms."""
 
     _poller_cls = _selector_cls = SelectPoller
 
@@ -241,7 +238,7 @@ class SelectSelector(_Selector):
 if _originals.poll is not None:
 
     class PollSelector(_Selector):
-        """poll(2)."""
+        """poll(2): any descriptor, and the whole list is handed to the kernel at each call."""
 
         _poller_cls = _selector_cls = PollPoller
 
@@ -249,7 +246,7 @@ if _originals.poll is not None:
 if _originals.epoll is not None:
 
     class EpollSelector(_WithDescriptor):
-        """epoll(7)."""
+        """epoll(7), of Linux: the kernel keeps the list."""
 
         _poller_cls = _selector_cls = EpollPoller
 
@@ -257,7 +254,7 @@ if _originals.epoll is not None:
 if _originals.devpoll is not None:
 
     class DevpollSelector(_WithDescriptor):
-        """/dev/poll, poll(7d)."""
+        """/dev/poll, poll(7d), of Solaris and illumos: the kernel keeps the list."""
 
         _poller_cls = _selector_cls = DevpollPoller
 
@@ -265,7 +262,7 @@ if _originals.devpoll is not None:
 if _originals.kqueue is not None:
 
     class KqueueSelector(_WithDescriptor):
-        """kqueue(2)."""
+        """kqueue(2), of macOS and the BSDs: the kernel keeps the list."""
 
         _poller_cls = _selector_cls = KqueuePoller
         _poller: KqueuePoller

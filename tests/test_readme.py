@@ -24,13 +24,6 @@ def test_the_example_runs(run_python):
     assert output.count("[(SelectorKey(") == 1
 
 
-@pytest.mark.epoll
-def test_the_example_of_extra_events_runs(run_python):
-    page = (Path(__file__).parent.parent / "docs" / "extra-events.rst").read_text()
-    [example, _kqueue] = re.findall(r"\.\. code-block:: python\n\n((?:    .*\n|\n)+)", page)
-    run_python(textwrap.dedent(example))
-
-
 PATCHES = {
     "nobody": "import time as hub",
     "gevent": "import gevent.monkey; gevent.monkey.patch_all(); import gevent as hub",

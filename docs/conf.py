@@ -1,0 +1,64 @@
+"""How do the pages become a site?  Configuration of Sphinx."""
+
+from __future__ import annotations
+
+import select
+import selectors  # noqa: F401  # before the next lines: it looks for what they put there
+import sys
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).parent.parent))
+
+# The classes of other platforms are documented, too.  They are built on a type of this name, which
+# is there while they are defined and never called.
+LACKING = [name for name in ("devpoll", "kevent", "kqueue") if not hasattr(select, name)]
+for name in LACKING:
+    setattr(select, name, type(name, (), {"__module__": "select"}))
+import coopselectors  # noqa: E402
+
+for name in LACKING:
+    delattr(select, name)
+
+project = "coopselectors"
+author = "the authors of coopselectors"
+project_copyright = author
+release = version = coopselectors.__version__
+
+extensions = ["sphinx.ext.autodoc"]
+# Part of extra-events.rst.
+exclude_patterns = ["herd.rst"]
+# In docstrings a name in single backquotes is one of Python's, or an argument's.
+default_role = "py:obj"
+nitpicky = True
+nitpick_ignore_regex = [
+    # The standard library's: its inventory would have to be downloaded.
+    ("py:.*", r"(_thread|collections|concurrent|os|select|selectors|socket|threading|types|typing)\..*"),
+    ("py:class", r"(Any|Callable|Iterable|List|Optional|Set|Tuple|bool|float|int|str|dict)"),
+]
+
+autodoc_member_order = "bysource"
+autodoc_typehints = "none"
+autodoc_inherit_docstrings = True
+add_module_names = False
+
+# For the public workflow; the other builders look at local links only.
+linkcheck_timeout = 20
+linkcheck_retries = 3
+linkcheck_anchors = False
+
+html_theme = "furo"
+html_title = f"coopselectors {release}"
+html_static_path = ["_static"]
+html_css_files = ["tables.css"]
+html_show_sphinx = False
+html_copy_source = False
+
+
+def show_unlinked(_app: Any, _env: Any, node: Any, content: Any) -> Any:
+    """A name in single backquotes that is an argument's has nothing to link to."""
+    return content if node.get("reftype") == "obj" else None
+
+
+def setup(app: Any) -> None:
+    app.connect("missing-reference", show_unlinked)

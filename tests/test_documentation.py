@@ -1,0 +1,301 @@
+"""Does the documentation tell the truth?  Each of its code blocks is run, or is named.
+
+A block of Python is a program of its own, run in a fresh interpreter.  A comment before a block says
+what else is done with it:
+
+``.. test: continues``
+    it belongs to the program of the blocks before it
+``.. test: prints``
+    it is what that program prints, on either stream; ``...`` stands for anything
+``.. test: file NAME``
+    it is a file that lies there when the programs of its page are run
+``.. test: on kqueue``
+    it is run on the stand-in of that platform, see standins.py
+``.. test: run by PATH``
+    that file does what it says, for one reason or another it cannot be done here
+
+A block of commands is looked up in `COMMANDS`, which says who runs each.  Whatever else there is
+fails: no block is passed over.
+"""
+
+from __future__ import annotations
+
+import ast
+import configparser
+import doctest
+import importlib.util
+import os
+import re
+import select
+import subprocess
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+import coopselectors
+
+docutils = pytest.importorskip("docutils")
+from docutils import frontend, nodes, utils
+from docutils.parsers import rst
+
+ROOT = Path(__file__).parent.parent
+PAGES = [ROOT / "README.rst", *sorted((ROOT / "docs").glob("*.rst"))]
+
+#: {the beginning of a command: (who runs it, the text there that shows it)}
+COMMANDS = {
+    "python -m coopselectors": ("tests/test_check.py", '"-m", "coopselectors"'),
+    "python -m coopselectors info": ("tests/test_info.py", '"info"'),
+    "python -m coopselectors audit": ("tests/test_audit.py", '"audit"'),
+    "python integration/": ("tox.ini", "python {tox_root}/integration/"),
+    "python tests/matrix.py": ("tox.ini", "python {tox_root}/tests/matrix.py"),
+    "python benchmarks": ("benchmarks/__main__.py", "python benchmarks"),
+    "python benchmarks/herd.py": ("benchmarks/herd.py", "python benchmarks/herd.py"),
+    "tox": (".ci/run", "tox"),
+    "tox -e docs": ("tox.ini", "[testenv:docs]"),
+}
+
+_ADVICE = "make it a code-block:: python, or say in a comment who does, see the top of this file"
+
+#: What a block may need and the tests can do without: {module: what brings it}.
+OPTIONAL = {
+    "gevent": "gevent",
+    "eventlet": "eventlet",
+    "kafka": "kafka-python",
+    "requests": "requests",
+    "urllib3": "urllib3",
+    "websocket": "websocket-client",
+}
+
+# Sphinx's, whose content docutils is to read on.
+DIRECTIVES = [
+    *("toctree", "automodule", "autoclass", "autofunction", "autoattribute"),
+    *("py:module", "py:class", "py:method", "py:data"),
+]
+
+
+class _ReadOn(rst.Directive):
+    """A directive of Sphinx's: what is in it is looked at."""
+
+    has_content = True
+    optional_arguments = 1
+    final_argument_whitespace = True
+    option_spec = dict.fromkeys(
+        ["no-index", "members", "inherited-members", "exclude-members", "maxdepth", "caption"],
+        str,
+    )
+
+    def run(self):
+        node = nodes.container()
+        self.state.nested_parse(self.content, self.content_offset, node)
+        return [node]
+
+
+for _name in DIRECTIVES:
+    rst.directives.register_directive(_name, _ReadOn)
+
+
+@dataclass
+class Block:
+    """A code block."""
+
+    page: str
+    line: int
+    language: str
+    text: str
+    mark: str = ""
+
+    def __str__(self):
+        return f"{self.page}:{self.line}"
+
+
+@dataclass
+class Program:
+    """Blocks of Python that belong together, and what they print."""
+
+    blocks: list[Block]
+    printed: list[Block] = field(default_factory=list)
+
+    def __str__(self):
+        return str(self.blocks[0])
+
+    @property
+    def script(self):
+        return "\n".join(block.text for block in self.blocks)
+
+
+def read(path):
+    """The blocks of a page."""
+    parser = rst.Parser()
+    settings = frontend.get_default_settings(parser)
+    settings.report_level = settings.halt_level = 5  # Sphinx reports
+    document = utils.new_document(str(path), settings)
+    parser.parse(path.read_text(encoding="utf-8"), document)
+    for message in document.findall(nodes.system_message):
+        assert "directive" not in message.astext(), message.astext()
+    found, mark = [], ""
+    for node in document.findall():
+        if isinstance(node, nodes.comment):
+            mark = re.sub(r"^test:\s*", "", node.astext()) if _is_mark(node) else ""
+        elif isinstance(node, (nodes.literal_block, nodes.doctest_block)):
+            if isinstance(node.parent, nodes.system_message):
+                continue
+            language = next((each for each in node["classes"] if each != "code"), "")
+            if isinstance(node, nodes.doctest_block):
+                language = "pycon"
+            found.append(Block(path.name, _line(node), language, node.astext(), mark))
+            mark = ""
+        elif isinstance(node, nodes.TextElement) and not isinstance(node, nodes.inline):
+            assert not mark, f"{path.name}: nothing follows what is marked as {mark!r}"
+    return found
+
+
+def _is_mark(node):
+    return node.astext().startswith("test:")
+
+
+def _line(node):
+    while node.line is None:
+        node = node.parent
+    return node.line
+
+
+def _programs(blocks):
+    found = []
+    for block in blocks:
+        if block.language in ("python", "pycon") and not block.mark.startswith(("run by", "file")):
+            if block.mark == "continues":
+                found[-1].blocks.append(block)
+            else:
+                found.append(Program([block]))
+        elif block.mark == "prints":
+            found[-1].printed.append(block)
+    return found
+
+
+BLOCKS = {path.name: read(path) for path in PAGES}
+PROGRAMS = [each for blocks in BLOCKS.values() for each in _programs(blocks)]
+
+
+def ids(found):
+    """The same, each known by where it is."""
+    return [pytest.param(each, id=str(each)) for each in found]
+
+
+def lacks(script):
+    """What it takes to run a script that this machine does not have."""
+    wanted = set()
+    for node in ast.walk(ast.parse(script)):
+        if isinstance(node, ast.Import):
+            wanted.update(alias.name.partition(".")[0] for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            wanted.add(str(node.module).partition(".")[0])
+    wanted.update(re.findall(r"runtime=\"(gevent|eventlet)\"", script))
+    missing = [OPTIONAL[name] for name in sorted(wanted & OPTIONAL.keys()) if not _has(name)]
+    if re.search(r"\bepoll\b|Epoll", script) and not hasattr(select, "epoll"):
+        missing.append("epoll")
+    if "fork()" in script and not hasattr(os, "fork"):
+        missing.append("fork")
+    return missing
+
+
+def _has(name):
+    return importlib.util.find_spec(name) is not None
+
+
+def source_of(program):
+    """A script, of statements or of a session."""
+    if program.blocks[0].language == "python":
+        return program.script
+    return doctest.script_from_examples(program.script)
+
+
+@pytest.mark.parametrize("program", ids(PROGRAMS))
+def test_a_program_does_what_its_page_says(program, tmp_path):
+    first = program.blocks[0]
+    script = program.script
+    if first.language == "pycon":
+        (tmp_path / "session.txt").write_text(script)
+        options = "doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE"
+        script = f"import doctest\ndoctest.testfile('session.txt', False, optionflags={options}, "
+        script += "raise_on_error=True)"
+    missing = lacks(source_of(program))
+    if missing:
+        pytest.skip(f"not there: {', '.join(missing)}")
+    if first.mark == "on kqueue" and not hasattr(select, "kqueue"):
+        script = f"import standins\nstandins.install('kqueue')\n{script}"
+    for block in BLOCKS[first.page]:
+        if block.mark.startswith("file "):
+            (tmp_path / block.mark.partition(" ")[2]).write_text(block.text)
+    (tmp_path / "program.py").write_text(script)
+    here = [str(Path(coopselectors.__file__).parent.parent), str(Path(__file__).parent)]
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore::DeprecationWarning", "program.py"],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(here)},
+        stdin=subprocess.PIPE,  # of which epoll can be asked
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    rest = done.stdout
+    if not any("Error: " in block.text for block in program.printed):
+        assert done.returncode == 0, rest
+    for block in program.printed:
+        before, found, rest = _cut(block.text, rest)
+        assert found, f"{block} is not what came of {program}:\n{before}"
+
+
+def _cut(wanted, said):
+    """What is before, in and after a text that is looked for; spaces do not count."""
+    parts = [r"\s+".join(map(re.escape, part.split())) for part in wanted.split("...")]
+    found = re.search(r"(?s:\s*.*?\s*)".join(parts), said)
+    if found is None:
+        return said, "", ""
+    return said[: found.start()], found.group(), said[found.end() :]
+
+
+@pytest.mark.parametrize("page", BLOCKS)
+def test_every_block_is_run_or_named(page):
+    ran = {id(block) for each in PROGRAMS for block in (*each.blocks, *each.printed)}
+    for block in BLOCKS[page]:
+        how, _, what = block.mark.partition(" ")
+        if block.mark.startswith("run by "):
+            assert (ROOT / what.partition(" ")[2]).is_file(), f"{block}: {block.mark}"
+        elif how == "file" or id(block) in ran:
+            assert block.mark in ("", "continues", "prints", "on kqueue", f"file {what}"), block
+        elif block.language in ("", "sh"):
+            for command in _commands(block.text):
+                assert _is_known(command), f"{block}: nobody runs {command!r}; {_ADVICE}"
+        else:
+            pytest.fail(f"{block}: nobody runs it; {_ADVICE}")
+
+
+def _commands(text):
+    return [each.strip() for line in text.splitlines() for each in line.split("&&") if each.strip()]
+
+
+def _is_known(command):
+    """Whether a command is run somewhere, or installs what there is."""
+    if command.startswith("python -m pip install "):
+        setup = configparser.ConfigParser()
+        setup.read(ROOT / "setup.cfg")
+        named = [each for some in re.findall(r"\[(.*?)\]", command) for each in some.split(",")]
+        return set(named) <= setup["options.extras_require"].keys()
+    beginnings = [each for each in COMMANDS if command.startswith(each)]
+    if not beginnings:
+        return False
+    path, text = COMMANDS[max(beginnings, key=len)]
+    return text in (ROOT / path).read_text(encoding="utf-8")
+
+
+def test_what_the_pages_name_exists():
+    for path in PAGES:
+        text = path.read_text(encoding="utf-8")
+        for name in re.findall(r"coopselectors\.(\w+)\(", text):
+            assert hasattr(coopselectors, name), f"{path.name}: {name}"
+        for name in re.findall(r"``((?:docs|examples|integration|tests|coopselectors)/[\w./-]+)``", text):
+            assert (ROOT / name).exists(), f"{path.name}: {name}"
