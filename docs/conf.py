@@ -25,7 +25,8 @@ author = "the authors of coopselectors"
 project_copyright = author
 release = version = coopselectors.__version__
 
-extensions = ["sphinx.ext.autodoc"]
+extensions = ["sphinx.ext.autodoc", "sphinx.ext.autosectionlabel"]
+autosectionlabel_prefix_document = True
 # Part of extra-events.rst.
 exclude_patterns = ["herd.rst"]
 # In docstrings a name in single backquotes is one of Python's, or an argument's.
