@@ -32,13 +32,9 @@ exclude_patterns = ["herd.rst"]
 # In docstrings a name in single backquotes is one of Python's, or an argument's.
 default_role = "py:obj"
 nitpicky = True
-nitpick_ignore_regex = [
-    # The standard library's: its inventory would have to be downloaded.
-    ("py:.*", r"(_thread|collections|concurrent|os|select|selectors|socket|threading|types|typing)\..*"),
-    ("py:class", r"(Any|Callable|Iterable|List|Optional|Set|Tuple|bool|float|int|str|dict)"),
-]
 
-autodoc_member_order = "bysource"
+highlight_language = "none"
+
 autodoc_typehints = "none"
 autodoc_inherit_docstrings = True
 add_module_names = False
@@ -51,7 +47,7 @@ linkcheck_anchors = False
 html_theme = "furo"
 html_title = f"coopselectors {release}"
 html_static_path = ["_static"]
-html_css_files = ["tables.css"]
+html_css_files = ["pages.css"]
 html_show_sphinx = False
 html_copy_source = False
 

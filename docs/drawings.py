@@ -122,7 +122,7 @@ def text(x: float, y: float, said: str, kind: str = "", anchor: str = "middle") 
 
 
 def call(lanes: list[str], steps: list[Arrow | Note]) -> str:
-    """What goes to and fro between the lanes, from top to bottom."""
+    """What is said between the lanes, from top to bottom."""
     width, height = LANE * len(lanes), TOP + STEP * len(steps)
     middle = [LANE * (number + 0.5) for number in range(len(lanes))]
     shapes = []
@@ -146,12 +146,11 @@ def call(lanes: list[str], steps: list[Arrow | Note]) -> str:
             start, end = middle[step.start], middle[step.end]
             back = " back" if end < start else ""
             tip = -7 if end > start else 7
+            near = (start + middle[step.start + (1 if end > start else -1)]) / 2
             shapes += [
                 f'<path class="arrow{back}" d="M{start:g} {y}H{end + tip:g}"/>',
                 f'<path class="tip" d="M{end:g} {y}l{tip * 1.3:g} -5v10z"/>',
-                text((start + middle[step.start + (1 if end > start else -1)]) / 2, y - 6, step.text)
-                if len(step.text) < 24
-                else text((start + end) / 2, y - 6, step.text),
+                text(near if len(step.text) < 24 else (start + end) / 2, y - 6, step.text),
             ]
     return svg(width, height, shapes)
 
@@ -175,14 +174,17 @@ def question(room: str) -> str:
     path = PACKAGE / room
     file = path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
     first = ast.get_docstring(ast.parse(file.read_text(encoding="utf-8"))).splitlines()[0]
-    end = first.find("?")
-    return (first[: end + 1] if end >= 0 else first).replace("`", "")
+    for mark in "?:":
+        before, found, _ = first.partition(mark)
+        if found:
+            return (before + mark.strip(":")).replace("`", "")
+    return first
 
 
 def modules() -> str:
     """One line for each, with arcs for the imports."""
     step, left = 30, 190
-    width, height = 880, step * len(ROOMS) + 24
+    width, height = 920, step * len(ROOMS) + 24
     at = {room: 12 + step * (number + 0.5) for number, room in enumerate(ROOMS)}
     shapes = []
     for room, names in edges().items():

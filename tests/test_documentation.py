@@ -1,7 +1,7 @@
 """Does the documentation tell the truth?  Each of its code blocks is run, or is named.
 
-A block of Python is a program of its own, run in a fresh interpreter.  A comment before a block says
-what else is done with it:
+A block of Python is a program of its own, run in a fresh interpreter.  A comment before a block
+says what else is done with it:
 
 ``.. test: continues``
     it belongs to the program of the blocks before it
@@ -33,12 +33,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-
-import coopselectors
-
-docutils = pytest.importorskip("docutils")
 from docutils import frontend, nodes, utils
 from docutils.parsers import rst
+
+import coopselectors
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.rst", *sorted((ROOT / "docs").glob("*.rst"))]
@@ -70,7 +68,7 @@ OPTIONAL = {
 
 # Sphinx's, whose content docutils is to read on.
 DIRECTIVES = [
-    *("toctree", "automodule", "autoclass", "autofunction", "autoattribute"),
+    *("toctree", "automodule", "autoclass", "autofunction", "autoattribute", "automethod"),
     *("py:module", "py:class", "py:method", "py:data"),
 ]
 
@@ -292,10 +290,19 @@ def _is_known(command):
     return text in (ROOT / path).read_text(encoding="utf-8")
 
 
+def test_the_drawings_show_what_is_there():
+    spec = importlib.util.spec_from_file_location("drawings", ROOT / "docs" / "drawings.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    for name, content in module.drawings().items():
+        drawn = (ROOT / "docs" / name).read_text(encoding="utf-8")
+        assert drawn == content, f"{name}: run python docs/drawings.py"
+
+
 def test_what_the_pages_name_exists():
     for path in PAGES:
         text = path.read_text(encoding="utf-8")
         for name in re.findall(r"coopselectors\.(\w+)\(", text):
             assert hasattr(coopselectors, name), f"{path.name}: {name}"
-        for name in re.findall(r"``((?:docs|examples|integration|tests|coopselectors)/[\w./-]+)``", text):
+        for name in re.findall(r"``((?:docs|examples|integration|tests)/[\w./-]+)``", text):
             assert (ROOT / name).exists(), f"{path.name}: {name}"
