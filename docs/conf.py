@@ -34,6 +34,8 @@ default_role = "py:obj"
 nitpicky = True
 
 highlight_language = "none"
+# What is searched for is the text of an error as it is.
+smartquotes = False
 
 autodoc_typehints = "none"
 autodoc_inherit_docstrings = True
