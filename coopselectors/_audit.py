@@ -48,8 +48,11 @@ def audit() -> List[Finding]:
 
     In a process that nobody has patched it finds what a patch from here on would miss; what the
     standard modules themselves offer is left out then.  What gevent, eventlet and this package keep
-    for their own use is left out always.  Returns a list, empty at best; it may take seconds in a
-    large process, and stops it for that long.
+    for their own use is left out always.  It may take seconds in a large process, and stops it for
+    that long.
+
+    Returns a list, empty at best, of named tuples: ``where`` it is, ``what`` it is, and the thing
+    that is ``held`` there.
     """
     objects = _Objects()
     try:

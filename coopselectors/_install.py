@@ -54,8 +54,11 @@ def install(modules: Optional[Iterable[str]] = None, *, select: bool = False) ->
 
     To be called by applications, once all is imported, before or after the patch.  To call it again
     looks for what was imported since, and puts back what a later patch has written over in the
-    standard module.  Libraries import coopselectors instead.  Returns what was replaced, and what
-    could not be.  Raises ValueError, before anything is changed, for a module that is not loaded.
+    standard module.  Libraries import coopselectors instead.
+
+    Returns a named tuple of two lists: ``replaced``, the places that are ours now, and ``left``,
+    the selectors that existed before and go on as they are.  Raises ValueError, before anything is
+    changed, for a module that is not loaded.
     """
     wanted = None
     if modules is not None:
@@ -79,7 +82,7 @@ def install(modules: Optional[Iterable[str]] = None, *, select: bool = False) ->
 def uninstall() -> List[str]:
     """Put back what `install` replaced, where it is still ours.
 
-    Returns the places that somebody else has changed since; they are left alone.  Raises
+    Returns a list of the places that somebody else has changed since; they are left alone.  Raises
     RuntimeError if nothing is installed.
     """
     if not _changes:

@@ -25,8 +25,18 @@ author = "the authors of coopselectors"
 project_copyright = author
 release = version = coopselectors.__version__
 
-extensions = ["sphinx.ext.autodoc", "sphinx.ext.autosectionlabel"]
+extensions = ["sphinx.ext.autodoc", "sphinx.ext.autosectionlabel", "sphinx.ext.extlinks"]
 autosectionlabel_prefix_document = True
+extlinks = {
+    name: (f"https://github.com/{repository}/issues/%s", f"{repository} issue %s")
+    for name, repository in {
+        "cpython": "python/cpython",
+        "eventlet": "eventlet/eventlet",
+        "gevent": "gevent/gevent",
+        "kafka": "dpkp/kafka-python",
+        "urllib3": "urllib3/urllib3",
+    }.items()
+}
 # Part of extra-events.rst.
 exclude_patterns = ["herd.rst"]
 # In docstrings a name in single backquotes is one of Python's, or an argument's.

@@ -27,8 +27,10 @@ import importlib.util
 import os
 import re
 import select
+import signal
 import subprocess
 import sys
+import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -53,6 +55,9 @@ COMMANDS = {
     "tox": (".ci/run", "tox"),
     "tox -e docs": ("tox.ini", "[testenv:docs]"),
 }
+
+#: Seconds for a program, of which the longest takes two on an idle machine.
+LIMIT = 60
 
 _ADVICE = "make it a code-block:: python, or say in a comment who does, see the top of this file"
 
@@ -228,20 +233,25 @@ def test_a_program_does_what_its_page_says(program, tmp_path):
             (tmp_path / block.mark.partition(" ")[2]).write_text(block.text)
     (tmp_path / "program.py").write_text(script)
     here = [str(Path(coopselectors.__file__).parent.parent), str(Path(__file__).parent)]
-    done = subprocess.run(
-        [sys.executable, "-W", "ignore::DeprecationWarning", "program.py"],
+    process = subprocess.Popen(
+        [sys.executable, "-X", "faulthandler", "-W", "ignore::DeprecationWarning", "program.py"],
         cwd=tmp_path,
         env={**os.environ, "PYTHONPATH": os.pathsep.join(here)},
         stdin=subprocess.PIPE,  # of which epoll can be asked
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        timeout=60,
-        check=False,
+        start_new_session=True,  # so that what it starts goes with it
     )
-    rest = done.stdout
+    try:
+        rest, _ = process.communicate(timeout=LIMIT)
+    except subprocess.TimeoutExpired:
+        process.send_signal(signal.SIGABRT)  # it says where it was
+        time.sleep(1)
+        os.killpg(process.pid, signal.SIGKILL)
+        pytest.fail(f"{program} hangs:\n{process.communicate()[0]}")
     if not any("Error: " in block.text for block in program.printed):
-        assert done.returncode == 0, rest
+        assert process.returncode == 0, rest
     for block in program.printed:
         before, found, rest = _cut(block.text, rest)
         assert found, f"{block} is not what came of {program}:\n{before}"
@@ -315,6 +325,12 @@ def test_what_may_hide_a_block_is_refused(tmp_path, text):
     page.write_text(f"Title\n=====\n\nText.\n\n{text}\n\nText.\n")
     with pytest.raises(AssertionError):
         read(page)
+
+
+def test_a_session_that_goes_on_otherwise_is_found(tmp_path):
+    program = Program([Block("README.rst", 1, "pycon", ">>> 1 + 1\n3")])
+    with pytest.raises(AssertionError):
+        test_a_program_does_what_its_page_says(program, tmp_path)
 
 
 @pytest.mark.parametrize(
