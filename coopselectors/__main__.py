@@ -20,7 +20,7 @@ from dataclasses import asdict
 from importlib.machinery import SourceFileLoader
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING, List, Optional, Sequence
+from typing import TYPE_CHECKING, List, Optional, Sequence, Tuple
 
 from ._audit import audit
 from ._info import info
@@ -174,7 +174,7 @@ class _Progress:
 
 
 def _table(rows: Sequence[Row]) -> str:
-    cells = [_HEADINGS]
+    cells: List[Tuple[str, ...]] = [_HEADINGS]
     for row in rows:
         loop = row.runtime.partition("-")[2]
         cells.append(

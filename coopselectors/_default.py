@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from abc import ABCMeta
-from typing import Any, List, Optional, Set, Tuple, Type
+from typing import TYPE_CHECKING, Any, List, Optional, Set, Tuple, Type, cast
 
 from . import _runtime, _selectors
 from ._hubs import is_usable
 from ._selectors import _Selector
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 # The standard module's order of preference: what costs least per call comes first.
 _ORDER = ("KqueueSelector", "DevpollSelector", "EpollSelector", "PollSelector", "SelectSelector")
@@ -40,7 +43,7 @@ class DefaultSelector(_Selector):
     OSError where the kernel has no such primitive or no descriptor left.
     """
 
-    def __new__(cls, *args: Any, **kwargs: Any) -> Any:
+    def __new__(cls, *args: Any, **kwargs: Any) -> Self:
         if cls is not DefaultSelector:
             return super().__new__(cls)
         selector, _ = open_best(*args, **kwargs)
@@ -48,7 +51,7 @@ class DefaultSelector(_Selector):
         if type(selector) not in _chosen:
             ABCMeta.register(DefaultSelector, type(selector))
             _chosen.add(type(selector))
-        return selector
+        return cast("Self", selector)
 
     def __init__(self, *, runtime: Optional[str] = None) -> None:
         # Only subclasses come here: for them, the poller is chosen as the class would be.
@@ -58,11 +61,17 @@ class DefaultSelector(_Selector):
         chosen.close()
         super().__init__(runtime=runtime)
 
-    def __getattr__(self, name: str) -> Any:
-        # fileno() exists only where the chosen poller has it, as in the standard module.
-        if name == "fileno" and "_poller" in vars(self):
-            return self._poller.fileno
-        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+    # It exists only where the chosen poller has it, as in the standard module.
+    if TYPE_CHECKING:
+
+        def fileno(self) -> int: ...
+
+    else:
+
+        def __getattr__(self, name: str) -> Any:
+            if name == "fileno" and "_poller" in vars(self):
+                return self._poller.fileno
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
 
 
 def open_best(*, runtime: Optional[str] = None) -> Tuple[_Selector, List[str]]:

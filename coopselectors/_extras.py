@@ -41,7 +41,8 @@ class Events(int):
     def __repr__(self) -> str:
         return f"Events({int(self)}, native={self.native:#x})"
 
-    __str__ = int.__repr__
+    def __str__(self) -> str:
+        return int.__repr__(self)
 
 
 class ExtraKey(SelectorKey):

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from selectors import SelectorKey
-from typing import Any, Dict, Iterator, Optional
+from typing import TYPE_CHECKING, Any, Dict, Iterator, Optional
+
+if TYPE_CHECKING:
+    from _typeshed import FileDescriptorLike
 
 
-def fd_of(fileobj: Any) -> int:
+def fd_of(fileobj: FileDescriptorLike) -> int:
     """The descriptor of a file object, or ValueError; the words are the standard module's."""
     if isinstance(fileobj, int):
         fd = fileobj
@@ -21,7 +24,7 @@ def fd_of(fileobj: Any) -> int:
     return fd
 
 
-def lookup(keys: Dict[int, SelectorKey], fileobj: Any) -> int:
+def lookup(keys: Dict[int, SelectorKey], fileobj: FileDescriptorLike) -> int:
     """The descriptor under which `fileobj` is, or would be, in `keys`; ValueError if none."""
     try:
         return fd_of(fileobj)
@@ -33,7 +36,7 @@ def lookup(keys: Dict[int, SelectorKey], fileobj: Any) -> int:
         raise
 
 
-class Map(Mapping):  # type: ignore[type-arg]  # the standard module's is not generic either
+class Map(Mapping["FileDescriptorLike", SelectorKey]):
     """What `get_map` returns: the selector's files, read-only, found by descriptor or by object."""
 
     # Not the selector itself: that would be a cycle, which only the collector could free.
@@ -43,10 +46,10 @@ class Map(Mapping):  # type: ignore[type-arg]  # the standard module's is not ge
     def __len__(self) -> int:
         return len(self._keys)
 
-    def get(self, fileobj: Any, default: Any = None) -> Any:
+    def get(self, fileobj: FileDescriptorLike, default: Any = None) -> Any:
         return self._keys.get(lookup(self._keys, fileobj), default)
 
-    def __getitem__(self, fileobj: Any) -> SelectorKey:
+    def __getitem__(self, fileobj: FileDescriptorLike) -> SelectorKey:
         key: Optional[SelectorKey] = self.get(fileobj)
         if key is None:
             raise KeyError(f"{fileobj!r} is not registered")

@@ -33,7 +33,7 @@ pipe = _os.pipe
 _thread: Any = _frozen_importlib._thread  # type: ignore[attr-defined]
 
 # No patcher has touched this one so far.
-RLock = _thread.RLock
+RLock: Any = _thread.RLock
 
 _count = _thread._count
 
@@ -63,7 +63,8 @@ def _pristine_select() -> ModuleType:
             spec = finder.find_spec("select")
             if spec is not None and spec.loader is not None:
                 module = module_from_spec(spec)
-                spec.loader.exec_module(module)
+                loader: Any = spec.loader
+                loader.exec_module(module)
                 return module
     finally:
         # CPython 3.9 puts the copy in the place of the module that everybody else patches.

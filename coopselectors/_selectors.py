@@ -9,7 +9,7 @@ from __future__ import annotations
 import selectors
 from selectors import EVENT_READ, EVENT_WRITE, SelectorKey
 from time import monotonic
-from typing import Any, ClassVar, Dict, List, Optional, Tuple, Type
+from typing import TYPE_CHECKING, Any, ClassVar, Dict, List, Optional, Tuple, Type
 
 from . import _fork, _originals, _runtime
 from ._answers import Answers, Ready
@@ -25,6 +25,9 @@ from ._pollers import (
     SelectPoller,
 )
 from ._runtime import offered
+
+if TYPE_CHECKING:
+    from _typeshed import FileDescriptorLike as File
 
 _NEITHER = ~(EVENT_READ | EVENT_WRITE)
 
@@ -53,7 +56,7 @@ class _Selector(selectors.BaseSelector):
         #: (what select.select was, what the primitive was, the hub for them) at the last call.
         self._seen: Tuple[Any, Any, Any] = seen.get(self._name, _NEVER)
         self._fd_to_key: Dict[int, SelectorKey] = {}
-        self._map: Optional[Map] = Map(self._fd_to_key)
+        self._map: Map = Map(self._fd_to_key)
         own = self._selector_cls
         if own is not kind and _runtime.owner(own) == _runtime.FOREIGN:
             kind = own
@@ -63,7 +66,7 @@ class _Selector(selectors.BaseSelector):
         self._known = self._answers.known
 
     def register(
-        self, fileobj: Any, events: int, data: Any = None, *, extra_events: int = 0
+        self, fileobj: File, events: int, data: Any = None, *, extra_events: int = 0
     ) -> SelectorKey:
         """Watch a file for `events`, until it is unregistered.
 
@@ -104,7 +107,7 @@ class _Selector(selectors.BaseSelector):
             poller.changed()
         return key
 
-    def unregister(self, fileobj: Any) -> SelectorKey:
+    def unregister(self, fileobj: File) -> SelectorKey:
         """Watch a file no longer; it may be closed already.
 
         Returns its SelectorKey.  Raises KeyError if it is not registered, and ValueError if it is
@@ -118,7 +121,7 @@ class _Selector(selectors.BaseSelector):
         return key
 
     def modify(
-        self, fileobj: Any, events: int, data: Any = None, *, extra_events: int = 0
+        self, fileobj: File, events: int, data: Any = None, *, extra_events: int = 0
     ) -> SelectorKey:
         """Watch a registered file for other events, or with other data.
 
@@ -205,9 +208,10 @@ class _Selector(selectors.BaseSelector):
         self._poller.close()
         self._fd_to_key.clear()
         self._known.clear()
-        self._map = None
+        # To type checkers `get_map` never returns it, as in typeshed: programs rely on that.
+        self._map = None  # type: ignore[assignment]
 
-    def get_map(self) -> Optional[Map]:  # type: ignore[override]  # typeshed omits the None
+    def get_map(self) -> Map:
         """The registered files: a read-only mapping to their SelectorKeys, or None once closed."""
         return self._map
 

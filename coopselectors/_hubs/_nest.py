@@ -51,11 +51,11 @@ class Seat:
     __slots__ = ("fd", "muted", "nest", "stale", "waiting")
 
     def __init__(self, nest: Nest, fd: int = -1) -> None:
-        self.nest = nest
-        self.fd = fd
-        self.muted = False
+        self.nest: Nest = nest
+        self.fd: int = fd
+        self.muted: bool = False
         #: Something has happened since the seat was taken: look again, and do not sleep here.
-        self.stale = False
+        self.stale: bool = False
         #: {greenlet: None}, in the order of their coming.  Only a greenlet itself, on its way into
         #: and out of the hub, writes here; nobody may switch to one that is not in it.
         self.waiting: Dict[Any, None] = {}
@@ -77,8 +77,8 @@ class Pulse(Seat):
 
     def __init__(self, nest: Nest) -> None:
         super().__init__(nest)
-        self.answers = 0
-        self.waiting = {None: None}
+        self.answers: int = 0
+        self.waiting[None] = None
 
     def ask(self) -> None:
         """Have the hub answer at its next turn.  Any thread may call this."""
@@ -102,17 +102,17 @@ class Nest:
     def __init__(self, keeper: Keeper, hub: Any) -> None:
         self._keeper = keeper
         self._hub = hub
-        self.report = partial(keeper.report, hub)
+        self.report: Callable[..., None] = partial(keeper.report, hub)
         #: The hub is no more.
-        self.gone = False
+        self.gone: bool = False
         #: How many greenlets sleep on any seat here.
-        self.waiting = 0
+        self.waiting: int = 0
         #: The seats of those for whom a thread waits, which a forked child does not have.
         self.guests: Dict[Seat, None] = {}
         #: The seat that somebody sat down on last.
-        self.latest = Seat(self)
+        self.latest: Seat = Seat(self)
         #: How often `on_ready` may still take it for granted that this is the one to wake.
-        self.trust = 0
+        self.trust: int = 0
         #: Its ``ref`` is true while somebody waits: the hub may not end then.
         self.watcher: Any = SimpleNamespace()
 

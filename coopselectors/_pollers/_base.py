@@ -6,7 +6,7 @@ or returns at once; it knows nothing of greenlets.
 
 from __future__ import annotations
 
-from typing import Any, Mapping, NoReturn
+from typing import Any, Dict, Mapping, NoReturn
 
 from ._primitive import IN, OUT
 from ._renewal import Renewable
@@ -38,4 +38,4 @@ def _closed(*args: Any, **kwargs: Any) -> NoReturn:
     raise ValueError(CLOSED)
 
 
-_CLOSED_CALLS = dict.fromkeys(("register", "modify", "poll", "wait_fd"), _closed)
+_CLOSED_CALLS: Dict[str, Any] = dict.fromkeys(("register", "modify", "poll", "wait_fd"), _closed)

@@ -37,27 +37,27 @@ class Waitable(ABC):
     #: files are known to the kernel alone.
     keys: Mapping[int, Any] = {}
     #: Whether any file has ever been registered here with extra events.
-    has_extras = False
+    has_extras: bool = False
     #: Whether the kernel lets a blocked `poll` notice what other threads register meanwhile.
     notices_changes: ClassVar[bool] = True
     #: Whether only a thread that is blocked in `block` can wait for it.
     needs_thread: bool = False
     #: How many threads are being called back from `block`, by the doorbell.
-    called_back = 0
+    called_back: int = 0
 
     def __init__(self) -> None:
         #: {nest: our seat in it}
         self.seats: dict[Holder, Any] = {}
         #: Another object whenever all seats have been given up: what `wait_fd` said before that may
         #: not be nested any more.
-        self.epoch = object()
+        self.epoch: object = object()
         #: The kernel would not nest our descriptor: whoever waits has to do without a nest.
-        self.refused = False
+        self.refused: bool = False
         #: The seats of those who watch the files one by one, and must hear of every change.
         self.loose: dict[Any, None] = {}
-        self.closed = False
+        self.closed: bool = False
         #: How many of the next waits under a hub go straight to sleep (see _hubs._cooperative).
-        self.sleepy = 0
+        self.sleepy: int = 0
         #: Held while the kernel object is replaced or closed: nothing switches or blocks then.
         self._lock = _originals.RLock()
 
