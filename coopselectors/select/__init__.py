@@ -8,11 +8,15 @@ call waits in the kernel.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from .. import _originals
 from ._select import Select as Select
-from ._select import select
+
+if TYPE_CHECKING:
+    from select import select  # it takes and returns the same, and typeshed says that best
+else:
+    from ._select import select
 
 error = OSError
 
@@ -22,6 +26,7 @@ if TYPE_CHECKING:
 
     def __getattr__(name: str) -> int:
         """The constants, as the platform has them."""
+        ...
 
 else:
     _constants = _originals.constants()
@@ -46,7 +51,7 @@ if TYPE_CHECKING or _originals.devpoll is not None:
 if TYPE_CHECKING or _originals.kqueue is not None:
     from ._kqueue import kqueue
 
-    kevent = _originals.kevent
+    kevent: Any = _originals.kevent
     __all__ += ["kevent", "kqueue"]
 
 # They are called by the names that users know, whatever file they are in.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict, List, Optional
+from typing import TYPE_CHECKING, Any, Dict, List, Optional
 
 from .. import _originals
 from .._pollers import IN, OUT, DevpollPoller, Pair
@@ -100,4 +100,7 @@ class _Home:
         return made
 
 
-devpoll = _Home().devpoll
+if TYPE_CHECKING:
+    devpoll = Devpoll  # the class, as in typeshed: programs annotate with it
+else:
+    devpoll = _Home().devpoll

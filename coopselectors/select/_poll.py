@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import lru_cache
 from selectors import EVENT_READ, EVENT_WRITE
-from typing import Any, Dict, List, NamedTuple, Optional
+from typing import TYPE_CHECKING, Any, Dict, List, NamedTuple, Optional
 
 from .. import _fork, _originals
 from .._pollers import IN, OUT, CompanionPoller, Pair, PollPoller
@@ -150,4 +150,7 @@ class _Home:
         return made
 
 
-poll = _Home().poll
+if TYPE_CHECKING:
+    poll = Poll  # the class, as in typeshed: programs annotate with it
+else:
+    poll = _Home().poll

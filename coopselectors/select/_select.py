@@ -43,7 +43,7 @@ class Select:
         self._way = find_way()
         #: What `install` has put this one in the place of, if anything: the interpreter's function,
         #: gevent's or eventlet's; it goes on saying who has patched.
-        self.covers = covers
+        self.covers: Any = covers
 
     def __reduce__(self) -> str:  # so that a copy is the same
         return "_home"
