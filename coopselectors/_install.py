@@ -93,7 +93,7 @@ def uninstall() -> List[str]:
 
 
 def is_installed() -> bool:
-    """Whether `install` was called, and not undone."""
+    """Return whether `install` was called, and not undone."""
     return bool(_changes)
 
 

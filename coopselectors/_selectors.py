@@ -108,7 +108,7 @@ class _Selector(selectors.BaseSelector):
         return key
 
     def unregister(self, fileobj: File) -> SelectorKey:
-        """Watch a file no longer; it may be closed already.
+        """Watch `fileobj`, which may be closed already, no longer.
 
         Returns its SelectorKey.  Raises KeyError if it is not registered, and ValueError if it is
         no file and was none when it was registered.
@@ -212,7 +212,7 @@ class _Selector(selectors.BaseSelector):
         self._map = None  # type: ignore[assignment]
 
     def get_map(self) -> Map:
-        """The registered files: a read-only mapping to their SelectorKeys, or None once closed."""
+        """Return a read-only mapping of the files to their SelectorKeys, or None once closed."""
         return self._map
 
     def _forget(self, key: SelectorKey) -> None:
@@ -229,7 +229,7 @@ class _WithDescriptor(_Selector):
     """A selector whose kernel object has a descriptor."""
 
     def fileno(self) -> int:
-        """The kernel object's descriptor.  Raises ValueError once the selector is closed."""
+        """Return the kernel object's descriptor.  Raises ValueError once the selector is closed."""
         return self._poller.fileno()
 
 
