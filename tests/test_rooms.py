@@ -10,7 +10,8 @@ import coopselectors
 
 PACKAGE = Path(coopselectors.__file__).parent
 
-# Each may import what stands before it, and its own inside.
+# Each may import what stands before it, and its own inside; `_check`, which has programs of its own,
+# what users import.
 ROOMS = [
     "_version",
     "_fork",
@@ -30,11 +31,16 @@ ROOMS = [
     "_install",
     "_audit",
     "_watch",
+    "_check",
+    "__main__",
 ]
 
 
 def imports_of(path):
-    """The rooms of this package that a file imports, type checkers' imports left out."""
+    """The rooms of this package that a file imports, type checkers' imports left out.
+
+    What it imports by the package's full name is no room, and thereby refused: see `ROOMS`.
+    """
     tree = ast.parse(path.read_text())
     depth = len(path.relative_to(PACKAGE).parts)
     for node in ast.walk(tree):
@@ -44,6 +50,16 @@ def imports_of(path):
         if isinstance(node, ast.ImportFrom) and node.level == depth:
             names = [node.module] if node.module else [alias.name for alias in node.names]
             yield from (name.partition(".")[0] for name in names)
+        elif isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names if PACKAGE.name in alias.name)
+        elif isinstance(node, ast.ImportFrom) and PACKAGE.name in (node.module or ""):
+            yield node.module
+
+
+def test_every_room_has_its_place():
+    files = {path.stem for path in PACKAGE.glob("*.py")} - {"__init__"}
+    packages = {path.parent.name for path in PACKAGE.glob("*/__init__.py")}
+    assert sorted(ROOMS) == sorted(files | packages)
 
 
 def test_every_room_imports_only_rooms_before_it():
@@ -52,7 +68,8 @@ def test_every_room_imports_only_rooms_before_it():
         files = list(path.glob("*.py")) if path.is_dir() else [path.with_suffix(".py")]
         assert files
         for file in files:
-            assert set(imports_of(file)) <= set(ROOMS[:index]) | {room}, file
+            allowed = {*ROOMS[:index], room} | ({PACKAGE.name} if room == "_check" else set())
+            assert set(imports_of(file)) <= allowed, file
 
 
 def test_every_module_says_first_what_it_answers():
