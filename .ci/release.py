@@ -75,10 +75,11 @@ def try_out(package: Path, home: Path, tests: Path, whole: bool) -> None:
     """Install it into a new environment, and run tests against it from elsewhere."""
     venv.create(home, with_pip=True)
     bin = home / ("Scripts" if os.name == "nt" else "bin")
-    run(bin / "python", "-m", "pip", "install", "-q", f"{package}[gevent,eventlet,test]")
-    run(bin / "python", "-m", "pip", "check")
     environment = {**os.environ, "COOPSELECTORS_INSTALLED_IN": str(home)}
-    environment.pop("PYTHONPATH", None)
+    environment.pop("PYTHONPATH", None)  # pip takes for installed what is there
+    pip = [bin / "python", "-m", "pip"]
+    run(*pip, "install", "-q", f"{package}[gevent,eventlet,test]", cwd=home, env=environment)
+    run(*pip, "check", cwd=home, env=environment)
     command = [bin / "pytest", "-q", "-p", "no:cacheprovider", "-n", "3", "--rootdir", tests]
     command += ["-c", tests / "setup.cfg"]
     command += [tests / "tests"] if whole else [tests / "tests" / f"{each}.py" for each in QUICK]

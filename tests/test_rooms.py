@@ -10,8 +10,8 @@ import coopselectors
 
 PACKAGE = Path(coopselectors.__file__).parent
 
-# Each may import what stands before it, and its own inside; `_check`, which has programs of its own,
-# what users import.
+# Each may import what stands before it, and its own inside; `_check`, which has programs of its
+# own, what users import.
 ROOMS = [
     "_version",
     "_fork",
