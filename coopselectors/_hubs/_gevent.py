@@ -43,7 +43,7 @@ class GeventHub(CooperativeHub):
         kind = type(hub.loop)
         return f"{kind.__module__}.{kind.__qualname__}, backend {hub.loop.backend}"
 
-    hub = staticmethod(get_hub)  # pyright: ignore[reportAssignmentType]
+    hub = staticmethod(get_hub)
 
     def greenlet(self, hub: Any) -> Any:
         return hub
