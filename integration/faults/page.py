@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import platform
-from importlib import metadata
-
+import common
+from common import escape, row
 from runs import WORDS, Cell, Fault
 from scenarios._support import OURS, PEERS
 
@@ -55,13 +54,7 @@ for them.
 
 def versions() -> str:
     """What this machine runs, in one line."""
-    found = [f"{platform.python_implementation()} {platform.python_version()}"]
-    for name in ("gevent", "eventlet", "greenlet"):
-        try:
-            found.append(f"{name} {metadata.version(name)}")
-        except metadata.PackageNotFoundError:
-            found.append(f"no {name}")
-    return ", ".join([*found, f"{platform.system()} {platform.release().partition('-')[0]}"])
+    return common.versions(("gevent", "eventlet", "greenlet"))
 
 
 def render(rows: list[tuple[Fault, dict[str, Cell]]]) -> str:
@@ -73,20 +66,10 @@ def render(rows: list[tuple[Fault, dict[str, Cell]]]) -> str:
         if word in said:
             lines += [f"{word}", f"    {_MEANINGS[word]}"]
     lines += ["", ".. list-table::", "   :header-rows: 1", "   :stub-columns: 1", ""]
-    lines += _row("Fault", *(HEADINGS[kind] for kind in kinds))
+    lines += row("Fault", *(HEADINGS[kind] for kind in kinds))
     for fault, cells in rows:
-        lines += _row(f"`{fault.title}`_", *(_escape(cells[kind].text) for kind in kinds))
+        lines += row(f"`{fault.title}`_", *(escape(cells[kind].text) for kind in kinds))
     for fault, _ in rows:
         lines += ["", fault.title, "-" * len(fault.title), "", fault.text]
         lines += ["", f"Script: ``integration/faults/scenarios/{fault.name}.py``"]
     return "\n".join(lines) + "\n"
-
-
-def _row(first: str, *others: str) -> list[str]:
-    return [f"   * - {first}", *(f"     - {other}" for other in others)]
-
-
-def _escape(text: str) -> str:
-    for character in "\\*`_|":
-        text = text.replace(character, "\\" + character)
-    return text

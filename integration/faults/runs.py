@@ -7,17 +7,14 @@ processes do not end of their own accord.
 from __future__ import annotations
 
 import ast
-import importlib.util
-import os
 import signal
-import subprocess
-import sys
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
+from common import run
+
 SCENARIOS = Path(__file__).with_name("scenarios")
-CHECKOUT = Path(__file__).parents[2]
 
 #: What a cell can say, from bad to good.
 WORDS = (
@@ -96,39 +93,12 @@ def judge(fault: Fault, kind: str) -> Cell:
 
 
 def _run_once(fault: Fault, kind: str) -> Cell:
-    process = subprocess.Popen(
-        [sys.executable, str(fault.path), kind],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        errors="replace",
-        env=_environment(),
-        start_new_session=True,  # so that what it forks goes with it
-    )
-    try:
-        said, complaint = process.communicate(timeout=fault.limit)
-    except subprocess.TimeoutExpired:
-        return Cell("hang", _put_down(process))
-    number = -process.returncode
-    if number in _SIGNALS:
-        return Cell(f"{_SIGNALS[number]} ({signal.Signals(number).name})", complaint)
-    verdicts = [line for line in said.splitlines() if line.startswith("verdict: ")]
-    if process.returncode or not verdicts:
-        return Cell(f"error: exit status {process.returncode}", complaint)
-    return Cell(verdicts[-1][len("verdict: ") :], complaint)
-
-
-def _put_down(process: subprocess.Popen[str]) -> str:
-    """End a process that does not end, and all that it has started; return its complaints."""
-    os.killpg(process.pid, signal.SIGKILL)
-    return process.communicate()[1]
-
-
-def _environment() -> dict[str, str]:
-    environment = dict(os.environ, PYTHONDONTWRITEBYTECODE="1")
-    environment.pop("GEVENT_LOOP", None)
-    if importlib.util.find_spec("coopselectors") is None:  # then it is that of this checkout
-        path = environment.get("PYTHONPATH")
-        environment["PYTHONPATH"] = os.pathsep.join([str(CHECKOUT), *([path] if path else [])])
-    return environment
+    outcome = run(fault.path, kind, limit=fault.limit)
+    if outcome.status is None:
+        return Cell("hang", outcome.complaint)
+    if -outcome.status in _SIGNALS:
+        number = signal.Signals(-outcome.status)
+        return Cell(f"{_SIGNALS[number]} ({number.name})", outcome.complaint)
+    if outcome.status or not outcome.verdict:
+        return Cell(f"error: exit status {outcome.status}", outcome.complaint)
+    return Cell(outcome.verdict, outcome.complaint)

@@ -16,6 +16,8 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
 
+sys.path.append(str(Path(__file__).parents[1]))  # for common.py
+
 import page
 from runs import KINDS, ORDERS, RUNTIMES, SCENARIOS, Cell, Row, judge, read
 from servers import Servers

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import platform
-
-from runs import KINDS, RUNTIMES, Program, Row, version
+import common
+from common import escape, row
+from runs import KINDS, RUNTIMES, Program, Row
 
 _WIDTHS = (24, 10, 16, 10)
 
@@ -51,9 +51,7 @@ only where eventlet has taken ``poll`` away before redis-py was imported.
 def versions(programs: list[Program]) -> str:
     """What this machine runs, in one line."""
     names = [*RUNTIMES, "greenlet", *sorted({name for each in programs for name in each.needs})]
-    found = [f"{platform.python_implementation()} {platform.python_version()}"]
-    found += [f"{name} {version(name)}" if version(name) else f"no {name}" for name in names]
-    return ", ".join([*found, f"{platform.system()} {platform.release().partition('-')[0]}"])
+    return common.versions(names)
 
 
 def line(*texts: str) -> str:
@@ -66,23 +64,13 @@ def render(programs: list[Program], rows: list[Row]) -> str:
     """The whole page."""
     lines = [_TOP, f"This page was made with {versions(programs)}.", "", _WORDS]
     lines += [".. list-table::", "   :header-rows: 1", ""]
-    lines += _row("Program", "Runtime", "Order", "Ours", "Theirs")
-    for row in rows:
-        texts = [_escape(row.cells[kind].text) for kind in KINDS]
-        lines += _row(f"`{row.program.title}`_", row.runtime, row.order, *texts)
+    lines += row("Program", "Runtime", "Order", "Ours", "Theirs")
+    for each in rows:
+        texts = [escape(each.cells[kind].text) for kind in KINDS]
+        lines += row(f"`{each.program.title}`_", each.runtime, each.order, *texts)
     for program in programs:
         lines += ["", program.title, "-" * len(program.title), ""]
         lines += [program.text, ""] if program.text else []
         installed = ", with ``install(select=True)``" if program.select else ""
         lines += [f"Script: ``integration/programs/scenarios/{program.name}.py``{installed}"]
     return "\n".join([*lines, "", _LEFT_OUT])
-
-
-def _row(first: str, *others: str) -> list[str]:
-    return [f"   * - {first}", *(f"     - {other}" for other in others)]
-
-
-def _escape(text: str) -> str:
-    for character in "\\*`_|":
-        text = text.replace(character, "\\" + character)
-    return text

@@ -7,13 +7,10 @@ limit, and all that it has started goes with it.
 from __future__ import annotations
 
 import ast
-import os
-import signal
-import subprocess
-import sys
 from dataclasses import dataclass, field
-from importlib import metadata
 from pathlib import Path
+
+from common import run, version
 
 HERE = Path(__file__).parent
 SCENARIOS = HERE / "scenarios"
@@ -82,14 +79,6 @@ def read(name: str) -> Program:
     return Program(name, title, text, **found)
 
 
-def version(distribution: str) -> str:
-    """The version that is installed, or nothing."""
-    try:
-        return metadata.version(distribution)
-    except metadata.PackageNotFoundError:
-        return ""
-
-
 def judge(row: Row, kind: str, address: str) -> Cell:
     """Run it once.  `address` is what its server has said, which may be why there is none."""
     if reason := row.reason_to_skip():
@@ -98,43 +87,8 @@ def judge(row: Row, kind: str, address: str) -> Cell:
         return Cell(address)
     limit = LIMITS[kind]
     unpatched = row.program.unpatched.get(row.runtime, "")
-    command = [sys.executable, str(HERE / "interpreter.py"), row.program.name]
-    process = subprocess.Popen(
-        [*command, kind, row.runtime, row.order, str(limit), unpatched, address],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        errors="replace",
-        env=environment(),
-        start_new_session=True,  # so that what it starts goes with it
-    )
-    try:
-        said, complaint = process.communicate(timeout=limit)
-    except subprocess.TimeoutExpired:
-        put_down(process)
-        return Cell("hangs", process.communicate()[1])
-    put_down(process)
-    verdicts = [line for line in said.splitlines() if line.startswith("verdict: ")]
-    if not verdicts:
-        return Cell(f"fails: exit status {process.returncode}", complaint)
-    return Cell(verdicts[-1][len("verdict: ") :], complaint)
-
-
-def put_down(process: subprocess.Popen[str]) -> None:
-    """End all that is left of a session that was started here."""
-    try:
-        os.killpg(process.pid, signal.SIGKILL)
-    except ProcessLookupError:
-        pass
-
-
-def environment() -> dict[str, str]:
-    """Where an interpreter finds coopselectors: if it is not installed, in this checkout."""
-    found = dict(os.environ, PYTHONDONTWRITEBYTECODE="1")
-    for name in ("GEVENT_LOOP", "EVENTLET_HUB"):
-        found.pop(name, None)
-    if not version("coopselectors"):
-        path = found.get("PYTHONPATH")
-        found["PYTHONPATH"] = os.pathsep.join([str(HERE.parents[1]), *([path] if path else [])])
-    return found
+    names = (row.program.name, kind, row.runtime, row.order)
+    outcome = run(HERE / "interpreter.py", *names, str(limit), unpatched, address, limit=limit)
+    if outcome.status is None:
+        return Cell("hangs", outcome.complaint)
+    return Cell(outcome.verdict or f"fails: exit status {outcome.status}", outcome.complaint)
