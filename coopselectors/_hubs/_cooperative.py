@@ -44,7 +44,8 @@ _SECOND_LOOK = 0.02
 class CooperativeHub(Hub):
     """What the adapters for greenlet hubs share.
 
-    `hub` in the signatures is the runtime's own hub object, of the calling thread.
+    `hub` in the signatures is the runtime's own hub object, of the calling thread; its ``switch()``
+    lets it run until it, or a callback of its, switches back.
     """
 
     #: ``_thread.start_new_thread``, which starts a real thread, whatever is patched.
@@ -69,8 +70,8 @@ class CooperativeHub(Hub):
         """Let everybody else who can run do so, once."""
 
     @abstractmethod
-    def sleep(self, hub: Any, seconds: Optional[float]) -> None:
-        """Sleep until somebody switches here, or for `seconds` (None: for ever)."""
+    def sleep_at_most(self, hub: Any, seconds: float) -> None:
+        """Sleep until somebody switches here, or for `seconds`."""
 
     @abstractmethod
     def call_soon(self, hub: Any, function: Callable[[], None]) -> None:
@@ -170,7 +171,10 @@ class CooperativeHub(Hub):
         seat.waiting[current] = None
         try:
             if not seat.stale:  # asked for after the line above, see KernelNest.wake_soon
-                self.sleep(hub, seconds)
+                if seconds is None:
+                    hub.switch()
+                else:
+                    self.sleep_at_most(hub, seconds)
         finally:
             del seat.waiting[current]
             nest.waiting -= 1

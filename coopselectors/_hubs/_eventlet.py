@@ -6,7 +6,7 @@ Written against the sources of eventlet 0.40.4 and 0.41.3.
 from __future__ import annotations
 
 from selectors import EVENT_READ, EVENT_WRITE
-from typing import Any, Callable, List, Optional
+from typing import Any, Callable, List
 
 from eventlet.hubs import _threadlocal, get_hub
 from eventlet.patcher import original
@@ -43,15 +43,9 @@ class EventletHub(CooperativeHub):
         raise RuntimeError("do not call blocking functions from the mainloop")  # eventlet's words
 
     def yield_once(self, hub: Any) -> None:
-        self._sleep_at_most(hub, 0)
+        self.sleep_at_most(hub, 0)
 
-    def sleep(self, hub: Any, seconds: Optional[float]) -> None:
-        if seconds is None:
-            hub.switch()
-        else:
-            self._sleep_at_most(hub, seconds)
-
-    def _sleep_at_most(self, hub: Any, seconds: float) -> None:
+    def sleep_at_most(self, hub: Any, seconds: float) -> None:
         timer = hub.schedule_call_global(seconds, getcurrent().switch)
         try:
             hub.switch()

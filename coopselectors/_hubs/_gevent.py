@@ -6,7 +6,7 @@ Written against the sources of gevent 26.7 and 26.9.
 from __future__ import annotations
 
 from time import monotonic
-from typing import Any, Callable, Optional
+from typing import Any, Callable
 
 import gevent.os
 from gevent import get_hub
@@ -59,7 +59,7 @@ class GeventHub(CooperativeHub):
             is_due = True
         if is_due:
             hub._coopselectors_due = now + _PATIENCE
-            self._sleep_at_most(hub, 0)
+            self.sleep_at_most(hub, 0)
         else:
             callback = hub.loop.run_callback(getcurrent().switch)
             try:
@@ -67,15 +67,9 @@ class GeventHub(CooperativeHub):
             finally:
                 callback.stop()
         if _put_off:  # perhaps by one of those who ran just now
-            self._sleep_at_most(hub, 0)
+            self.sleep_at_most(hub, 0)
 
-    def sleep(self, hub: Any, seconds: Optional[float]) -> None:
-        if seconds is None:
-            hub.switch()
-        else:
-            self._sleep_at_most(hub, seconds)
-
-    def _sleep_at_most(self, hub: Any, seconds: float) -> None:
+    def sleep_at_most(self, hub: Any, seconds: float) -> None:
         timer = hub.loop.timer(seconds)
         # The loop's idea of the time is as old as its last turn: without the update it is early.
         timer.start(getcurrent().switch, update=True)
