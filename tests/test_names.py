@@ -10,7 +10,6 @@ import selectors
 import pytest
 
 import coopselectors
-import workers
 from coopselectors import _audit, _install, _watch
 
 EVERYWHERE = {
@@ -90,8 +89,7 @@ def test_the_public_names_are_these():
     assert len(names) == len(set(names))
     assert set(names) == EVERYWHERE | had
     standard_names = {name for name in public(selectors) if name[0].isupper()} - {"Mapping"}
-    if not workers.PLATFORM:
-        assert standard_names - {"ABCMeta"} <= set(names)
+    assert standard_names - {"ABCMeta"} <= set(names)
 
 
 def test_what_is_not_public_begins_with_an_underscore():

@@ -1,4 +1,4 @@
-"""Does the README tell the truth?"""
+"""Do the README, and the pages about the code, tell the truth?"""
 
 from __future__ import annotations
 
@@ -11,7 +11,10 @@ import pytest
 import coopselectors
 import runtimes
 
-README = (Path(__file__).parent.parent / "README.rst").read_text()
+ROOT = Path(__file__).parent.parent
+PACKAGE = Path(coopselectors.__file__).parent
+README = (ROOT / "README.rst").read_text()
+ABOUT_THE_CODE = ["CONTRIBUTING.rst", "docs/architecture.rst"]
 
 
 def test_the_example_runs(run_python):
@@ -106,10 +109,30 @@ def test_the_two_commands():
     ]
     for command in commands:
         assert f"\n    {command}\n" in README
-    script = (Path(__file__).parent.parent / ".ci" / "run").read_text()
+    script = (ROOT / ".ci" / "run").read_text()
     assert commands[1] in script
 
 
 def test_what_it_names_exists():
     for name in re.findall(r"coopselectors\.(\w+)\(", README):
         assert hasattr(coopselectors, name), name
+
+
+@pytest.mark.parametrize("page", ABOUT_THE_CODE)
+def test_the_files_that_a_page_names_exist(page):
+    names = re.findall(r"``((?:\w+/)*\w+\.(?:py|rst))``", (ROOT / page).read_text())
+    assert len(names) > 8
+    places = [ROOT, PACKAGE, ROOT / "tests", ROOT / "docs", PACKAGE / "_hubs", PACKAGE / "_check"]
+    made_up = {"_NAME.py"}
+    for name in names:
+        if Path(name).name not in made_up:
+            assert any((place / name).exists() for place in places), name
+
+
+def test_the_functions_that_the_page_about_the_code_names_exist():
+    page = (ROOT / "docs" / "architecture.rst").read_text()
+    source = "\n".join(path.read_text() for path in PACKAGE.rglob("*.py"))
+    names = re.findall(r"``(?:\w+\.)*(\w+)\(", page)
+    assert len(names) > 8
+    for name in names:
+        assert f"def {name}(" in source, name

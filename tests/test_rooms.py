@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import os
+import re
 from pathlib import Path
 
 import coopselectors
@@ -60,6 +61,11 @@ def test_every_room_has_its_place():
     files = {path.stem for path in PACKAGE.glob("*.py")} - {"__init__"}
     packages = {path.parent.name for path in PACKAGE.glob("*/__init__.py")}
     assert sorted(ROOMS) == sorted(files | packages)
+
+
+def test_the_page_about_the_rooms_has_them_in_this_order():
+    page = Path(__file__).parent.parent / "docs" / "architecture.rst"
+    assert re.findall(r"^    (\w+)/? {2,}\S", page.read_text(), re.MULTILINE) == ROOMS
 
 
 def test_every_room_imports_only_rooms_before_it():
