@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import shutil
 import subprocess
 import sys
 import tarfile
@@ -43,6 +44,19 @@ def same(what: str, found: set[str], expected: set[str]) -> None:
     print(f"{what}: {len(found)} files, none missing, none too much")
 
 
+def tracked() -> list[str]:
+    return run("git", "ls-files", cwd=ROOT).splitlines()
+
+
+def copy_to(folder: Path) -> Path:
+    """What git tracks, as it is now: setuptools takes what earlier builds have left behind, too."""
+    for each in tracked():
+        target = folder / each
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(ROOT / each, target)
+    return folder
+
+
 def look_into_wheel(wheel: Path) -> None:
     name, version, *tags = wheel.name.removesuffix(".whl").split("-")
     if tags != ["py3", "none", "any"]:
@@ -66,8 +80,8 @@ def unpack(sdist: Path, folder: Path) -> Path:
     [unpacked] = folder.iterdir()
     found = {str(each.relative_to(unpacked)) for each in unpacked.rglob("*") if each.is_file()}
     made = {each for each in found if each == "PKG-INFO" or ".egg-info/" in each}
-    tracked = set(run("git", "ls-files", cwd=ROOT).split("\n")) - {""}
-    same(sdist.name, found - made, {each for each in tracked if not each.startswith(ONLY_IN_GIT)})
+    expected = {each for each in tracked() if not each.startswith(ONLY_IN_GIT)}
+    same(sdist.name, found - made, expected)
     return unpacked
 
 
@@ -93,7 +107,7 @@ def main() -> None:
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as made:
         folder = Path(made).resolve()
-        run(sys.executable, "-m", "build", "--outdir", folder / "dist", ROOT)
+        run(sys.executable, "-m", "build", "--outdir", folder / "dist", copy_to(folder / "source"))
         [sdist] = (folder / "dist").glob("*.tar.gz")
         [wheel] = (folder / "dist").glob("*.whl")
         run(sys.executable, "-m", "twine", "check", "--strict", sdist, wheel)
