@@ -65,7 +65,7 @@ def test_every_room_has_its_place():
 
 def test_the_page_about_the_rooms_has_them_in_this_order():
     page = Path(__file__).parent.parent / "docs" / "architecture.rst"
-    assert re.findall(r"^    (\w+)/? {2,}\S", page.read_text(), re.MULTILINE) == ROOMS
+    assert re.findall(r"^   \* - ``(\w+)/?``$", page.read_text(), re.MULTILINE) == ROOMS
 
 
 def test_every_room_imports_only_rooms_before_it():
