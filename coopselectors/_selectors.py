@@ -40,7 +40,7 @@ _SUSPECTS = 64
 class _Selector(selectors.BaseSelector):
     """What all the classes share: everything but the poller.
 
-    `DefaultSelector` says what `runtime` is, and what is raised.
+    `DefaultSelector` says what `runtime` is, and which errors there are.
     """
 
     #: What the class is built on.
