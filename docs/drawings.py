@@ -161,7 +161,9 @@ def edges() -> dict[str, set[str]]:
     for room in ROOMS:
         path = PACKAGE / room
         files = list(path.glob("*.py")) if path.is_dir() else [path.with_suffix(".py")]
-        direct[room] = {name for file in files for name in imports_of(file)} & {*ROOMS[: len(direct)]}
+        direct[room] = {name for file in files for name in imports_of(file)} & {
+            *ROOMS[: len(direct)]
+        }
         below[room] = direct[room].union(*(below[name] for name in direct[room]))
     return {
         room: {name for name in names if not any(name in below[other] for other in names)}

@@ -324,3 +324,24 @@ def test_who_sleeps_meanwhile_hears_of_all(runtime, waiter, pipe):
         assert os.dup2(number, old) == old
         close(number)
         close(duplicate)
+
+
+@of_all
+@pytest.mark.parametrize("others", [0, 40])
+def test_a_number_that_means_another_file_since_the_last_wait(runtime, waiter, pipe, others):
+    # poll(2) and select(2) look the numbers up at each call; nobody has to register this one again
+    (old, _), (new, new_writer) = pipe(), pipe()
+    kept = [pipe() for _ in range(others)]  # which have to be open, to be idle
+    for fd in (old, *(reader for reader, _ in kept)):
+        waiter.watch(fd)
+    sleep_some_times(waiter)
+    for _ in range(3):
+        os.dup2(new, old)
+        task = runtime.spawn(lambda fd=new_writer: (runtime.sleep(0.05), write(fd, b"x")))
+        started = time.monotonic()
+        assert waiter.wait(20) == [old]
+        assert time.monotonic() - started < 10
+        runtime.join(task)
+        assert os.read(old, 1) == b"x"
+        (new, new_writer) = pipe()
+        assert waiter.wait(0.003) == []

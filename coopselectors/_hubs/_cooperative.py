@@ -123,16 +123,17 @@ class CooperativeHub(Hub):
             poller.sleepy = _SLEEPY if poller.seats else 0
         else:  # a sleep lets others run, too, and ends at once if something is ready
             poller.sleepy -= 1
+        patience = poller.prepare_to_sleep()
         while True:
-            seconds = None
+            seconds = patience
             if deadline is not None:
-                seconds = deadline - time.monotonic()
-                if seconds <= 0:
+                rest = deadline - time.monotonic()
+                if rest <= 0:
                     if pairs is not None:
                         return pairs
-                    seconds = 0.0
+                    rest = 0.0
                 # Up to the next millisecond, like the standard module: some loops count so.
-                seconds = min(math.ceil(seconds * 1e3) * 1e-3, _LONGEST)
+                seconds = min(math.ceil(rest * 1e3) * 1e-3, patience or _LONGEST)
             nest = self._sleep_until_ready(hub, poller, seconds, pairs is not None)
             pairs = poller.poll(0)
             if not pairs and poller.woken_in_vain():
@@ -140,6 +141,8 @@ class CooperativeHub(Hub):
             if pairs:
                 return pairs
             nest.trust = 0
+            if patience is not None:
+                patience = poller.prepare_to_sleep(again=True)
 
     def pulse(self) -> Pulse:
         """What the calling thread's hub can be asked by whether it still turns."""

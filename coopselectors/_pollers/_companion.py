@@ -22,6 +22,11 @@ from ._kqueue import KqueuePoller
 from ._renewal import extra_of
 from ._waitable import Waitable
 
+# Up to so many files are looked up anew before each sleep; with more, that would cost as much as
+# the wait itself, so it is done when a sleep has lasted so many seconds.
+_FEW = 16
+_SECOND_LOOK = 0.02
+
 _POLLABLE: tuple[Type[Poller], ...] = (KqueuePoller, EpollPoller)
 
 
@@ -64,6 +69,7 @@ class CompanionPoller(Poller):
 
     def poll_noticing(self, timeout: Optional[float]) -> List[Pair]:
         deadline = None if timeout is None else time.monotonic() + timeout
+        is_again = False
         while True:
             pairs = self.poll(0)
             if deadline is not None:
@@ -76,6 +82,10 @@ class CompanionPoller(Poller):
                 companion = None  # no descriptor left: wait as the standard module does
             if companion is None:
                 return self.poll(0 if self.closed else timeout)
+            patience = self.prepare_to_sleep(is_again)
+            is_again = True
+            if patience is not None and (timeout is None or timeout > patience):
+                timeout = patience
             try:
                 if companion.poll(timeout):
                     self.woken_in_vain()
@@ -96,6 +106,22 @@ class CompanionPoller(Poller):
             return bool(self.poll(0))
         except OSError:
             return True
+
+    def prepare_to_sleep(self, again: bool = False) -> Optional[float]:
+        # poll(2) and select(2) look the numbers up at each call.  The companion has looked when
+        # they were registered, and the kernel alone knows whether that still holds.
+        companion = self._companion
+        if companion is None:
+            return None
+        if len(self.keys) > _FEW and not again:
+            return _SECOND_LOOK
+        for fd, key in list(self.keys.items()):
+            if fd not in self._always_ready and fd not in self._told_once:
+                try:
+                    companion.modify(fd, key.events, key.events, extra_of(key))
+                except (OSError, ValueError):
+                    self._accompany(fd, key.events, extra_of(key))
+        return None
 
     def woken_in_vain(self) -> bool:
         # The companion can report what the primitive does not: a hang-up, where select(2) was asked

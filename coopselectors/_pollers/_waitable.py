@@ -99,6 +99,13 @@ class Waitable(ABC):
         """Whether there is something already that `wait_fd` may say nothing of."""
         return False
 
+    def prepare_to_sleep(self, again: bool = False) -> Optional[float]:
+        """Have what `wait_fd` names speak for all files.
+
+        Returns after how many seconds of sleep to ask `again`, if at all.
+        """
+        return None
+
     def woken_in_vain(self) -> bool:
         """`wait_fd` was readable, and yet `poll` had nothing.  Returns whether to look again."""
         return False

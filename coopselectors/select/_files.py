@@ -91,6 +91,9 @@ class Files(PollPoller):
     def must_not_sleep(self) -> bool:
         return False  # `fill` has just seen to it
 
+    def prepare_to_sleep(self, again: bool = False) -> None:
+        """Nothing is left to do: `fill` has just looked all numbers up."""
+
     def poll(self, timeout: Optional[float]) -> List[Pair]:
         pairs = super().poll(timeout)
         return pairs and [pair for pair in pairs if self._counts(*pair)]
