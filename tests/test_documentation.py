@@ -42,6 +42,8 @@ import coopselectors
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.rst", *sorted((ROOT / "docs").glob("*.rst"))]
 
+pytestmark = pytest.mark.once
+
 #: {the beginning of a command: (who runs it, the text there that shows it)}
 COMMANDS = {
     "python -m coopselectors": ("tests/test_check.py", '"-m", "coopselectors"'),

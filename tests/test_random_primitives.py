@@ -187,11 +187,7 @@ class World:
         self.masks.pop(number, None)
 
     def open(self, number):
-        """A new file gets the number, if that is free.
-
-        Who sleeps in `poll` goes by the files that were registered, and not by what has got their
-        numbers since and is idle: it is told of that one, too.
-        """
+        """A new file gets the number, if that is free."""
         for which in (0, 1):
             fd = self.fd_of(number, which)
             if fd not in self.far:
@@ -200,8 +196,6 @@ class World:
                 near.close()
                 posix.set_blocking(fd, False)
                 self.far[fd].setblocking(False)
-                if self.name == "poll" and number in self.masks:
-                    self.both[which].register(fd, self.masks[number])
 
     def close(self, number):
         for which in (0, 1):
