@@ -42,6 +42,8 @@ def main(arguments: Optional[Sequence[str]] = None) -> int:
     parser = argparse.ArgumentParser(
         prog="python -m coopselectors",
         description="Serve real clients in each runtime at hand; see whether anybody is blocked.",
+        epilog="Other commands, each with its own --help: info, how selectors wait here, and why; "
+        "audit, what in a program would block a hub.",
     )
     parser.add_argument("--json", action="store_true", help="print the results as JSON")
     parser.add_argument("--clients", type=_positive, default=300, help="how many (default: 300)")
@@ -55,7 +57,8 @@ def main(arguments: Optional[Sequence[str]] = None) -> int:
     options = parser.parse_args(arguments)
     unknown = set(options.runtimes) - set(RUNTIMES)
     if unknown:
-        parser.error(f"unknown runtime {min(unknown)!r}: choose from {', '.join(RUNTIMES)}")
+        choice = f"choose from {', '.join(RUNTIMES)}, or a command: {', '.join(_COMMANDS)}"
+        parser.error(f"unknown runtime {min(unknown)!r}: {choice}")
 
     rows: List[Row] = []
     for runtime in options.runtimes or RUNTIMES:
@@ -101,7 +104,7 @@ _PATCHES = {"gevent": ("gevent.monkey", "patch_all"), "eventlet": ("eventlet", "
 def _audit(arguments: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(
         prog="python -m coopselectors audit",
-        description="Import a program, without running it, and say what in it would block a hub.  "
+        description="Import a program, not as __main__, and say what in it would block a hub.  "
         "Ends with 0 if there is nothing, with 1 if there is, and with 2 if it cannot be imported.",
     )
     parser.add_argument("--json", action="store_true", help="print it as JSON")

@@ -25,6 +25,10 @@ def test_the_example_runs(run_python):
     assert output.count("others run on") >= 8
     assert "EVENT" not in output
     assert output.count("[(SelectorKey(") == 1
+    # and the standard module hangs, as it is said there
+    example = example.replace("from coopselectors import", "from selectors import")
+    output = run_python(textwrap.dedent(example.replace("select()", "select(2)")))
+    assert output == "[]\n"
 
 
 PATCHES = {
