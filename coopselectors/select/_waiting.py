@@ -108,9 +108,8 @@ def integer_of(number: Any) -> Any:
         return int.__add__(operator.index(number), 0)
     except TypeError:
         pass
-    if sys.version_info >= (3, 10) or isinstance(number, float):
-        return number
-    return number.__int__() if hasattr(number, "__int__") else number
+    takes_int = sys.version_info < (3, 10) and not isinstance(number, float)
+    return number.__int__() if takes_int and hasattr(number, "__int__") else number
 
 
 def descriptor_of(file: Any) -> Any:
