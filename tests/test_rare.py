@@ -197,8 +197,56 @@ def test_a_companion_that_was_dismissed_meanwhile():
     companion = poller._make_companion()
     companion.close()
     poller._accompany(0, EVENT_READ)
+    poller._part_from(0, EVENT_READ)
+    assert poller.woken_in_vain()  # look again
     assert not poller.refused
     poller.close()
+
+
+def test_what_goes_wrong_in_a_companion_is_told():
+    poller = PollPoller({})
+    companion = poller._make_companion()
+
+    def fail(*_):
+        raise ValueError("not foreseen")
+
+    for name in ("poll", "unregister"):
+        setattr(companion, name, fail)
+    with pytest.raises(ValueError, match="not foreseen"):
+        poller.woken_in_vain()
+    with pytest.raises(ValueError, match="not foreseen"):
+        poller._part_from(0, EVENT_READ)
+    del companion.poll, companion.unregister
+    poller.close()
+
+
+@pytest.mark.parametrize("after", [EVENT_WRITE, None])
+def test_another_thread_changes_a_file_that_is_being_looked_up(after):
+    reader, writer = socket.socketpair()
+    fd = reader.fileno()
+    keys = {fd: SelectorKey(reader, fd, EVENT_READ, None)}
+    poller = PollPoller(keys)
+    companion = poller._make_companion()
+    writer.send(b"x")
+    modify = companion.modify
+
+    def change_then_modify(*how):
+        del companion.modify
+        before = keys.pop(fd)
+        if after is None:
+            poller._part_from(fd, before.events)
+        else:
+            keys[fd] = before._replace(events=after)
+            companion.modify(fd, after, before.events)
+        modify(*how)
+
+    companion.modify = change_then_modify
+    poller.prepare_to_sleep()
+    ready = [(found, companion.events(mask)) for found, mask in companion.poll(0)]
+    assert ready == ([] if after is None else [(fd, after)])
+    poller.close()
+    for sock in (reader, writer):
+        sock.close()
 
 
 def test_a_companion_is_not_put_into_itself():

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import errno
 import time
-from selectors import EVENT_READ
+from selectors import EVENT_READ, EVENT_WRITE
 from typing import Any, List, Mapping, Optional, Set, Type
 
 from .. import _originals
@@ -25,6 +25,7 @@ from ._waitable import Waitable
 # Up to so many files are looked up anew before each sleep; with more, that would cost as much as
 # the wait itself, so it is done when a sleep has lasted so many seconds.
 _FEW = 16
+_BOTH = EVENT_READ | EVENT_WRITE
 _SECOND_LOOK = 0.02
 
 _POLLABLE: tuple[Type[Poller], ...] = (KqueuePoller, EpollPoller)
@@ -84,10 +85,10 @@ class CompanionPoller(Poller):
                 return self.poll(0 if self.closed else timeout)
             patience = self.prepare_to_sleep(is_again)
             is_again = True
-            if patience is not None and (timeout is None or timeout > patience):
-                timeout = patience
+            if patience is None or (timeout is not None and timeout < patience):
+                patience = timeout
             try:
-                if companion.poll(timeout):
+                if companion.poll(patience):
                     self.woken_in_vain()
             except (OSError, ValueError):
                 if not companion.closed:
@@ -115,13 +116,23 @@ class CompanionPoller(Poller):
             return None
         if len(self.keys) > _FEW and not again:
             return _SECOND_LOOK
-        for fd, key in list(self.keys.items()):
+        for fd in list(self.keys):
             if fd not in self._always_ready and fd not in self._told_once:
-                try:
-                    companion.modify(fd, key.events, key.events, extra_of(key))
-                except (OSError, ValueError):
-                    self._accompany(fd, key.events, extra_of(key))
+                self._look_up(companion, fd)
         return None
+
+    def _look_up(self, companion: Poller, fd: int) -> None:
+        # Other threads write into `keys` first and tell the companion then, as in `settle`.
+        key: Any = self  # which no file is registered with
+        while key is not self.keys.get(fd):
+            key = self.keys.get(fd)
+            if key is None:
+                self._part_from(fd, _BOTH)
+                continue
+            try:
+                companion.modify(fd, key.events, _BOTH, extra_of(key))
+            except (OSError, ValueError):
+                self._accompany(fd, key.events, extra_of(key))
 
     def woken_in_vain(self) -> bool:
         # The companion can report what the primitive does not: a hang-up, where select(2) was asked
@@ -130,6 +141,14 @@ class CompanionPoller(Poller):
         companion = self._companion
         if companion is None:
             return False
+        try:
+            return self._find_out(companion)
+        except (OSError, ValueError):
+            if not companion.closed:
+                raise
+            return True  # another thread has dismissed it
+
+    def _find_out(self, companion: Poller) -> bool:
         reported = companion.poll(0)
         if self.poll(0):
             return True  # come just now, and if it is told once, it has been told
@@ -209,12 +228,17 @@ class CompanionPoller(Poller):
         companion = self._companion
         if companion is None:
             return
-        if fd not in self._always_ready:
-            companion.unregister(fd, events)
-            return
-        self._always_ready.discard(fd)
-        if not self._always_ready:
-            companion.unregister(doorbell(), EVENT_READ)
+        try:
+            if fd not in self._always_ready:
+                companion.unregister(fd, events)
+                return
+            self._always_ready.discard(fd)
+            if not self._always_ready:
+                companion.unregister(doorbell(), EVENT_READ)
+        except ValueError:
+            if not companion.closed:
+                raise
+            # dismissed by another thread
 
     def _dismiss(self) -> None:
         companion = vars(self).pop("_companion", None)
