@@ -32,6 +32,8 @@ _EXCLUSIVE = 1 << 28
 _ONCE = _ET | _ONESHOT
 _SPECIAL = _ONCE | _EXCLUSIVE
 
+_AT_ONCE = 0
+
 
 class _Kernel(Kernel):
     name = "epoll"
@@ -183,17 +185,20 @@ class epoll(WithDescriptor):
         if self._hub is not NATIVE:
             # Whoever may have patched what since: to collect what is there blocks nobody.
             try:
-                hurries = (
+                if (
                     monotonic() < self._thread.hurry_until  # as in `may_hurry`: a call less
                     and not self._owed
-                    and (timeout is None or (type(timeout) in PLAIN and -MOST <= timeout <= MOST))
-                )
+                    and (
+                        timeout is _AT_ONCE  # asked most often
+                        or timeout is None
+                        or (type(timeout) in PLAIN and -MOST <= timeout <= MOST)
+                    )
+                ):
+                    pairs = self._waitable.collect(0, maxevents)
+                    if pairs:
+                        return pairs
             except AttributeError:
-                hurries = False
-            if hurries:
-                pairs = self._waitable.collect(0, maxevents)
-                if pairs:
-                    return pairs
+                pass  # nobody has waited yet in this thread
         if standard.select is not self._select:
             self._find_way()
         if self._hub is NATIVE:
