@@ -58,9 +58,9 @@ _NAMES = {
 }
 
 _PRIMITIVES_SLEEP = (
-    "The hub's own call watches the file itself.  Ours asks the kernel before and after the sleep, and "
-    "whether each number still means the same file: so a closed file is told of at once, and nothing "
-    "that was drained.  With 20 files that costs less than to watch each."
+    "The hub's own call watches the file itself.  Ours asks the kernel before and after the sleep, "
+    "and whether each number still means the same file: so a closed file is told of at once, and "
+    "nothing that was drained.  With 20 files that costs less than to watch each."
 )
 
 #: Why a target may be out of reach, by its work and what it is held against.
@@ -102,8 +102,8 @@ _REASONS = {
         "The longest of some hundred delays is mostly what the machine had to do besides."
     ),
     ("epoll.poll, 1 ready of 1000", "bare epoll.poll"): (
-        "A look at the clock and one at a thread's own data, by which others get their turn every 5 "
-        "ms, beside a call that takes 0.6 us; the figure moves between 1.5 and 1.8."
+        "A look at the clock and one at a thread's own data, by which others get their turn every "
+        "5 ms, beside a call that takes 0.6 us; the figure moves between 1.5 and 1.8."
     ),
     ("select.select, blocked and woken", "gevent's"): _PRIMITIVES_SLEEP,
     ("select.select, blocked and woken", "eventlet's"): _PRIMITIVES_SLEEP,
