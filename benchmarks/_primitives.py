@@ -15,7 +15,7 @@ Measured = Iterator[Tuple[str, int, Dict[str, Any]]]
 WokenBy = Callable[[Callable[[Any], Any], int, Any, Any], Callable[[], None]]
 
 # What nobody has patched, in the same process.
-_bare = coopselectors._originals
+_bare = coopselectors._unpatched
 _ours = coopselectors.select
 
 _NUMBER = 1000

@@ -94,7 +94,7 @@ class Bare:
     """The floor: an epoll, and nothing around it."""
 
     def __init__(self) -> None:
-        self._epoll = coopselectors._originals.epoll()
+        self._epoll = coopselectors._unpatched.epoll()
         self._number = 0
 
     def register(self, fd: int, events: int) -> None:

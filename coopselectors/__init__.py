@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING
 from . import _selectors, select
 from ._audit import audit
 from ._default import DefaultSelector
-from ._extras import Events
+from ._extra_events import Events
 from ._info import info
 from ._install import install, is_installed, uninstall
 from ._runtime import current_runtime
 from ._selectors import SelectSelector
 from ._version import __version__
-from ._watch import warn_blocking
+from ._watchdog import warn_blocking
 
 __all__ = [
     "EVENT_READ",

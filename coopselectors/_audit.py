@@ -10,7 +10,7 @@ from types import FrameType, FunctionType, ModuleType
 from typing import Any, Dict, Iterator, List, NamedTuple, Optional
 
 from . import _standard
-from ._places import is_a, places_in
+from ._bindings import is_a, places_in
 from ._runtime import NATIVE, current_runtime
 
 # Whoever holds what a hub itself waits with.

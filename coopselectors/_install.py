@@ -15,7 +15,7 @@ from typing import Any, Iterable, List, NamedTuple, Optional, Set
 
 from . import _standard
 from ._default import DefaultSelector
-from ._places import ABSENT, Place, attribute, places_in
+from ._bindings import ABSENT, Place, attribute, places_in
 
 
 class Installed(NamedTuple):

@@ -10,7 +10,7 @@ from __future__ import annotations
 import select
 from typing import Any
 
-from . import _originals
+from . import _unpatched
 
 NATIVE = "native"
 GEVENT = "gevent"
@@ -32,7 +32,7 @@ _PATCHERS = {"gevent.select": GEVENT, "eventlet.green.select": EVENTLET}
 
 def owner(primitive: object) -> str:
     """The runtime to which `primitive`, something out of the ``select`` module, belongs."""
-    if _originals.is_builtin(primitive):
+    if _unpatched.is_builtin(primitive):
         return NATIVE
     home = getattr(primitive, "__module__", None) or ""
     if home == OURS:  # `install` has put it there, in the place of another

@@ -11,9 +11,9 @@ from selectors import EVENT_READ, EVENT_WRITE, SelectorKey
 from time import monotonic
 from typing import TYPE_CHECKING, Any, ClassVar, Dict, List, Optional, Tuple, Type
 
-from . import _fork, _originals, _runtime
-from ._answers import Answers, Ready
-from ._extras import KeventKey, check, key_of
+from . import _fork, _unpatched, _runtime
+from ._ready import Answers, Ready
+from ._extra_events import KeventKey, check, key_of
 from ._files import Map, lookup
 from ._hubs import NATIVE, Hub, hub_for, pinned_hub, seen
 from ._pollers import (
@@ -239,7 +239,7 @@ class SelectSelector(_Selector):
     _poller_cls = _selector_cls = SelectPoller
 
 
-if _originals.poll is not None:
+if _unpatched.poll is not None:
 
     class PollSelector(_Selector):
         """poll(2): any descriptor, and the whole list is handed to the kernel at each call."""
@@ -247,7 +247,7 @@ if _originals.poll is not None:
         _poller_cls = _selector_cls = PollPoller
 
 
-if _originals.epoll is not None:
+if _unpatched.epoll is not None:
 
     class EpollSelector(_WithDescriptor):
         """epoll(7), of Linux: the kernel keeps the list."""
@@ -255,7 +255,7 @@ if _originals.epoll is not None:
         _poller_cls = _selector_cls = EpollPoller
 
 
-if _originals.devpoll is not None:
+if _unpatched.devpoll is not None:
 
     class DevpollSelector(_WithDescriptor):
         """/dev/poll, poll(7d), of Solaris and illumos: the kernel keeps the list."""
@@ -263,7 +263,7 @@ if _originals.devpoll is not None:
         _poller_cls = _selector_cls = DevpollPoller
 
 
-if _originals.kqueue is not None:
+if _unpatched.kqueue is not None:
 
     class KqueueSelector(_WithDescriptor):
         """kqueue(2), of macOS and the BSDs: the kernel keeps the list."""

@@ -6,9 +6,9 @@ import sys
 from types import ModuleType
 from typing import Any, Dict, Iterator, Optional, Tuple, Type
 
-from . import _originals, _runtime, _selectors, select
+from . import _unpatched, _runtime, _selectors, select
 from ._default import DefaultSelector
-from ._places import is_a
+from ._bindings import is_a
 
 NAMES = (
     "DefaultSelector",
@@ -116,7 +116,7 @@ def is_selector(kind: type) -> bool:
 
 def is_primitive(thing: Any) -> bool:
     """Whether it is the interpreter's own ``select.select``, ``poll``, ``epoll`` or the like."""
-    return _originals.is_builtin(thing) and getattr(thing, "__name__", None) in PRIMITIVES
+    return _unpatched.is_builtin(thing) and getattr(thing, "__name__", None) in PRIMITIVES
 
 
 def blocks(thing: Any) -> bool:

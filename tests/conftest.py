@@ -33,7 +33,7 @@ if workers.PLATFORM:
 # Before anything is patched: the order in which most programs get it wrong.
 import coopselectors
 import primitives
-from coopselectors import _originals
+from coopselectors import _unpatched
 from coopselectors._hubs import hub_for
 
 CLASSES = [name for name in coopselectors.__all__ if name.endswith("Selector")]
@@ -213,7 +213,7 @@ def signals(runtime):
 
     def send(number, gap):
         for _ in range(number):
-            _originals.select([], [], [], gap)
+            _unpatched.select([], [], [], gap)
             os.kill(os.getpid(), saved[-1][0])
 
     def start(handler, number=1, gap=0.05, which=signal.SIGUSR1):

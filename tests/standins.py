@@ -640,13 +640,13 @@ class devpoll:
 
 
 class _Hide:
-    """An import hook: `coopselectors._originals` looks behind patchers, and would find these."""
+    """An import hook: `coopselectors._unpatched` looks behind patchers, and would find these."""
 
     def __init__(self, *names: str) -> None:
         self._names = names
 
     def find_spec(self, name: str, path: Any = None, target: Any = None) -> Any:
-        if name != "coopselectors._originals":
+        if name != "coopselectors._unpatched":
             return None
         spec = importlib.machinery.PathFinder.find_spec(name, path, target)
         assert spec is not None

@@ -7,7 +7,7 @@ from collections import Counter
 
 import pytest
 
-from coopselectors import EVENT_READ, EVENT_WRITE, _originals
+from coopselectors import EVENT_READ, EVENT_WRITE, _unpatched
 from coopselectors._hubs import hub_for
 from coopselectors._pollers import EpollPoller
 
@@ -30,7 +30,7 @@ def calls(monkeypatch):
     for name in ("register", "modify", "unregister", "poll"):
         monkeypatch.setattr(EpollPoller, name, count(name, getattr(EpollPoller, name)))
     for name in ("epoll", "dup"):
-        monkeypatch.setattr(_originals, name, count(name, getattr(_originals, name)))
+        monkeypatch.setattr(_unpatched, name, count(name, getattr(_unpatched, name)))
     return counted
 
 

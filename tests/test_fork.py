@@ -14,7 +14,7 @@ from types import SimpleNamespace
 import pytest
 
 import workers
-from coopselectors import EVENT_READ, EVENT_WRITE, _hubs, _originals
+from coopselectors import EVENT_READ, EVENT_WRITE, _hubs, _unpatched
 from runtimes import missing, standard
 
 # eventlet warns of every fork, and the interpreter of those beside threads.
@@ -153,7 +153,7 @@ def test_eventlets_hub_gets_an_epoll_of_its_own(runtime, selector, connect):
             raise OSError(9, "closed while watched")
         closed.append((fd, new))
 
-    parents = _originals.epoll()
+    parents = _unpatched.epoll()
     listeners = {"read": {3: None, 10_000: None}, "write": {3: None}}
     hub = SimpleNamespace(
         poll=parents, READ="read", WRITE="write", listeners=listeners, register=register

@@ -10,7 +10,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from coopselectors import EVENT_READ, _originals
+from coopselectors import EVENT_READ, _unpatched
 from coopselectors._hubs import hub_for
 from runtimes import missing
 
@@ -60,7 +60,7 @@ def test_a_waiting_selector_keeps_the_hub_alive(runtime, selector, connect):
     reader, writer = connect()
     selector.register(reader, EVENT_READ)
     thread = runtime.start_thread(
-        lambda: (_originals.select([], [], [], 0.1), write(writer.fileno(), b"x"))
+        lambda: (_unpatched.select([], [], [], 0.1), write(writer.fileno(), b"x"))
     )
     assert len(selector.select()) == 1
     runtime.join_thread(thread)

@@ -12,7 +12,7 @@ import pytest
 
 import coopselectors
 import coopselectors.select as ours
-from coopselectors import _originals
+from coopselectors import _unpatched
 from runtimes import missing
 
 ALL = ("select", "poll", "epoll", "devpoll", "kqueue")
@@ -108,7 +108,7 @@ def test_it_may_be_asked_for_later(library):
     assert "library.my_select" in done[len(without) :]
     assert coopselectors.install().replaced == done
     assert coopselectors.uninstall() == []
-    assert library.my_select is select.select is _originals.select
+    assert library.my_select is select.select is _unpatched.select
 
 
 def test_only_in_some_modules(library):
@@ -122,7 +122,7 @@ def test_only_in_some_modules(library):
     assert coopselectors.uninstall() == []
     done = coopselectors.install(modules=iter(["select"]), select=True)
     assert sorted(done.replaced) == sorted(f"select.{name}" for name in NAMES)
-    assert library.my_select is _originals.select
+    assert library.my_select is _unpatched.select
     assert dict(vars(selectors)) == classes
     assert coopselectors.uninstall() == []
     assert dict(vars(select)) == offered
@@ -156,7 +156,7 @@ def test_even_select_itself_may_have_been_deleted(library, connect):
 @pytest.mark.parametrize("name", NAMES)
 def test_what_somebody_else_has_put_there_is_left_alone(library, name):
     def stranger(*how):
-        return _originals.find(name)(*how)
+        return _unpatched.find(name)(*how)
 
     setattr(select, name, stranger)
     vars(library)[f"my_{name}"] = stranger
@@ -224,7 +224,7 @@ def test_a_failure_half_way_leaves_nothing_behind(library):
     first = coopselectors.install(modules=["select"], select=True).replaced
     with pytest.raises(TypeError, match="wait stays what it is"):
         coopselectors.install(select=True)
-    assert library.my_select is _originals.select
+    assert library.my_select is _unpatched.select
     assert is_ours(select.select, "select")
     assert sorted(first) == sorted(f"select.{name}" for name in NAMES)
     assert coopselectors.uninstall() == []
@@ -290,7 +290,7 @@ def test_what_a_class_holds_can_be_called_as_before(library, monkeypatch, connec
     assert old.ready(writer)
     assert between.ready(writer)
     assert coopselectors.uninstall() == []
-    assert vars(Holder)["_select"] is _originals.select
+    assert vars(Holder)["_select"] is _unpatched.select
     assert between.ready(writer)
     assert Holder().ready(writer)
 

@@ -14,7 +14,7 @@ from unittest import mock
 
 import pytest
 
-from coopselectors import EVENT_READ, EVENT_WRITE, Events, SelectorKey, _originals
+from coopselectors import EVENT_READ, EVENT_WRITE, Events, SelectorKey, _unpatched
 
 pytestmark = pytest.mark.classes("KqueueSelector")
 
@@ -27,7 +27,7 @@ NOTE_EXIT, NOTE_DELETE, NOTE_WRITE = 0x80000000, 0x1, 0x2
 
 
 def kevent(*arguments, **fields):
-    return _originals.kevent(*arguments, **fields)  # hubs take it out of `select`
+    return _unpatched.kevent(*arguments, **fields)  # hubs take it out of `select`
 
 
 @pytest.mark.parametrize("timeout", [None, 20])

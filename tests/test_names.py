@@ -10,7 +10,7 @@ import selectors
 import pytest
 
 import coopselectors
-from coopselectors import _audit, _install, _watch
+from coopselectors import _audit, _install, _watchdog
 
 EVERYWHERE = {
     "EVENT_READ",
@@ -39,7 +39,7 @@ WHERE_THE_PLATFORM_HAS_IT = {
 PRIMITIVES = ["select", "poll", "epoll", "devpoll", "kqueue", "kevent"]
 
 # What is no name of ours, but is given to the caller.
-GIVEN = [_audit.Finding, _install.Installed, _watch.Watch]
+GIVEN = [_audit.Finding, _install.Installed, _watchdog.Watch]
 
 
 def public(owner):

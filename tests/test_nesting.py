@@ -223,7 +223,7 @@ def test_a_cycle_of_selectors_is_an_ordinary_error(runtime, Selector):
 @pytest.mark.classes("PollSelector", "SelectSelector")
 def test_without_any_primitive_that_has_a_descriptor(runtime, Selector, connect):
     reader, writer = connect()
-    with mock.patch.object(coopselectors._originals, "epoll", None), Selector() as selector:
+    with mock.patch.object(coopselectors._unpatched, "epoll", None), Selector() as selector:
         key = selector.register(reader, EVENT_READ)
         task = runtime.spawn(lambda: (runtime.sleep(0.01), writer.send(b"x")))
         assert selector.select(20) == [(key, EVENT_READ)]

@@ -15,7 +15,7 @@ import time
 
 import pytest
 
-from coopselectors import _originals
+from coopselectors import _unpatched
 from coopselectors import select as ours
 from coopselectors._hubs import hub_for
 from coopselectors.select import _select
@@ -410,11 +410,11 @@ def test_in_an_ordinary_process_the_native_one_is_asked(runtime, watched, monkey
 
 
 def test_the_module_is_whole(runtime):
-    pristine = _originals.constants()
+    pristine = _unpatched.constants()
     assert {name: getattr(ours, name) for name in pristine} == pristine
     assert {*ours.__all__} >= {"error", "select", *pristine}
     for name in ("select", "poll", "epoll", "devpoll", "kqueue", "kevent"):
-        assert hasattr(ours, name) == (getattr(_originals, name) is not None)
+        assert hasattr(ours, name) == (getattr(_unpatched, name) is not None)
     assert ours.error is standard.error
     for name in ("select", "poll", "epoll", "devpoll", "kqueue"):
         each = getattr(ours, name, None)
@@ -438,7 +438,7 @@ def test_a_time_out_may_be_any_number(runtime, watched):
         with pytest.raises((ValueError, TypeError, OverflowError)) as ours_says:
             primitive.call(bad)
         with pytest.raises((ValueError, TypeError, OverflowError)) as native_says:
-            _originals.select([], [], [], bad)
+            _unpatched.select([], [], [], bad)
         assert ours_says.type is native_says.type
     writer.send(b"x")
     assert primitive.call(Number(20)) == primitive.call(20)
@@ -453,7 +453,7 @@ def test_select_refuses_what_the_native_one_refuses(runtime, connect):
             with pytest.raises((ValueError, TypeError)) as ours_says:
                 ours.select([bad], [], [], 0)
             with pytest.raises((ValueError, TypeError)) as native_says:
-                _originals.select([bad], [], [], 0)
+                _unpatched.select([bad], [], [], 0)
             assert ours_says.type is native_says.type
 
 

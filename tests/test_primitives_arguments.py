@@ -17,7 +17,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from coopselectors import _originals
+from coopselectors import _unpatched
 from coopselectors import select as ours
 from coopselectors._pollers import doorbell
 
@@ -25,9 +25,9 @@ IN, OUT, INT = 0x1, 0x4, 2**31
 ET, ONESHOT, EXCLUSIVE = 1 << 31, 1 << 30, 1 << 28
 
 NATIVE = {
-    name: getattr(_originals, name)
+    name: getattr(_unpatched, name)
     for name in ("epoll", "poll", "devpoll", "kqueue", "select")
-    if getattr(_originals, name) is not None
+    if getattr(_unpatched, name) is not None
 }
 
 # On 3.9, what has but `__int__` is an integer still, and deprecated.

@@ -11,7 +11,7 @@ from posix import close
 
 import pytest
 
-from coopselectors import _originals
+from coopselectors import _unpatched
 from coopselectors import select as ours
 from coopselectors._hubs import _deputy
 from coopselectors._pollers import doorbell
@@ -395,7 +395,7 @@ def test_a_register_that_only_nesting_forbids(runtime, watch):
     (reader, writer), chain = watch(), []
     inner = reader
     for _ in range(4):
-        chain.append(_originals.epoll())
+        chain.append(_unpatched.epoll())
         chain[-1].register(inner, IN)
         inner = chain[-1]
     with ours.epoll() as late:

@@ -14,7 +14,7 @@ from types import SimpleNamespace
 import pytest
 
 import standins
-from coopselectors import _fork, _originals
+from coopselectors import _fork, _unpatched
 from coopselectors import select as ours
 from coopselectors._hubs import _deputy
 from coopselectors._hubs._nest import KernelNest, Seat, open_nest
@@ -55,7 +55,7 @@ def nest():
 
 @pytest.fixture
 def kernel():
-    made = _epoll._Kernel(_originals.epoll())
+    made = _epoll._Kernel(_unpatched.epoll())
     yield made
     made.close()
 
@@ -120,7 +120,7 @@ def test_closed_by_another_thread_just_before_it_blocks(kernel, pipe):
 def test_closed_while_it_blocks_and_another_file_gets_the_number(kernel, pipe):
     # poll(2) looks at its descriptors again when it is woken
     number = kernel.native.fileno()
-    real, same = kernel.native, _originals.epoll.fromfd(os.dup(number))
+    real, same = kernel.native, _unpatched.epoll.fromfd(os.dup(number))
 
     def reuse_and_ring(on):
         os.dup2(pipe[0], number)
@@ -254,8 +254,8 @@ def test_where_there_is_no_descriptor_left_for_a_duplicate(kernel, monkeypatch):
     def full(fd):
         raise OSError(errno.EMFILE, "too many")
 
-    another = _epoll._Kernel(_originals.epoll.fromfd(os.dup(kernel.native.fileno())), True)
-    monkeypatch.setattr(_originals, "dup", full)
+    another = _epoll._Kernel(_unpatched.epoll.fromfd(os.dup(kernel.native.fileno())), True)
+    monkeypatch.setattr(_unpatched, "dup", full)
     with pytest.raises(OSError, match="too many"):
         another.wait_fd()
     with pytest.raises(OSError, match="too many"):
@@ -312,7 +312,7 @@ def test_what_is_put_back(kernel, pipe):
 
 
 def test_a_kqueues_kernel_object(monkeypatch, pipe):
-    monkeypatch.setattr(_originals, "kevent", standins.kevent)
+    monkeypatch.setattr(_unpatched, "kevent", standins.kevent)
     kernel = _kqueue._Kernel(standins.kqueue())
     reader, writer = pipe
     kernel.native.control([standins.kevent(reader, -1, 1)], 0)

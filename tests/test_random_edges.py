@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import coopselectors
-from coopselectors import EVENT_READ, EVENT_WRITE, _originals
+from coopselectors import EVENT_READ, EVENT_WRITE, _unpatched
 
 FILES = 5
 IN, PRI, OUT, HUP, RDHUP = 0x1, 0x2, 0x4, 0x10, 0x2000
@@ -46,7 +46,7 @@ class World:
     def __init__(self, runtime):
         self.runtime = runtime
         self.ours = coopselectors.EpollSelector()
-        self.theirs = _originals.epoll()
+        self.theirs = _unpatched.epoll()
         self.registered = {}  # {number: (events, extra)}
         self.files = [[socket.socketpair() for _ in range(2)] for _ in range(FILES)]
         for end in self.ends():

@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 import coopselectors
 import primitives
 import workers
-from coopselectors import _originals
+from coopselectors import _unpatched
 from coopselectors import select as ours
 
 _WANTED = os.environ.get("COOPSELECTORS_TEST_EXAMPLES")
@@ -143,7 +143,7 @@ class World:
     def __init__(self, runtime, name):
         self.runtime, self.name = runtime, name
         kind = KINDS.get(name, Polled)
-        mine, theirs = getattr(ours, name), getattr(_originals, name)
+        mine, theirs = getattr(ours, name), getattr(_unpatched, name)
         if name != "select":
             mine, theirs = mine(), theirs()
         self.both = kind(name, mine), kind(name, theirs)

@@ -18,8 +18,8 @@ from unittest import mock
 import pytest
 
 import standins
-from coopselectors import _fork, _originals
-from coopselectors._answers import Answers
+from coopselectors import _fork, _unpatched
+from coopselectors._ready import Answers
 from coopselectors._hubs._cooperative import CooperativeHub
 from coopselectors._hubs._ends import Tenancies, Tenancy
 from coopselectors._hubs._nest import KernelNest, Nest, Pulse, Seat, open_nest
@@ -374,7 +374,7 @@ POLLERS = {"epoll": EpollPoller, "devpoll": DevpollPoller, "kqueue": KqueuePolle
 @pytest.fixture(params=POLLERS)
 def forked(request, monkeypatch):
     """A poller, watching one file, that was told that this is a forked child."""
-    monkeypatch.setattr(_originals, "kevent", standins.kevent)
+    monkeypatch.setattr(_unpatched, "kevent", standins.kevent)
     reader, writer = socket.socketpair()
     keys = {reader.fileno(): SelectorKey(reader, reader.fileno(), EVENT_WRITE, None)}
     primitive = getattr(standins, request.param, None)
@@ -430,8 +430,8 @@ def test_a_companion_is_left_to_the_parent():
 @pytest.mark.parametrize("primitive", ["epoll", "kqueue"])
 def test_a_nest_starts_anew_behind_the_same_descriptor(keeper, monkeypatch, primitive):
     if primitive == "kqueue":
-        monkeypatch.setattr(_originals, "kqueue", standins.kqueue)
-        monkeypatch.setattr(_originals, "kevent", standins.kevent)
+        monkeypatch.setattr(_unpatched, "kqueue", standins.kqueue)
+        monkeypatch.setattr(_unpatched, "kevent", standins.kevent)
     nest = open_nest(keeper, "hub")
     assert nest._poller.name == primitive
     assert nest.threshold is not None
@@ -695,13 +695,13 @@ def test_what_other_threads_change_during_a_renewal(monkeypatch):
     poller = EpollPoller(keys)
     poller.refill()
 
-    def dup2(fd, fd2, inheritable, real=_originals.dup2):
+    def dup2(fd, fd2, inheritable, real=_unpatched.dup2):
         real(fd, fd2, inheritable)
         keys[new] = key[new]
         poller.modify(new, EVENT_WRITE, EVENT_READ)  # it was registered with the old one
         del keys[gone]
 
-    monkeypatch.setattr(_originals, "dup2", dup2)
+    monkeypatch.setattr(_unpatched, "dup2", dup2)
     poller.purge(force=True)
     assert sorted(poller.poll(0)) == sorted([(kept, 4), (new, 4)])
     with pytest.raises(FileNotFoundError):
@@ -791,7 +791,7 @@ def test_answers_that_the_kernel_has_no_reason_for():
 
 
 def test_a_kqueue_that_tells_changes_only(monkeypatch):
-    monkeypatch.setattr(_originals, "kevent", standins.kevent)
+    monkeypatch.setattr(_unpatched, "kevent", standins.kevent)
     reader, writer = socket.socketpair()
     keys = {reader.fileno(): SelectorKey(reader, reader.fileno(), EVENT_READ, None)}
     poller = KqueuePoller(keys, standins.kqueue)
@@ -811,14 +811,14 @@ def test_a_doorbell_that_another_thread_opened_first(monkeypatch):
     monkeypatch.setattr(_doorbell, "_made", {})
     opened = []
 
-    def pipe(real=_originals.pipe):
+    def pipe(real=_unpatched.pipe):
         made = real()
         opened.append(made[0])
         if len(opened) == 1:
             _doorbell.doorbell()  # as another thread might
         return made
 
-    monkeypatch.setattr(_originals, "pipe", pipe)
+    monkeypatch.setattr(_unpatched, "pipe", pipe)
     late, first = _doorbell.doorbell(), opened[1]
     assert late == _doorbell.doorbell() == first
     with pytest.raises(OSError):

@@ -97,7 +97,7 @@ assert select.epoll is taken is ours.epoll
 assert select.poll is ours.poll
 with select.epoll() as made:
     assert isinstance(made, select.epoll)
-with coopselectors._originals.epoll() as raw:
+with coopselectors._unpatched.epoll() as raw:
     assert not isinstance(raw, select.epoll)  # "and for native ones no more"
 print(coopselectors.current_runtime(), coopselectors.uninstall())
 """

@@ -15,7 +15,7 @@ from posix import close, dup
 import pytest
 
 import coopselectors
-from coopselectors import EVENT_READ, EVENT_WRITE, _originals
+from coopselectors import EVENT_READ, EVENT_WRITE, _unpatched
 
 #: What the manual pages name, but for what says something about the file: EBADF and EPERM on
 #: epoll_ctl are brought about with closed and regular files, in test_registration.py.
@@ -72,11 +72,11 @@ class Kernel:
                 kernel.enter("poll")
                 return self.real.poll(timeout)
 
-        epoll, poll = _originals.epoll, _originals.poll
-        monkeypatch.setattr(_originals, "epoll", Epoll)
-        monkeypatch.setattr(_originals, "poll", Poll)
+        epoll, poll = _unpatched.epoll, _unpatched.poll
+        monkeypatch.setattr(_unpatched, "epoll", Epoll)
+        monkeypatch.setattr(_unpatched, "poll", Poll)
         for name in ("select", "dup", "dup2", "pipe"):
-            monkeypatch.setattr(_originals, name, self.counted(name, getattr(_originals, name)))
+            monkeypatch.setattr(_unpatched, name, self.counted(name, getattr(_unpatched, name)))
 
     def arm(self, number, which):
         """Let call `number`, from now, fail with error `which` of those that it can fail with."""

@@ -259,7 +259,7 @@ def test_a_file_that_someone_put_into_the_kernel_object_behind_our_back(runtime,
 
     reader, writer = connect()
     writer.send(b"x")
-    epoll = getattr(select, "epoll", None) or coopselectors._originals.epoll
+    epoll = getattr(select, "epoll", None) or coopselectors._unpatched.epoll
     backdoor = epoll.fromfd(os.dup(selector.fileno()))
     backdoor.register(reader, 1)
     backdoor.close()

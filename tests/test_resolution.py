@@ -15,7 +15,7 @@ import pytest
 
 import coopselectors
 import runtimes
-from coopselectors import EVENT_READ, EVENT_WRITE, _originals
+from coopselectors import EVENT_READ, EVENT_WRITE, _unpatched
 
 PATCHES = {
     "gevent-libev": """
@@ -229,14 +229,14 @@ def test_what_says_enosys_is_passed_over(connect):
 
 
 def test_a_kernel_that_refuses_is_passed_over_too():
-    with mock.patch.object(_originals, "epoll", unimplemented):
+    with mock.patch.object(_unpatched, "epoll", unimplemented):
         assert type(coopselectors.DefaultSelector()) is coopselectors.PollSelector
 
 
 def test_nothing_works():
     with (
         mock.patch.multiple(
-            _originals, epoll=unimplemented, poll=unimplemented, select=unimplemented
+            _unpatched, epoll=unimplemented, poll=unimplemented, select=unimplemented
         ),
         pytest.raises(RuntimeError) as caught,
     ):
@@ -341,7 +341,7 @@ def test_a_foreign_select_that_comes_back_early_is_called_again(connect):
 def test_a_foreign_select_where_nothing_has_a_descriptor(connect):
     reader, writer = connect()
     foreign = Recorder(select.select)
-    with mock.patch.multiple(_originals, epoll=None), coopselectors.PollSelector() as selector:
+    with mock.patch.multiple(_unpatched, epoll=None), coopselectors.PollSelector() as selector:
         key = selector.register(reader, EVENT_READ)
         with mock.patch.object(select, "select", foreign):
             assert selector.select(0.01) == []
@@ -401,10 +401,10 @@ def test_subclasses(connect):
 )
 def test_the_pristine_select_is_not_the_patched_one():
     with mock.patch.object(select, "epoll", unimplemented):
-        found = _originals.find("epoll")
+        found = _unpatched.find("epoll")
     assert found is not unimplemented
     found().close()
-    assert _originals.find("no such thing") is None
+    assert _unpatched.find("no such thing") is None
 
 
 @pytest.mark.parametrize("name", ["native", *needs.values()])
@@ -426,13 +426,13 @@ print(coopselectors.current_runtime())
 def test_without_a_select_module_of_the_interpreter():
     with (
         mock.patch.multiple(
-            _originals,
+            _unpatched,
             BuiltinImporter=mock.Mock(find_spec=lambda _: None),
             PathFinder=mock.Mock(find_spec=lambda _: None),
         ),
         pytest.raises(ImportError, match="no built-in 'select'"),
     ):
-        _originals._pristine_select()
+        _unpatched._pristine_select()
 
 
 def test_owners():

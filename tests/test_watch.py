@@ -19,8 +19,8 @@ hubs_only = pytest.mark.runtimes("gevent-libev", "gevent-libuv", "eventlet")
 
 # Before any patch, as a library would have.  Imitations of other platforms have no epoll.
 captured = standard.EpollSelector if hasattr(select, "EPOLLIN") else standard.SelectSelector
-native_select = coopselectors._originals.select
-native_poll = coopselectors._originals.poll
+native_select = coopselectors._unpatched.select
+native_poll = coopselectors._unpatched.poll
 
 LONG = 0.4
 THRESHOLD = 0.1

@@ -19,7 +19,7 @@ from typing import Any, Callable, ClassVar, List, Optional, Set
 
 from greenlet import getcurrent
 
-from .. import _originals
+from .. import _unpatched
 from .._pollers import Pair, Waitable
 from ._base import Hub
 from ._deputy import Errand, office
@@ -245,12 +245,12 @@ class CooperativeHub(Hub):
                 if fd in told or not key.events:
                     continue
                 try:
-                    duplicate = _originals.dup(fd)
+                    duplicate = _unpatched.dup(fd)
                 except OSError as error:
                     if error.errno != errno.EBADF:
                         raise
                     continue  # closed while registered: nothing more will come of it
-                undo.append(partial(_originals.close, duplicate))
+                undo.append(partial(_unpatched.close, duplicate))
                 undo.append(self.watch_file(hub, duplicate, key.events, partial(wake, fd)))
             self._sleep_on(hub, seat, seconds)
         finally:

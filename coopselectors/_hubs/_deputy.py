@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from typing import Any, Callable, Dict, List, Optional
 
-from .. import _fork, _originals
+from .. import _fork, _unpatched
 from .._pollers import Pair, Waitable
 from ._nest import Seat
 
@@ -64,7 +64,7 @@ class _Office:
     """The threads of this process that have nothing to do, and the errands that are under way."""
 
     def __init__(self) -> None:
-        self._lock = _originals.RLock()
+        self._lock = _unpatched.RLock()
         self._idle: List[_Deputy] = []
         self._under_way: Dict[Errand, None] = {}
         _fork.tell(self)
@@ -105,7 +105,7 @@ class _Office:
 
     def forked(self) -> None:
         """This is a child, which has none of these threads."""
-        self._lock = _originals.RLock()
+        self._lock = _unpatched.RLock()
         self._idle.clear()
         for errand in self._under_way:
             errand.is_over = True

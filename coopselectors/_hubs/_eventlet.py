@@ -12,7 +12,7 @@ from eventlet.hubs import _threadlocal, get_hub
 from eventlet.patcher import original
 from greenlet import getcurrent
 
-from .. import _originals
+from .. import _unpatched
 from ._cooperative import CooperativeHub
 from ._nest import Nest
 
@@ -70,7 +70,7 @@ class EventletHub(CooperativeHub):
         # eventlet goes on with the epoll of its parent.  Whatever either of them registers there,
         # wakes the other too; so the child's hub gets one of its own, with the same listeners.
         if hasattr(getattr(hub, "poll", None), "fromfd"):
-            parents, hub.poll = hub.poll, _originals.epoll()
+            parents, hub.poll = hub.poll, _unpatched.epoll()
             parents.close()
             for fd in {*hub.listeners[hub.READ], *hub.listeners[hub.WRITE]}:
                 try:

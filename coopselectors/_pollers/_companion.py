@@ -14,7 +14,7 @@ import time
 from selectors import EVENT_READ, EVENT_WRITE
 from typing import Any, List, Mapping, Optional, Set, Type
 
-from .. import _originals
+from .. import _unpatched
 from ._base import Pair, Poller
 from ._doorbell import doorbell
 from ._epoll import EpollPoller
@@ -34,7 +34,7 @@ _POLLABLE: tuple[Type[Poller], ...] = (KqueuePoller, EpollPoller)
 def open_pollable(keys: Mapping[int, Any]) -> Optional[Poller]:
     """A poller that has a descriptor to wait on, or None where this platform has no such thing."""
     for kind in _POLLABLE:
-        if getattr(_originals, kind.name) is not None:
+        if getattr(_unpatched, kind.name) is not None:
             return kind(keys)
     return None
 

@@ -6,7 +6,7 @@ import math
 from selectors import EVENT_READ, EVENT_WRITE
 from typing import Any, List, Mapping, Optional
 
-from .. import _originals
+from .. import _unpatched
 from ._base import IN, OUT, Pair, Poller
 from ._poll import EXTRAS
 
@@ -20,7 +20,7 @@ class DevpollPoller(Poller):
 
     def __init__(self, keys: Mapping[int, Any], primitive: Any = None) -> None:
         super().__init__(keys)
-        self._primitive = primitive or _originals.devpoll
+        self._primitive = primitive or _unpatched.devpoll
         self._devpoll = self._primitive()
 
     def register(self, fd: int, events: int, extra: int = 0) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Dict, Tuple
 
-from .. import _originals
+from .. import _unpatched
 
 # {a number that counts up: (descriptor, identity)}.  The last one is in use; the others were closed
 # by somebody, for there are programs that close a number twice, and it may be ours by then.
@@ -25,15 +25,15 @@ def doorbell() -> int:
                 return fd
         except OSError:
             pass
-    reader, writer = _originals.pipe()
-    _originals.close(writer)  # the end of file is readable for ever
+    reader, writer = _unpatched.pipe()
+    _unpatched.close(writer)  # the end of file is readable for ever
     mine = reader, _identity(reader)
     made = _made.setdefault(number, mine)
     if made is not mine:  # another thread was faster
-        _originals.close(reader)
+        _unpatched.close(reader)
     return made[0]
 
 
 def _identity(fd: int) -> Tuple[int, int]:
-    status = _originals.fstat(fd)
+    status = _unpatched.fstat(fd)
     return status.st_dev, status.st_ino

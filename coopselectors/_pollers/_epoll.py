@@ -6,7 +6,7 @@ import errno
 from selectors import EVENT_READ, EVENT_WRITE
 from typing import Any, List, Mapping, Optional, Set
 
-from .. import _originals
+from .. import _unpatched
 from ._base import IN, OUT, Pair, Poller
 from ._doorbell import doorbell
 from ._renewal import extra_of
@@ -54,7 +54,7 @@ class EpollPoller(Poller):
 
     def __init__(self, keys: Mapping[int, Any], primitive: Any = None) -> None:
         super().__init__(keys)
-        self._primitive = primitive or _originals.epoll
+        self._primitive = primitive or _unpatched.epoll
         self._epoll = self._primitive()
         self.suspects: Set[int] = set()
         #: What is about to take our place; what other threads change meanwhile may go astray.
@@ -226,7 +226,7 @@ class EpollPoller(Poller):
         self._renewals.append(fresh)
         try:
             fresh.refill()
-            _originals.dup2(fresh.fileno(), self.fileno(), False)
+            _unpatched.dup2(fresh.fileno(), self.fileno(), False)
             now = dict(self.keys)
             for fd in known.keys() | now.keys():
                 if known.get(fd) is not now.get(fd):  # changed by another thread, perhaps in vain

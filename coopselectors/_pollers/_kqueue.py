@@ -5,7 +5,7 @@ from __future__ import annotations
 from selectors import EVENT_READ, EVENT_WRITE, SelectorKey
 from typing import Any, Dict, List, Mapping, Optional
 
-from .. import _originals
+from .. import _unpatched
 from ._base import Pair, Poller
 
 # <sys/event.h>: the same on every platform that has it.
@@ -34,7 +34,7 @@ class KqueuePoller(Poller):
 
     def __init__(self, keys: Mapping[int, Any], primitive: Any = None) -> None:
         super().__init__(keys)
-        self._primitive = primitive or _originals.kqueue
+        self._primitive = primitive or _unpatched.kqueue
         self._kqueue = self._primitive()
         self._number = self._kqueue.fileno()
         #: {(ident, filter): key} of what `add` was given.
@@ -52,7 +52,7 @@ class KqueuePoller(Poller):
             self.unregister(fd, before)  # adding a filter once more does not take its flags away
         for event, kind in _FILTERS:
             if events & event:  # also what was there: it is gone if the file was closed since
-                self._kqueue.control([_originals.kevent(fd, kind, _ADD | extra)], 0, 0)
+                self._kqueue.control([_unpatched.kevent(fd, kind, _ADD | extra)], 0, 0)
         self.unregister(fd, before & ~events)
 
     def refusal(self, events: int, extra: int) -> str:
@@ -90,7 +90,7 @@ class KqueuePoller(Poller):
         return key
 
     def _control(self, wanted: Any, flags: int) -> None:
-        event = _originals.kevent(
+        event = _unpatched.kevent(
             wanted.ident, wanted.filter, flags, wanted.fflags, wanted.data, wanted.udata
         )
         self._kqueue.control([event], 0, 0)
@@ -101,7 +101,7 @@ class KqueuePoller(Poller):
         for event, kind in _FILTERS:
             if before & event:
                 try:
-                    self._kqueue.control([_originals.kevent(fd, kind, _DELETE)], 0, 0)
+                    self._kqueue.control([_unpatched.kevent(fd, kind, _DELETE)], 0, 0)
                 except OSError:
                     pass  # closing a file removes its filters
 
@@ -136,7 +136,7 @@ class KqueuePoller(Poller):
     def only_changes(self, fd: int, events: int, extra: int = 0) -> None:
         for event, kind in _FILTERS:
             if events & event:
-                self._kqueue.control([_originals.kevent(fd, kind, _ADD | _CLEAR | extra)], 0, 0)
+                self._kqueue.control([_unpatched.kevent(fd, kind, _ADD | _CLEAR | extra)], 0, 0)
 
     def wait_fd(self) -> Optional[int]:
         return self.fileno()
@@ -163,7 +163,7 @@ class KqueuePoller(Poller):
     def reopen_in_place(self) -> None:
         number = self._number
         self.reopen()
-        _originals.dup2(self._kqueue.fileno(), number, False)
+        _unpatched.dup2(self._kqueue.fileno(), number, False)
         self._kqueue.close()
         self._kqueue = self._primitive.fromfd(number)
 

@@ -6,7 +6,7 @@ import math
 from selectors import EVENT_READ, EVENT_WRITE
 from typing import Any, List, Mapping, Optional
 
-from .. import _originals
+from .. import _unpatched
 from ._base import IN, OUT, Pair
 from ._companion import CompanionPoller
 from ._renewal import extra_of
@@ -29,7 +29,7 @@ _NAMES = (
 EXTRAS = {
     number: name
     for name in _NAMES
-    for number in [_originals.number(name)]
+    for number in [_unpatched.number(name)]
     if number and not number & (IN | OUT)
 }
 
@@ -40,7 +40,7 @@ class PollPoller(CompanionPoller):
 
     def __init__(self, keys: Mapping[int, Any], primitive: Any = None) -> None:
         super().__init__(keys)
-        self._primitive = primitive or _originals.poll
+        self._primitive = primitive or _unpatched.poll
         self._poll = self._primitive()
 
     def register(self, fd: int, events: int, extra: int = 0) -> None:

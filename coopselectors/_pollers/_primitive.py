@@ -9,7 +9,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from typing import AbstractSet, Any, Callable, ClassVar, Mapping
 
-from .. import _originals
+from .. import _unpatched
 from ._waitable import Waitable
 
 # <poll.h> and <sys/epoll.h> agree on these numbers, on every platform that has either.
@@ -89,7 +89,7 @@ class Primitive(Waitable):
 
     def confirm(self, fd: int, events: int) -> int:
         """Which of `events` the file with number `fd` is ready for, whatever `poll` says."""
-        poll = _originals.poll()
+        poll = _unpatched.poll()
         poll.register(fd, (0, IN, OUT, IN | OUT)[events])
         for _, mask in poll.poll(0):
             if not mask & _NVAL:

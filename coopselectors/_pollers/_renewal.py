@@ -11,7 +11,7 @@ from functools import partial
 from selectors import EVENT_READ, EVENT_WRITE
 from typing import AbstractSet, Any, ClassVar, List
 
-from .. import _originals
+from .. import _unpatched
 from ._doorbell import doorbell
 from ._primitive import Primitive
 from ._waitable import Pair
@@ -129,7 +129,7 @@ class Renewable(Primitive):
 
     def _wake_blocked(self) -> None:
         """Wake the threads that are blocked in `poll`: their kernel object is about to go."""
-        if not self.inherited and _originals.has_other_threads():
+        if not self.inherited and _unpatched.has_other_threads():
             try:
                 type(self).register(self, doorbell(), EVENT_READ)
             except (OSError, ValueError):

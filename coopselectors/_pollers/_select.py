@@ -5,7 +5,7 @@ from __future__ import annotations
 from selectors import EVENT_READ, EVENT_WRITE
 from typing import Any, List, Mapping, Optional
 
-from .. import _originals
+from .. import _unpatched
 from ._base import Pair
 from ._companion import CompanionPoller
 
@@ -15,7 +15,7 @@ class SelectPoller(CompanionPoller):
 
     def __init__(self, keys: Mapping[int, Any], primitive: Any = None) -> None:
         super().__init__(keys)
-        self._select = primitive or _originals.select
+        self._select = primitive or _unpatched.select
         self._readers: set[int] = set()
         self._writers: set[int] = set()
 

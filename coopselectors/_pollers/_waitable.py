@@ -9,7 +9,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import Any, ClassVar, List, Mapping, Optional, Protocol, Tuple
 
-from .. import _originals
+from .. import _unpatched
 
 #: What a primitive says of one ready file: its descriptor, and a mask in the primitive's own bits.
 #: Such a pair is a ready-made dictionary key: the selectors look their finished answers up by it.
@@ -59,7 +59,7 @@ class Waitable(ABC):
         #: How many of the next waits under a hub go straight to sleep (see _hubs._cooperative).
         self.sleepy: int = 0
         #: Held while the kernel object is replaced or closed: nothing switches or blocks then.
-        self._lock = _originals.RLock()
+        self._lock = _unpatched.RLock()
 
     @abstractmethod
     def poll(self, timeout: Optional[float]) -> List[Pair]:
@@ -113,7 +113,7 @@ class Waitable(ABC):
     def forked(self) -> None:
         """This is a forked child, and the nests are its parent's."""
         self.seats.clear()
-        self._lock = _originals.RLock()  # a thread that is not here may have held the other
+        self._lock = _unpatched.RLock()  # a thread that is not here may have held the other
 
     def closed_or(self, error: OSError) -> Exception:
         """What to raise where the kernel object refused: another thread may just have closed it."""

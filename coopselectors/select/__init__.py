@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from .. import _originals
+from .. import _unpatched
 from ._select import Select as Select
 
 if TYPE_CHECKING:
@@ -29,29 +29,29 @@ if TYPE_CHECKING:
         ...
 
 else:
-    _constants = _originals.constants()
+    _constants = _unpatched.constants()
     globals().update(_constants)
     __all__ += list(_constants)
 
-if TYPE_CHECKING or _originals.poll is not None:
+if TYPE_CHECKING or _unpatched.poll is not None:
     from ._poll import poll
 
     __all__ += ["poll"]
 
-if TYPE_CHECKING or _originals.epoll is not None:
+if TYPE_CHECKING or _unpatched.epoll is not None:
     from ._epoll import epoll
 
     __all__ += ["epoll"]
 
-if TYPE_CHECKING or _originals.devpoll is not None:
+if TYPE_CHECKING or _unpatched.devpoll is not None:
     from ._devpoll import devpoll
 
     __all__ += ["devpoll"]
 
-if TYPE_CHECKING or _originals.kqueue is not None:
+if TYPE_CHECKING or _unpatched.kqueue is not None:
     from ._kqueue import kqueue
 
-    kevent: Any = _originals.kevent
+    kevent: Any = _unpatched.kevent
     __all__ += ["kevent", "kqueue"]
 
 # They are called by the names that users know, whatever file they are in.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Dict, List, Optional
 
-from .. import _originals
+from .. import _unpatched
 from .._pollers import IN, OUT, DevpollPoller, Pair
 from ._kernel import WithDescriptor
 from ._poll import PRI, Watched, watched
@@ -80,7 +80,7 @@ class Devpoll(WithDescriptor):
         return wait(way, self._waitable, seconds)
 
     def _judge(self, timeout: Any) -> None:
-        judge_with(_originals.devpoll(), timeout)
+        judge_with(_unpatched.devpoll(), timeout)
 
 
 class _Home:
@@ -93,7 +93,7 @@ class _Home:
         greenlet waits: that is decided at each call of ``poll()``.
         """
         made = object.__new__(Devpoll)
-        made._native = native = _originals.devpoll()
+        made._native = native = _unpatched.devpoll()
         made._keys = {}
         made._waitable = DevpollPoller(made._keys, lambda: native)
         made._way = find_way()

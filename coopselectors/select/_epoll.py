@@ -8,7 +8,7 @@ from time import monotonic
 from types import TracebackType
 from typing import Any, Callable, Dict, List, Optional, Set, Type
 
-from .. import _originals
+from .. import _unpatched
 from .._pollers import IN, OUT, Pair, doorbell
 from ._kernel import Asked, Kernel, WithDescriptor
 from ._waiting import (
@@ -117,13 +117,13 @@ class epoll(WithDescriptor):
     __slots__ = ("_hub", "_owed", "_select", "_thread")
 
     def __init__(self, sizehint: int = -1, flags: int = 0) -> None:
-        self._take(_originals.epoll(sizehint, flags))
+        self._take(_unpatched.epoll(sizehint, flags))
 
     @classmethod
     def fromfd(cls, fd: int, /) -> epoll:
         """One for the epoll that a descriptor names already."""
         self = cls.__new__(cls)
-        self._take(_originals.epoll.fromfd(fd), is_shared=True)
+        self._take(_unpatched.epoll.fromfd(fd), is_shared=True)
         return self
 
     def _take(self, native: Any, is_shared: bool = False) -> None:
@@ -220,7 +220,7 @@ class epoll(WithDescriptor):
     def _judge(self, *how: Any) -> None:
         if self._native.closed:
             self._native.poll(*how)
-        judge_with(_originals.epoll(), *how)
+        judge_with(_unpatched.epoll(), *how)
 
     def __enter__(self) -> epoll:
         self.fileno()  # a ValueError if it is closed

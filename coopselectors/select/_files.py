@@ -5,7 +5,7 @@ from __future__ import annotations
 from selectors import EVENT_READ, EVENT_WRITE
 from typing import Any, Dict, List, Optional
 
-from .. import _fork, _originals
+from .. import _fork, _unpatched
 from .._pollers import IN, OUT, CompanionPoller, Pair, PollPoller
 from ._poll import PRI, Watched, watched
 
@@ -39,7 +39,7 @@ class _PollBySelect:
         wanted = [[fd for fd, mask in self._masks.items() if mask & bit] for bit in (IN, OUT, PRI)]
         seconds = None if milliseconds is None else milliseconds / 1e3
         found: Dict[int, int] = {}
-        for fds, bit in zip(_originals.select(*wanted, seconds), (IN, OUT, PRI)):
+        for fds, bit in zip(_unpatched.select(*wanted, seconds), (IN, OUT, PRI)):
             for fd in fds:
                 found[fd] = found.get(fd, 0) | bit
         return list(found.items())
@@ -54,7 +54,7 @@ class Files(PollPoller):
     keys: Dict[int, Watched]
 
     def __init__(self) -> None:
-        super().__init__({}, _originals.poll or _PollBySelect)
+        super().__init__({}, _unpatched.poll or _PollBySelect)
         _fork.tell(self)
 
     def fill(self, masks: Dict[int, int]) -> None:

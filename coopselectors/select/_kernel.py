@@ -9,7 +9,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from typing import Any, Callable, ClassVar, Dict, List, NoReturn, Optional
 
-from .. import _fork, _originals
+from .. import _fork, _unpatched
 from .._pollers import IN, Pair, Waitable
 from ._waiting import Way
 
@@ -82,7 +82,7 @@ class Kernel(Waitable):
         # number of one that was closed.
         with self._lock:
             duplicate = _Duplicate(self.native.fileno())
-        poll = _originals.poll()
+        poll = _unpatched.poll()
         poll.register(duplicate.fd, IN)
         poll.poll(None if timeout is None else timeout * 1e3)
         return []
@@ -116,11 +116,11 @@ class _Duplicate:
     """Another descriptor of the same file, for as long as this lives."""
 
     def __init__(self, fd: int) -> None:
-        self.fd = _originals.dup(fd)
+        self.fd = _unpatched.dup(fd)
 
     def __del__(self) -> None:
         if hasattr(self, "fd"):
-            _originals.close(self.fd)
+            _unpatched.close(self.fd)
 
 
 class WithDescriptor:

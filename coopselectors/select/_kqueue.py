@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Callable, List, Optional
 
-from .. import _originals
+from .. import _unpatched
 from .._pollers import doorbell
 from ._kernel import Asked, Kernel, WithDescriptor
 from ._waiting import NATIVE, find_way, integer_of, may_hurry, number_of, offered, wait
@@ -37,7 +37,7 @@ class _Kernel(Kernel):
 
     def ring(self, on: bool) -> None:
         try:
-            bell = _originals.kevent(doorbell(), _READ, _ADD if on else _DELETE)
+            bell = _unpatched.kevent(doorbell(), _READ, _ADD if on else _DELETE)
             self.native.control([bell], 0, 0)
         except (OSError, ValueError):
             pass  # not there, or closed
@@ -54,13 +54,13 @@ class kqueue(WithDescriptor):
     __slots__ = ()
 
     def __init__(self) -> None:
-        self._take(_originals.kqueue())
+        self._take(_unpatched.kqueue())
 
     @classmethod
     def fromfd(cls, fd: int, /) -> kqueue:
         """One for the kqueue that a descriptor names already."""
         self = cls.__new__(cls)
-        self._take(_originals.kqueue.fromfd(fd), is_shared=True)
+        self._take(_unpatched.kqueue.fromfd(fd), is_shared=True)
         return self
 
     def _take(self, native: Any, is_shared: bool = False) -> None:

@@ -6,7 +6,7 @@ from functools import lru_cache
 from selectors import EVENT_READ, EVENT_WRITE
 from typing import TYPE_CHECKING, Any, Dict, List, NamedTuple, Optional
 
-from .. import _fork, _originals
+from .. import _fork, _unpatched
 from .._pollers import IN, OUT, CompanionPoller, Pair, PollPoller
 from ._waiting import (
     NATIVE,
@@ -108,7 +108,7 @@ class Poll:
             return pairs
         if self._is_busy:
             raise RuntimeError("concurrent poll() invocation")
-        seconds = number_of(timeout, lambda _: judge_with(_originals.poll(), timeout))
+        seconds = number_of(timeout, lambda _: judge_with(_unpatched.poll(), timeout))
         if seconds is not None:
             seconds = None if seconds < 0 else seconds / 1000
         if may_hurry(way):
@@ -142,7 +142,7 @@ class _Home:
         meanwhile is waited for, too.
         """
         made = object.__new__(Poll)
-        made._native = _originals.poll()
+        made._native = _unpatched.poll()
         made._keys = {}
         made._poller = None
         made._is_busy = False

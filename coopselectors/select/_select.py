@@ -7,7 +7,7 @@ import os
 from contextvars import ContextVar
 from typing import Any, Callable, Dict, List, Optional, Tuple
 
-from .. import _originals
+from .. import _unpatched
 from .._hubs import ForeignHub
 from .._pollers import IN, OUT, Pair, doorbell
 from .._runtime import owner
@@ -63,16 +63,16 @@ class Select:
         if way.hub is not NATIVE and isinstance(way.hub, ForeignHub):
             if not _has_asked.get():
                 return _ask(way.select, rlist, wlist, xlist, timeout)
-            way = find_way(owner(self.covers or _originals.select))
+            way = find_way(owner(self.covers or _unpatched.select))
         if way.hub is NATIVE:
-            three = _originals.select(rlist, wlist, xlist, timeout)
+            three = _unpatched.select(rlist, wlist, xlist, timeout)
             return three
         seconds = number_of(timeout, _judge)
         if seconds is not None and seconds < 0:
             _judge(timeout)
         if may_hurry(way) and {type(rlist), type(wlist), type(xlist)} <= _SEQUENCES:
             try:
-                three = _originals.select(rlist, wlist, xlist, 0)
+                three = _unpatched.select(rlist, wlist, xlist, 0)
             except ValueError:
                 pass  # a number that is too large for it, or negative
             else:
@@ -97,7 +97,7 @@ select = _home.select
 
 
 def _judge(timeout: Any) -> None:
-    _originals.select([doorbell()], [], [], timeout)
+    _unpatched.select([doorbell()], [], [], timeout)
 
 
 def _ask(foreign: Callable[..., Three], *how: Any) -> Three:

@@ -12,7 +12,7 @@ import time
 from selectors import EVENT_READ, EVENT_WRITE, SelectorKey
 from typing import Any, Callable, Dict, List, Optional, Tuple
 
-from ._extras import Events, ExtraKey
+from ._extra_events import Events, ExtraKey
 from ._pollers import Pair, Poller
 
 Ready = Tuple[SelectorKey, int]

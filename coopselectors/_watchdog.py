@@ -10,7 +10,7 @@ import traceback
 from types import FrameType
 from typing import Any, Callable, Optional
 
-from . import _originals, _standard
+from . import _unpatched, _standard
 from ._hubs import hub_for
 from ._hubs._nest import Pulse
 
@@ -49,7 +49,7 @@ class Watch:
         while not self._has_ended():
             answers = self._pulse.answers
             self._pulse.ask()
-            _originals.select((), (), (), pause)
+            _unpatched.select((), (), (), pause)
             if self._pulse.answers == answers:
                 self._observe(answers, pause)
 
@@ -67,7 +67,7 @@ class Watch:
                 told = True
                 if _is_in_a_select_call(frame):
                     self._tell(frame, now - since)
-            _originals.select((), (), (), pause)
+            _unpatched.select((), (), (), pause)
 
     def _has_ended(self) -> bool:
         return self._stopped or self._pulse.nest.gone

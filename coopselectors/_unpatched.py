@@ -50,7 +50,7 @@ def is_builtin(offered: object) -> bool:
     ``select.select`` and ``select.poll`` are built-in functions, ``select.epoll`` and its like
     are types of that module.
     """
-    if not issubclass(type(offered), (BuiltinFunctionType, type)):  # see `_places.is_a`
+    if not issubclass(type(offered), (BuiltinFunctionType, type)):  # see `_bindings.is_a`
         return False
     return getattr(offered, "__module__", None) == "select"
 
