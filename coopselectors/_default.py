@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, List, Optional, Set, Tuple, Type, cast
 
 from . import _runtime, _selectors
 from ._hubs import is_usable
+from ._runtime import offered
 from ._selectors import _Selector
 
 if TYPE_CHECKING:
@@ -21,6 +22,11 @@ _KINDS: List[Type[_Selector]] = [
 _MISSING = [
     f"{name}: this platform does not have it" for name in _ORDER if name not in vars(_selectors)
 ]
+
+_first = _KINDS[0]
+# What `select` offered for the first of them when it was last found to be the choice; as long as
+# it does, it still is.
+_first_was: Any = _KINDS  # which nobody offers
 
 # The classes that isinstance() takes for DefaultSelector.
 _chosen: Set[Type[_Selector]] = set()
@@ -46,49 +52,45 @@ class DefaultSelector(_Selector):
     def __new__(cls, *args: Any, **kwargs: Any) -> Self:
         if cls is not DefaultSelector:
             return super().__new__(cls)
+        if offered(_first._backend_cls.name) is _first_was:
+            try:
+                return cast("Self", _first(*args, **kwargs))
+            except OSError:
+                pass  # no descriptor left, say
         selector, _ = open_best(*args, **kwargs)
-        # In the standard module both names are one class: isinstance() has to agree.
-        if type(selector) not in _chosen:
-            ABCMeta.register(DefaultSelector, type(selector))
-            _chosen.add(type(selector))
         return cast("Self", selector)
 
     def __init__(self, *, runtime: Optional[str] = None) -> None:
-        # Only subclasses come here: for them, the poller is chosen as the class would be.
+        # Only subclasses come here: for them, the backend is chosen as the class would be.
         chosen, _ = open_best(runtime=runtime)
-        self._poller_cls = chosen._poller_cls  # type: ignore[misc]
+        self._backend_cls = chosen._backend_cls  # type: ignore[misc]
         self._selector_cls = chosen._selector_cls
         chosen.close()
         super().__init__(runtime=runtime)
 
-    # It exists only where the chosen poller has it, as in the standard module.
-    if TYPE_CHECKING:
+    # Tools look for it in the class, as they find it in the standard one; see `_with_fileno`.
+    def fileno(self) -> int:
+        """Return the kernel object's descriptor; ValueError once the selector is closed.
 
-        def fileno(self) -> int: ...
-
-    else:
-
-        def __getattr__(self, name: str) -> Any:
-            if name == "fileno" and "_poller" in vars(self):
-                return self._poller.fileno
-            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+        There is none for poll and select.
+        """
+        return self._poller.descriptor()
 
 
 def open_best(*, runtime: Optional[str] = None) -> Tuple[_Selector, List[str]]:
     """An instance of the best class, and what was better and did not work, with the reasons."""
+    global _first_was
     tried = _MISSING.copy()
     for kind in _KINDS:
-        primitive = kind._poller_cls.name
-        offered = _runtime.offered(primitive)
-        foreign = offered is not None and _runtime.owner(offered) == _runtime.FOREIGN
-        if foreign and primitive != "select" and not is_usable(offered):
-            tried.append(
-                f"{kind.__name__}: the select.{primitive} that somebody put there does not work"
-            )
+        name = kind._backend_cls.name
+        own = offered(name)
+        reason = _reason_against(name, own)
+        if reason:
+            tried.append(f"{kind.__name__}: {reason}")
             continue
         try:
             selector = kind(runtime=runtime)
-            if not kind._poller_cls.asks_at_once:
+            if not kind._backend_cls.made_is_proof:
                 try:
                     selector._poller.poll(0)
                 except BaseException:
@@ -97,5 +99,22 @@ def open_best(*, runtime: Optional[str] = None) -> Tuple[_Selector, List[str]]:
         except OSError as error:
             tried.append(f"{kind.__name__}: {error}")
             continue
+        if kind not in _chosen:
+            # In the standard module both names are one class: isinstance() has to agree.
+            ABCMeta.register(DefaultSelector, kind)
+            _chosen.add(kind)
+        if kind is _first and kind._backend_cls.made_is_proof:
+            _first_was = own
         return selector, tried
     raise RuntimeError(f"no selector works here; tried {'; '.join(tried)}")
+
+
+def _reason_against(name: str, own: Any) -> str:
+    """Why somebody does not want ``select.<name>`` to be used; see the table in _runtime."""
+    if own is None:
+        return f"somebody has deleted select.{name}" if _runtime.is_gone(name) else ""
+    if not callable(own):
+        return f"select.{name} is {type(own).__name__}, which cannot be called"
+    if name != "select" and _runtime.owner(own) == _runtime.FOREIGN and not is_usable(own):
+        return f"the select.{name} that somebody put there does not work"
+    return ""

@@ -11,7 +11,7 @@ from operator import index
 from selectors import EVENT_READ, EVENT_WRITE, SelectorKey
 from typing import Any, Dict, List, Optional
 
-from ._pollers import IN, OUT, POLLERS, Poller
+from ._backends import BACKENDS, IN, OUT, Backend
 
 _BOTH = EVENT_READ | EVENT_WRITE
 
@@ -69,13 +69,13 @@ def key_of(fileobj: Any, fd: int, events: int, data: Any, extra_events: int) -> 
 
 
 def check(
-    poller: Poller,
+    backend: Backend,
     owner: type,
     events: int,
     extra: int,
     before: Optional[SelectorKey] = None,
 ) -> None:
-    """Raise ValueError if `poller`, which is `owner`'s, cannot watch a file for all that.
+    """Raise ValueError if `backend`, which is `owner`'s, cannot watch a file for all that.
 
     `before` is the file's key so far, if it has one.
     """
@@ -83,17 +83,16 @@ def check(
         raise ValueError(f"Invalid events: {events!r}")
     extra = index(extra)
     rest = extra
-    for number in poller.extras:
+    for number in backend.extras:
         rest &= ~number
     if rest:
         asked = f"{extra:#x}" if extra > 0 else str(extra)
         raise ValueError(f"{owner.__name__} cannot honour extra_events={asked}: {_described(rest)}")
-    why = poller.refusal(events, extra)
+    why = backend.refusal(events, extra)
     if not why and before is not None:
-        why = poller.refusal_to_change(before, events, extra)
+        why = backend.refusal_to_change(before, events, extra)
     if why:
         raise ValueError(why)
-    poller.has_extras = True
 
 
 def _described(numbers: int) -> str:
@@ -102,7 +101,7 @@ def _described(numbers: int) -> str:
         return "it is negative"
     lowest = numbers & -numbers
     known: Dict[str, List[str]] = {}
-    for kind in POLLERS:
+    for kind in BACKENDS:
         if lowest in kind.extras:
             known.setdefault(kind.extras[lowest], []).append(f"{kind.name.capitalize()}Selector")
     if known:

@@ -67,7 +67,7 @@ def _evidence(primitive: str) -> str:
     offered, select = _runtime.offered(primitive), _runtime.offered("select")
     if offered is None:
         return "not there"
-    covered = _runtime.covered_by(offered)
+    covered = _runtime.replaced_by(offered)
     if covered is not None:
         return f"{_runtime.owner(offered)}: {_home(offered)}, in the place of {_home(covered)}"
     # Ours have no owner of their own: they wait as ``select.select`` says.

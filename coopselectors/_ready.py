@@ -1,108 +1,98 @@
-"""What does the caller get for what the kernel said?
+"""What does the caller get for what the kernel reported?
 
-The kernel speaks of numbers, and of masks in the primitive's own bits; the caller is told of keys,
-and of ``EVENT_READ | EVENT_WRITE``.  Nearly always a table knows the answer.  What is left are the
-files that are seen for the first time, those that are watched for both events, the numbers that
-nobody registered, and those that may mean a file that was closed.
+The kernel reports numbers, and masks in the primitive's own bits; the caller is told of keys, and
+of ``EVENT_READ | EVENT_WRITE``.  Nearly always a table knows the answer.  What is left are files
+that are watched for both events or for extra events, numbers that nobody registered, and numbers
+that may mean a file that was closed.
 """
 
 from __future__ import annotations
 
-import time
 from selectors import EVENT_READ, EVENT_WRITE, SelectorKey
-from typing import Any, Callable, Dict, List, Optional, Tuple
+from typing import Any, Dict, List, NamedTuple, Tuple
 
+from ._backends import IN, OUT, Pair
 from ._extra_events import Events, ExtraKey
-from ._pollers import Pair, Poller
+from ._files_poller import FilesPoller
+from ._wakeup import wakeup_fd
 
 Ready = Tuple[SelectorKey, int]
 
 _BOTH = EVENT_READ | EVENT_WRITE
+_MASKS = (0, IN, OUT, IN | OUT)
 
 
-class Answers:
-    """What to tell the caller for what the kernel said."""
+class Translated(NamedTuple):
+    """What is true of some pairs, and whether to ask the kernel again."""
 
-    def __init__(self, keys: Dict[int, SelectorKey], poller: Poller) -> None:
-        self._keys = keys
-        self._poller = poller
-        #: {fd: (key, events)} of files that are watched for one event, and have been seen ready:
-        #: whatever mask the kernel reports of such a file, HUP and ERR included, means that event.
-        self.known: Dict[int, Ready] = {}
+    #: {fd: (key, events)}
+    ready: Dict[Any, Ready]
+    #: Something was reported that nobody registered, or that is not so.
+    ask_again: bool
+    #: For sure, and not only because another thread has just unregistered it.
+    is_stale: bool
 
-    def look_closer(
-        self,
-        pairs: List[Pair],
-        wait: Callable[[Poller, Optional[float], Optional[float]], List[Pair]],
-        timeout: Optional[float],
-        deadline: Optional[float],
-    ) -> List[Ready]:
-        """Answer pairs of which some are not in the table.
 
-        What the kernel still reports of closed files is got rid of, and `wait`, which is the hub's,
-        is called for more: once to be complete, or until `deadline` if there was nothing else.
-        """
-        attempt = 0
-        kept: List[Ready] = []  # of what is no file, and is not told of twice
-        while True:
-            ready, in_doubt, for_sure = self._tell_apart(pairs)
-            if (attempt > 1 or not in_doubt) and (ready or kept or timeout == 0):
-                return kept + list(ready.values())
-            kept += [answer for fd, answer in ready.items() if fd in self._poller.others]
-            if in_doubt:
-                # A stranger may have been unregistered by another thread a moment ago.
-                self._poller.purge(force=for_sure or attempt > 0)
-            if deadline is not None:
-                timeout = max(0, deadline - time.monotonic())
-            self._poller.put_back(pairs)
-            pairs = wait(self._poller, 0 if ready or kept else timeout, deadline)
-            attempt += 1
+def translate(
+    poller: FilesPoller, keys: Dict[int, SelectorKey], known: Dict[int, Ready], pairs: List[Pair]
+) -> Translated:
+    """The answers for pairs of which some are not in `known`.
 
-    def _tell_apart(self, pairs: List[Pair]) -> Tuple[Dict[int, Ready], bool, bool]:
-        """The answers that are true, by number; whether there are others, and whether for sure."""
-        ready: Dict[int, Ready] = {}
-        strangers = impostors = False
-        known, keys, poller = self.known, self._keys, self._poller
-        for fd, mask in pairs:
-            answer = known.get(fd)
-            if answer is None:
-                key = keys.get(fd)
-                if key is None:
-                    other = poller.others.get(fd)
-                    if other is not None:
-                        event: Any = mask  # of these the kernel says no mask, but all it knows
-                        ready[fd] = other, Events(0, event.fflags, event)
-                    else:
-                        strangers = strangers or not poller.called_back
-                    continue
-                if isinstance(key, ExtraKey):
-                    told = key.told.get(mask)
-                    ready[fd] = key, self._in_full(key, mask) if told is None else told
-                    continue
-                suspected = fd in poller.suspects
-                if suspected:
-                    events = poller.confirm(fd, key.events)
-                else:
-                    events = poller.events(mask) & key.events
-                if not events:
-                    impostors = True
-                    continue
-                answer = key, events
-                if key.events != _BOTH and not suspected:
-                    known[key.fd] = answer  # not the kernel's copy of the same number
-                    if keys.get(fd) is not key:  # another thread has changed it just now
-                        known.pop(fd, None)
+    `known` is the table {fd: (key, events)} of files that are watched for one event: whatever mask
+    the kernel reports of such a file, HUP and ERR included, means that event.
+    """
+    ready: Dict[Any, Ready] = {}
+    ask_again = is_stale = False
+    backend = poller.backend
+    for fd, reported in pairs:
+        answer = known.get(fd)
+        if answer is not None:
             ready[fd] = answer
-        return ready, strangers or impostors, impostors
+            continue
+        key = keys.get(fd)
+        if key is None:
+            other = backend.others.get(fd)
+            if other is not None:
+                event: Any = reported  # of these the kernel sends no mask, but all it knows
+                ready[fd] = other, Events(0, event.fflags, event)
+            elif fd != wakeup_fd() or not poller.cancelled:
+                ask_again = True
+                is_stale = is_stale or bool(poller.stale_fds)
+            continue
+        mask = reported
+        is_in_doubt = fd in poller.stale_fds
+        if is_in_doubt:
+            mask = poller.confirm(fd, _MASKS[key.events] | getattr(key, "extra_events", 0))
+            if not mask:
+                ask_again = is_stale = True
+                continue
+        if isinstance(key, ExtraKey):
+            if fd not in poller.fired:
+                ready[fd] = key, _in_full(poller, keys, key, mask)
+            continue
+        events = backend.events(mask) & key.events
+        if not events:
+            ask_again = True
+            continue
+        ready[fd] = answer = key, events
+        if key.events != _BOTH and not is_in_doubt:
+            known[key.fd] = answer  # not the kernel's copy of the same number
+            if keys.get(fd) is not key:  # another thread has changed it just now
+                known.pop(fd, None)
+    return Translated(ready, ask_again, is_stale)
 
-    def _in_full(self, key: ExtraKey, mask: int) -> Events:
-        """What to say of a file that was registered with extra events."""
-        poller, fd, extra = self._poller, key.fd, key.extra_events
-        told = Events(poller.events_beside(mask, extra) & key.events, poller.native(mask))
-        if not extra & poller.once:
-            key.told[mask] = told
-            return told
-        poller.spend(fd)
-        if self._keys.get(fd) is not key:  # another thread has armed it anew just now
-            poller.rearm(fd)
+
+def _in_full(poller: FilesPoller, keys: Dict[int, SelectorKey], key: ExtraKey, mask: int) -> Events:
+    """What to say of a file that was registered with extra events."""
+    known = key.told.get(mask)
+    if known is not None:
+        return known
+    backend, fd, extra = poller.backend, key.fd, key.extra_events
+    told = Events(backend.events_beside(mask, extra) & key.events, backend.native_mask(mask))
+    if not extra & backend.once:
+        key.told[mask] = told
         return told
+    poller.mark_fired(fd)
+    if keys.get(fd) is not key:  # another thread has armed it anew just now
+        poller.rearm(fd)
+    return told

@@ -1,14 +1,35 @@
 """Which runtime owns `select` right now?
 
-Only this question is answered here.  It is asked again at every call, of the ``select`` module as
-it is at that moment, and it is answered by who *patched*: gevent and eventlet are recognised by
-the functions that they put there, and never imported.
+Only this question is answered here.  It is asked again at every call, of the ``select`` module that
+``sys.modules`` has at that moment, and it is answered by who *patched*: gevent and eventlet are
+recognised by the functions that they put there, and never imported.
+
+The rules, for what ``select.select`` is (columns) and what the class's own primitive is (rows,
+``select.epoll`` for `EpollSelector`):
+
+====================  ====================  ======================  ================================
+own primitive         the interpreter's,    gevent's, eventlet's    somebody's function
+                      or nothing to call
+====================  ====================  ======================  ================================
+the interpreter's     the kernel            the hub                 that function waits for our own
+                                                                    descriptor
+missing               the kernel; not       the hub: it deleted     as above; not chosen, unless a
+                      chosen by default     what blocks it          known hub has deleted it
+replaced, and works   the replacement is given the files at each call
+replaced, and broken  as if it were missing
+====================  ====================  ======================  ================================
+
+"Broken" is what cannot be called, raises anything when it is called without arguments, or returns
+what has no ``register`` and ``poll``.  A function in the place of ``select.select`` is broken if it
+raises TypeError or NotImplementedError, or returns anything but three collections: from then on it
+counts as nothing to call.
 """
 
 from __future__ import annotations
 
-import select
-from typing import Any
+import sys
+from types import ModuleType
+from typing import Any, Callable
 
 from . import _unpatched
 
@@ -20,37 +41,112 @@ FOREIGN = "foreign"
 #: The runtimes that a selector can be pinned to.
 PINNABLE = (NATIVE, GEVENT, EVENTLET)
 
-#: What ``select`` offers by a name at this moment, None if nothing.  Patchers write into this very
-#: dictionary, and for what is called at each select a function would be too slow.
-offered = vars(select).get
-
 #: Where our own primitives come from.
 OURS = f"{__package__}.select"
 
 _PATCHERS = {"gevent.select": GEVENT, "eventlet.green.select": EVENTLET}
 
+#: ``modules("select")`` is the module that counts.
+modules: Callable[..., Any] = sys.modules.get
+
+# The module seen last, and what it offers by a name.
+_module: Any = sys.modules["select"]
+_offers: Callable[[str], Any] = vars(_module).get
+
+# Functions in the place of select.select that turned out not to work, the latest last.
+_broken: Any = []
+
+
+def select_module() -> Any:
+    """The ``select`` module that counts now: a program may drop it and import it anew."""
+    return modules("select") or _module
+
+
+def offers_of(module: Any) -> Callable[[str], Any]:
+    """What a module offers by a name, None if nothing; somebody may have put anything there."""
+    if isinstance(module, ModuleType):
+        offers: Callable[[str], Any] = vars(module).get
+        return offers
+
+    def get(name: str) -> Any:
+        try:
+            return getattr(module, name, None)
+        except Exception:
+            return None
+
+    return get
+
+
+def offered(name: str) -> Any:
+    """What the ``select`` module offers by a name at this moment, None if nothing."""
+    global _module, _offers
+    module = select_module()
+    if module is not _module:
+        _module, _offers = module, offers_of(module)
+    return _offers(name)
+
+
+def home(thing: Any) -> str:
+    """The module that a function or class says it comes from; never raises."""
+    try:
+        found = getattr(thing, "__module__", None)
+    except Exception:
+        return ""
+    return found if type(found) is str else ""
+
 
 def owner(primitive: object) -> str:
-    """The runtime to which `primitive`, something out of the ``select`` module, belongs."""
-    if _unpatched.is_builtin(primitive):
+    """The runtime to which `primitive`, something out of the ``select`` module, belongs.
+
+    What cannot be called belongs to nobody, and so to the ordinary process.
+    """
+    if _unpatched.is_builtin(primitive) or not callable(primitive):
         return NATIVE
-    home = getattr(primitive, "__module__", None) or ""
-    if home == OURS:  # `install` has put it there, in the place of another
-        covered = covered_by(primitive)
+    module = home(primitive)
+    if module == OURS:  # `install` has put it there, in the place of another
+        covered = replaced_by(primitive)
         return NATIVE if covered is None else owner(covered)
-    return _PATCHERS.get(home, FOREIGN)
+    if any(primitive is each for each in _broken):
+        return NATIVE
+    return _PATCHERS.get(module, FOREIGN)
 
 
-def covered_by(primitive: object) -> Any:
+def replaced_by(primitive: object) -> Any:
     """What `install` has put `primitive`, one of ours, in the place of, or None."""
     ours = getattr(primitive, "__wrapped__", primitive)  # functools.wraps() gives it our name
-    return getattr(getattr(ours, "__self__", None), "covers", None)
+    return getattr(getattr(ours, "__self__", None), "replaces", None)
+
+
+def mark_broken(select: Any) -> None:
+    """A function in the place of select.select does not work: do without from now on."""
+    _broken.append(select)
+    del _broken[:-8]
+
+
+def is_gone(name: str) -> bool:
+    """Whether somebody unknown has deleted ``select.<name>``: it is meant not to be used.
+
+    What a known hub deleted would block it, and does not in our hands.
+    """
+    if offered(name) is not None or getattr(_unpatched, name) is None:
+        return False
+    return owner(offered("select")) in (NATIVE, FOREIGN) and not _deleted_by_hub(name)
+
+
+def _deleted_by_hub(name: str) -> bool:
+    # Somebody may have wrapped the hub's function since.
+    saved = getattr(sys.modules.get("gevent.monkey"), "saved", None)
+    if type(saved) is dict and name in (saved.get("select") or ()):
+        return True
+    patched = getattr(sys.modules.get("eventlet.patcher"), "already_patched", None)
+    return type(patched) is dict and bool(patched.get("select"))
 
 
 def current_runtime() -> str:
     """Say which runtime owns ``select.select`` right now.
 
-    Returns ``"native"`` (nobody patched it), ``"gevent"``, ``"eventlet"``, or ``"foreign"`` for a
-    function that belongs to neither.  Asking imports nothing and changes nothing.
+    Returns ``"native"`` (nobody patched it, or there is nothing to call), ``"gevent"``,
+    ``"eventlet"``, or ``"foreign"`` for a function that belongs to neither.  Asking imports nothing
+    and changes nothing.
     """
     return owner(offered("select"))

@@ -1,69 +1,86 @@
 """The selector classes, over one base.
 
 Here live the files that are registered, and the way from the kernel's answer to the caller's.  What
-the kernel says is a poller's business, and how to wait for it a hub's.
+the kernel reports is a poller's business, and how to wait for it a hub's.
 """
 
 from __future__ import annotations
 
 import selectors
 from selectors import EVENT_READ, EVENT_WRITE, SelectorKey
-from time import monotonic
-from typing import TYPE_CHECKING, Any, ClassVar, Dict, List, Optional, Tuple, Type
+from typing import Any, ClassVar, Dict, List, Optional, Type
 
-from . import _fork, _unpatched, _runtime
-from ._ready import Answers, Ready
-from ._extra_events import KeventKey, check, key_of
-from ._files import Map, lookup
-from ._hubs import NATIVE, Hub, hub_for, pinned_hub, seen
-from ._pollers import (
-    DevpollPoller,
-    EpollPoller,
-    KqueuePoller,
-    Poller,
-    PollPoller,
-    SelectPoller,
+from . import _runtime, _unpatched
+from ._backends import (
+    Backend,
+    DevpollBackend,
+    EpollBackend,
+    KqueueBackend,
+    Pair,
+    PollBackend,
+    SelectBackend,
 )
-from ._runtime import offered
+from ._extra_events import KeventKey, check, key_of
+from ._files_poller import FilesPoller
+from ._hubs import NATIVE, Hub, look, pinned_hub, seen
+from ._keys import File, Map, lookup
+from ._ready import Ready, translate
+from ._runtime import modules
+from ._unpatched import clock
 
-if TYPE_CHECKING:
-    from _typeshed import FileDescriptorLike as File
+_BOTH = EVENT_READ | EVENT_WRITE
+_NEITHER = ~_BOTH
 
-_NEITHER = ~(EVENT_READ | EVENT_WRITE)
+# A third of the price of the class's own, which is written in Python.
+_new_tuple: Any = tuple.__new__
 
-_NEVER = object(), None, None
+_NEVER: Any = object(), dict().get, None, None, None
 
-# How many numbers may be in doubt, each of which needs a second look, before we start anew.
-_SUSPECTS = 64
+# Up to so many seconds, and of these types, a time-out is what it says, to every primitive.
+_LONGEST = 2_000_000
+_PLAIN = (float, int)
+
+_Impl: Any = selectors._BaseSelectorImpl  # type: ignore[attr-defined]
+_PollLike: Any = selectors._PollLikeSelector  # type: ignore[attr-defined]
 
 
-class _Selector(selectors.BaseSelector):
-    """What all the classes share: everything but the poller.
+class _Selector(_Impl):  # type: ignore[misc]
+    """What all the classes share: everything but the backend.
 
     `DefaultSelector` says what `runtime` is, and which errors there are.
     """
 
     #: What the class is built on.
-    _poller_cls: ClassVar[Type[Poller]]
-    # The standard module's name for it: its own tests put a mock in this place, and gevent puts
-    # its `poll` there when it patches a process in which ours are installed.
-    _selector_cls: Type[Poller]
+    _backend_cls: ClassVar[Type[Backend]]
+    # The standard module's name for the primitive: its own tests put a mock in this place, and
+    # gevent puts its `poll` there when it patches a process in which ours are installed.
+    _selector_cls: Any = None
 
     def __init__(self, *, runtime: Optional[str] = None) -> None:
         self._pinned = None if runtime is None else pinned_hub(runtime)
-        kind = self._poller_cls
-        self._name = kind.name
-        #: (what select.select was, what the primitive was, the hub for them) at the last call.
-        self._seen: Tuple[Any, Any, Any] = seen.get(self._name, _NEVER)
+        kind = self._backend_cls
+        self._name = name = kind.name
+        #: How the last call waited, and by what it can be seen whether that still holds.
+        self._seen: Any = seen.get(name, _NEVER)
         self._fd_to_key: Dict[int, SelectorKey] = {}
-        self._map: Map = Map(self._fd_to_key)
+        #: {fd: (key, events)} of files that are watched for one event; see _ready.
+        self._known: Dict[int, Ready] = {}
         own = self._selector_cls
-        if own is not kind and _runtime.owner(own) == _runtime.FOREIGN:
-            kind = own
-        self._poller = kind(self._fd_to_key)
-        _fork.tell(self._poller)
-        self._answers = Answers(self._fd_to_key, self._poller)
-        self._known = self._answers.known
+        if own is None or _runtime.owner(own) != _runtime.FOREIGN:
+            backend = kind()
+        else:
+            backend = kind(own(), is_ours=False)
+        self._poller = FilesPoller(backend, self._fd_to_key)
+
+    @property
+    def _map(self) -> Any:
+        # The standard class keeps it from the start; most selectors are never asked for it.
+        if self._poller.closed:
+            return None
+        made = self.__dict__.get("_made_map")
+        if made is None:
+            made = self._made_map = Map(self._fd_to_key)
+        return made
 
     def register(
         self, fileobj: File, events: int, data: Any = None, *, extra_events: int = 0
@@ -79,32 +96,32 @@ class _Selector(selectors.BaseSelector):
         `extra_events` are the platform's own: ``EPOLLET``, ``EPOLLONESHOT``, ``EPOLLEXCLUSIVE``,
         ``EPOLLRDHUP``, ``EPOLLPRI`` and so on for epoll, ``POLLPRI`` and its like for poll and
         /dev/poll, ``KQ_EV_CLEAR`` and ``KQ_EV_ONESHOT`` for kqueue.  With them, `events` may be 0,
-        and `select` tells of the file by an `Events`.  What the class or the kernel cannot honour
+        and `select` reports the file with an `Events`.  What the class or the kernel cannot honour
         is a ValueError.
         """
         if extra_events:
-            check(self._poller, type(self), events, extra_events)
+            check(self._poller.backend, type(self), events, extra_events)
         elif not events or events & _NEITHER:
             raise ValueError(f"Invalid events: {events!r}")
-        fd = lookup(self._fd_to_key, fileobj)
-        if fd in self._fd_to_key:
+        keys = self._fd_to_key
+        fd = lookup(keys, fileobj)
+        if fd in keys:
             raise KeyError(f"{fileobj!r} (FD {fd}) is already registered")
-        key = self._fd_to_key[fd] = (
-            key_of(fileobj, fd, events, data, extra_events)
-            if extra_events
-            else SelectorKey(fileobj, fd, events, data)
-        )
         poller = self._poller
         try:
             if extra_events:
+                key = keys[fd] = key_of(fileobj, fd, events, data, extra_events)
                 poller.register(fd, events, extra_events)
             else:
+                key = _new_tuple(SelectorKey, (fileobj, fd, events, data))
+                if events != _BOTH and fd not in poller.stale_fds:
+                    self._known[fd] = key, events  # before others can find the key and take it out
+                keys[fd] = key
                 poller.register(fd, events)
         except BaseException:
-            del self._fd_to_key[fd]
+            self._known.pop(fd, None)
+            keys.pop(fd, None)
             raise
-        if poller.loose:
-            poller.changed()
         return key
 
     def unregister(self, fileobj: File) -> SelectorKey:
@@ -114,10 +131,12 @@ class _Selector(selectors.BaseSelector):
         no file and was none when it was registered.
         """
         try:
-            key = self._fd_to_key.pop(lookup(self._fd_to_key, fileobj))
+            fd = lookup(self._fd_to_key, fileobj)
+            key = self._fd_to_key.pop(fd)
         except KeyError:
             raise KeyError(f"{fileobj!r} is not registered") from None
-        self._forget(key)
+        self._known.pop(fd, None)
+        self._poller.unregister(fd, key.events)
         return key
 
     def modify(
@@ -135,31 +154,35 @@ class _Selector(selectors.BaseSelector):
         """
         if not extra_events and (not events or events & _NEITHER):
             raise ValueError(f"Invalid events: {events!r}")
+        keys, known, poller = self._fd_to_key, self._known, self._poller
         try:
-            before = self._fd_to_key[lookup(self._fd_to_key, fileobj)]
+            before = keys[lookup(keys, fileobj)]
         except KeyError:
             raise KeyError(f"{fileobj!r} is not registered") from None
         extra = extra_events or type(before) is not SelectorKey
         if extra:
-            check(self._poller, type(self), events, extra_events, before)
+            check(poller.backend, type(self), events, extra_events, before)
         elif events == before.events and data is before.data:
             return before
         fd = before.fd
         if extra_events:
             key = key_of(before.fileobj, fd, events, data, extra_events)
+            known.pop(fd, None)
         else:
-            key = SelectorKey(before.fileobj, fd, events, data)
-        self._fd_to_key[fd] = key
-        self._known.pop(fd, None)
+            key = _new_tuple(SelectorKey, (before.fileobj, fd, events, data))
+            if events != _BOTH and fd not in poller.stale_fds:
+                known[fd] = key, events
+            else:
+                known.pop(fd, None)
+        keys[fd] = key
         if extra or events != before.events:
             try:
-                self._poller.modify(fd, events, before.events, extra_events)
+                poller.modify(fd, events, before.events, extra_events)
             except BaseException:
-                del self._fd_to_key[fd]
-                self._forget(before)
+                known.pop(fd, None)
+                keys.pop(fd, None)
+                poller.unregister(fd, before.events)
                 raise
-            if self._poller.loose:
-                self._poller.changed()
         return key
 
     def select(self, timeout: Optional[float] = None) -> List[Ready]:
@@ -171,18 +194,28 @@ class _Selector(selectors.BaseSelector):
         and ERR count as whatever was asked for.  It is empty only when the time is up, never
         before, whatever signals arrive (PEP 475).  Raises ValueError if the selector is closed, or
         gets closed meanwhile; what a signal handler raises; and, in a hub's own greenlet, what that
-        hub raises there, unless `timeout` is 0.
+        hub raises there, unless `timeout` is 0.  A time-out of another type than int or float is
+        taken or refused as the standard class does.
         """
-        if timeout is not None and timeout <= 0:
-            timeout = 0
-        deadline = monotonic() + timeout if timeout else None
+        deadline = None
+        if timeout is not None:
+            if type(timeout) not in _PLAIN or not timeout <= _LONGEST:
+                timeout = self._plain(timeout)
+            if timeout <= 0:
+                timeout = 0
+            else:
+                deadline = clock.monotonic() + timeout
         hub = self._pinned
         if hub is None:
-            select, own, hub = self._seen
-            if offered("select") is not select or offered(self._name) is not own:
+            module, offers, select, own, hub = self._seen
+            if (
+                modules("select") is not module
+                or offers("select") is not select
+                or offers(self._name) is not own
+            ):
                 hub = self._look()
         poller = self._poller
-        if hub is NATIVE and poller.notices_changes:
+        if hub is NATIVE and poller.backend.notices_changes:
             pairs = poller.poll(timeout)  # as the hub would: a call less is a tenth of the cost
         else:
             pairs = hub.wait(poller, timeout, deadline)
@@ -193,83 +226,129 @@ class _Selector(selectors.BaseSelector):
             for fd, _ in pairs:
                 ready.append(known[fd])
         except KeyError:
-            return self._answers.look_closer(pairs, hub.wait, timeout, deadline)
+            return self._select_closely(pairs, hub, timeout, deadline)
         return ready
+
+    def _select_closely(
+        self, pairs: List[Pair], hub: Hub, timeout: Optional[float], deadline: Optional[float]
+    ) -> List[Ready]:
+        """The answers for pairs that are not all in the table; asks again for what is not true."""
+        poller, keys = self._poller, self._fd_to_key
+        kept: Dict[Any, Ready] = {}  # what will not be reported again
+        attempt = 0
+        while True:
+            found = translate(poller, keys, self._known, pairs)
+            if attempt > 1 or not found.ask_again or not pairs:
+                if found.ready or kept or timeout == 0 or not pairs:
+                    return list({**kept, **found.ready}.values())
+            for fd in (*poller.backend.others, *(fd for fd, _ in poller.give_back(pairs))):
+                if fd in found.ready:
+                    kept[fd] = found.ready[fd]
+            if found.is_stale or attempt:
+                # What another thread has just unregistered is not reported a second time.
+                poller.mark_stale()
+            if deadline is not None:
+                timeout = max(0, deadline - clock.monotonic())
+            pairs = hub.wait(poller, 0 if found.ready or kept else timeout, deadline)
+            attempt += 1
+
+    def _plain(self, timeout: Any) -> float:
+        """A time-out as a plain number.  Raises what the standard class raises for it."""
+        if timeout <= 0:
+            return 0
+        backend = self._poller.backend
+        argument = backend.timeout(timeout)
+        backend.validate_timeout(argument)
+        return float(timeout)
 
     def _look(self) -> Hub:
         """The hub to wait in from now on, until somebody patches or unpatches."""
-        select, own = offered("select"), offered(self._name)
-        hub = hub_for(self._name)  # what is patched between these two lines is noticed next time
-        self._seen = select, own, hub
-        return hub
+        self._seen = found = look(self._name)
+        return found[4]
 
     def close(self) -> None:
-        """Give the kernel's object back.  Whoever waits in `select` gets a ValueError at once."""
+        """Give the kernel's object back.  Every caller waiting in `select` gets a ValueError."""
         self._poller.close()
         self._fd_to_key.clear()
         self._known.clear()
-        # To type checkers `get_map` never returns it, as in typeshed: programs rely on that.
-        self._map = None  # type: ignore[assignment]
 
     def get_map(self) -> Map:
         """Return a read-only mapping of the files to their SelectorKeys, or None once closed."""
-        return self._map
+        # To type checkers it never returns None, as in typeshed: programs rely on that.
+        found: Map = self._map
+        return found
 
-    def _forget(self, key: SelectorKey) -> None:
-        """Undo what `register` did for a key that is no longer in the map."""
-        self._known.pop(key.fd, None)
-        self._poller.unregister(key.fd, key.events)
-        if len(self._poller.suspects) > _SUSPECTS + len(self._fd_to_key) // 8:
-            self._poller.purge()
-        if self._poller.loose:
-            self._poller.changed()
+    # Private names of the standard classes that public programs use.
+
+    def _fileobj_lookup(self, fileobj: File) -> int:
+        return lookup(self._fd_to_key, fileobj)
+
+    def _key_from_fd(self, fd: int) -> Optional[SelectorKey]:
+        return self._fd_to_key.get(fd)
 
 
-class _WithDescriptor(_Selector):
-    """A selector whose kernel object has a descriptor."""
+@property
+def _own_primitive(self: Any) -> Any:
+    """Ours of the selector's kind, over the same kernel object: programs reach in for it."""
+    from .select import primitive_around
 
-    def fileno(self) -> int:
-        """Return the kernel object's descriptor.  Raises ValueError once the selector is closed."""
-        return self._poller.fileno()
+    return primitive_around(self._poller)
 
 
 class SelectSelector(_Selector):
     """select(2): bound by ``FD_SETSIZE``, which is 1024 on most platforms."""
 
-    _poller_cls = _selector_cls = SelectPoller
+    _backend_cls = SelectBackend
 
 
 if _unpatched.poll is not None:
 
-    class PollSelector(_Selector):
+    class PollSelector(_Selector, _PollLike):  # type: ignore[misc]
         """poll(2): any descriptor, and the whole list is handed to the kernel at each call."""
 
-        _poller_cls = _selector_cls = PollPoller
+        _backend_cls = PollBackend
+        _selector_cls = _unpatched.poll
+        _selector = _own_primitive
 
 
 if _unpatched.epoll is not None:
 
-    class EpollSelector(_WithDescriptor):
+    class EpollSelector(_Selector, _PollLike):  # type: ignore[misc]
         """epoll(7), of Linux: the kernel keeps the list."""
 
-        _poller_cls = _selector_cls = EpollPoller
+        _backend_cls = EpollBackend
+        _selector_cls = _unpatched.epoll
+        _selector = _own_primitive
+
+        def fileno(self) -> int:
+            """Return the kernel object's descriptor; ValueError once the selector is closed."""
+            return self._poller.descriptor()
 
 
 if _unpatched.devpoll is not None:
 
-    class DevpollSelector(_WithDescriptor):
+    class DevpollSelector(_Selector, _PollLike):  # type: ignore[misc]
         """/dev/poll, poll(7d), of Solaris and illumos: the kernel keeps the list."""
 
-        _poller_cls = _selector_cls = DevpollPoller
+        _backend_cls = DevpollBackend
+        _selector_cls = _unpatched.devpoll
+        _selector = _own_primitive
+
+        def fileno(self) -> int:
+            """Return the kernel object's descriptor; ValueError once the selector is closed."""
+            return self._poller.descriptor()
 
 
 if _unpatched.kqueue is not None:
 
-    class KqueueSelector(_WithDescriptor):
+    class KqueueSelector(_Selector):
         """kqueue(2), of macOS and the BSDs: the kernel keeps the list."""
 
-        _poller_cls = _selector_cls = KqueuePoller
-        _poller: KqueuePoller
+        _backend_cls = KqueueBackend
+
+        def fileno(self) -> int:
+            """Return the kernel object's descriptor; ValueError once the selector is closed."""
+            return self._poller.descriptor()
 
         def register_kevent(self, kevent: Any, data: Any = None) -> SelectorKey:
             """Watch what is no file to read or to write: a process, a signal, a timer, a vnode.
@@ -283,8 +362,8 @@ if _unpatched.kqueue is not None:
             OSError if the kernel refuses it (ESRCH: no such process); then nothing is left behind.
             """
             key = KeventKey(kevent, kevent.ident, 0, data)
-            self._poller.add(key)
-            if self._poller.loose:
+            self._kqueue().add_kevent(key)
+            if self._poller.per_file_waiters:
                 self._poller.changed()
             return key
 
@@ -293,4 +372,10 @@ if _unpatched.kqueue is not None:
 
             Returns its SelectorKey.  Raises KeyError if there is none.
             """
-            return self._poller.remove(kevent)
+            return self._kqueue().remove_kevent(kevent)
+
+        def _kqueue(self) -> KqueueBackend:
+            self._poller.descriptor()  # a ValueError if closed; a forked child gets its own
+            backend: Any = self._poller.backend
+            kqueue: KqueueBackend = backend
+            return kqueue

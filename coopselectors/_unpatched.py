@@ -1,8 +1,11 @@
-"""What did `select` (and the little we need of `os`) offer before anyone patched it?
+"""What did `select`, `os` and the clock offer before anyone patched them?
 
-Here live the unpatched primitives, and nothing that depends on who patched them.  They are
-found without asking the patcher: what is still built in is taken as it is, and what was replaced
-or deleted is taken from a second, pristine copy of the interpreter's own ``select`` module.
+This module holds the unpatched primitives, and nothing that depends on who patched them.  It does
+not ask the patcher.  What is still built in is taken as it is; what was replaced or deleted is
+taken from a second, pristine copy of the interpreter's own module.
+
+Tests replace the clock and the functions of `os` wherever a module has them as attributes
+(freezegun, pyfakefs).  They do not look into classes, so `system` and `clock` are classes.
 """
 
 from __future__ import annotations
@@ -11,37 +14,18 @@ import _frozen_importlib
 import os as _patched_os
 import select as _patched_select
 import sys
+import time as _patched_time
 from importlib.machinery import BuiltinImporter, PathFinder
 from importlib.util import module_from_spec
 from types import BuiltinFunctionType, ModuleType
-from typing import Any, Dict
+from typing import Any, Dict, Optional
 
-# The operating system's own calls.  `os` re-exports them from this module, and patchers replace
-# the re-export only: gevent's os.close puts the real close off to a later turn of its loop, when
-# the number may already belong to somebody else's file.
+# `os` re-exports the system's calls from this module, and patchers replace the re-export only.
 _os: Any = sys.modules.get("posix") or sys.modules.get("nt") or _patched_os
-
-close = _os.close
-dup = _os.dup
-dup2 = _os.dup2
-fstat = _os.fstat
-pipe = _os.pipe
-
 
 # Patchers write into `_thread` or put another module in its place; the import system has kept the
 # real one.
 _thread: Any = _frozen_importlib._thread  # type: ignore[attr-defined]
-
-# No patcher has touched this one so far.
-RLock: Any = _thread.RLock
-
-_count = _thread._count
-
-
-def has_other_threads() -> bool:
-    """Whether there may be threads beside the main one."""
-    # What eventlet puts there counts greenlets.
-    return not isinstance(_count, BuiltinFunctionType) or _count() > 0
 
 
 def is_builtin(offered: object) -> bool:
@@ -50,17 +34,18 @@ def is_builtin(offered: object) -> bool:
     ``select.select`` and ``select.poll`` are built-in functions, ``select.epoll`` and its like
     are types of that module.
     """
-    if not issubclass(type(offered), (BuiltinFunctionType, type)):  # see `_bindings.is_a`
-        return False
-    return getattr(offered, "__module__", None) == "select"
+    # By its type, for a proxy may claim to be anything.  No code of anybody's runs for these types.
+    if type(offered) is BuiltinFunctionType:
+        return offered.__module__ == "select"
+    return type(offered) is type and type.__getattribute__(offered, "__module__") == "select"
 
 
-def _pristine_select() -> ModuleType:
-    """A fresh copy of the interpreter's ``select`` module, which nobody else can see."""
-    public = sys.modules["select"]
+def _pristine(name: str) -> Optional[ModuleType]:
+    """A fresh copy of an interpreter's own extension module, which nobody else can see."""
+    public = sys.modules[name]
     try:
         for finder in (BuiltinImporter, PathFinder):
-            spec = finder.find_spec("select")
+            spec = finder.find_spec(name)
             if spec is not None and spec.loader is not None:
                 module = module_from_spec(spec)
                 loader: Any = spec.loader
@@ -68,22 +53,67 @@ def _pristine_select() -> ModuleType:
                 return module
     finally:
         # CPython 3.9 puts the copy in the place of the module that everybody else patches.
-        sys.modules["select"] = public
-    raise ImportError("this interpreter has no built-in 'select' module")
+        sys.modules[name] = public
+    return None
 
 
-_pristine: ModuleType | None = None
+def _unreplaced(module: ModuleType, name: str) -> Any:
+    """A function of an extension module, from a pristine copy if somebody has replaced it."""
+    found = getattr(module, name, None)
+    if type(found) is BuiltinFunctionType:
+        return found
+    return getattr(_pristine(module.__name__), name, found)
+
+
+class system:
+    """The operating system's own calls.
+
+    gevent's ``os.close``, for one, closes in a later turn of its loop, when the number may already
+    belong to somebody else's file.
+    """
+
+    close: Any = _os.close
+    dup: Any = _os.dup
+    dup2: Any = _os.dup2
+    fstat: Any = _os.fstat
+    getpid: Any = _os.getpid
+    pipe: Any = _os.pipe
+
+
+class clock:
+    """The clock by which every wait of ours is measured, in seconds."""
+
+    monotonic: Any = _unreplaced(_patched_time, "monotonic")
+
+
+# No patcher has touched this one so far.
+RLock: Any = _thread.RLock
+
+_count = _thread._count
+# What eventlet puts there counts greenlets.
+_counts_threads = type(_count) is BuiltinFunctionType
+
+
+def has_other_threads() -> bool:
+    """Whether there may be threads beside the calling one, started by Python or by a C library."""
+    if not _counts_threads or _count() > 0:
+        return True
+    # uWSGI, mod_wsgi and other embedders start threads that `_thread` does not count.
+    return len(sys._current_frames()) > 1
+
+
+_pristine_select: Optional[ModuleType] = None
 
 
 def find(name: str) -> Any:
     """The unpatched ``select.<name>``, or None where this platform never had it."""
-    global _pristine
+    global _pristine_select
     offered = getattr(_patched_select, name, None)
     if is_builtin(offered):
         return offered
-    if _pristine is None:
-        _pristine = _pristine_select()
-    return getattr(_pristine, name, None)
+    if _pristine_select is None:
+        _pristine_select = _pristine("select")
+    return getattr(_pristine_select, name, None)
 
 
 def number(name: str) -> int:

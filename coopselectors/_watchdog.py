@@ -5,20 +5,20 @@ from __future__ import annotations
 import linecache
 import re
 import sys
-import time
 import traceback
 from types import FrameType
 from typing import Any, Callable, Optional
 
-from . import _unpatched, _standard
+from . import _standard, _unpatched
 from ._hubs import hub_for
-from ._hubs._nest import Pulse
+from ._hubs._outer import Heartbeat
+from ._unpatched import clock
 
 _NAME = re.compile(r"\w+")
 _METHODS = {"select", "poll", "control"}
 
 # Where such a call is made for others.
-_CALLERS = ("selectors", f"{__package__}._pollers.")
+_CALLERS = ("selectors", f"{__package__}._backends.")
 
 # Where a hub itself waits.
 _HUBS = ("gevent.", "eventlet.hubs.")
@@ -27,10 +27,12 @@ _HUBS = ("gevent.", "eventlet.hubs.")
 class Watch:
     """What `warn_blocking` returns; as a context manager it ends with its block."""
 
-    def __init__(self, threshold: float, report: Callable[[str], Any], pulse: Pulse) -> None:
+    def __init__(
+        self, threshold: float, report: Callable[[str], Any], heartbeat: Heartbeat
+    ) -> None:
         self._threshold = threshold
         self._report = report
-        self._pulse = pulse
+        self._heartbeat = heartbeat
         self._thread = _this_thread()
         self._stopped = False
 
@@ -47,10 +49,10 @@ class Watch:
     def _run(self) -> None:
         pause = self._threshold / 4
         while not self._has_ended():
-            answers = self._pulse.answers
-            self._pulse.ask()
+            answers = self._heartbeat.count
+            self._heartbeat.ask()
             _unpatched.select((), (), (), pause)
-            if self._pulse.answers == answers:
+            if self._heartbeat.count == answers:
                 self._observe(answers, pause)
 
     def _observe(self, answers: int, pause: float) -> None:
@@ -58,9 +60,9 @@ class Watch:
         seen: Optional[FrameType] = None
         since = 0.0
         told = True
-        while self._pulse.answers == answers and not self._has_ended():
+        while self._heartbeat.count == answers and not self._has_ended():
             frame = sys._current_frames().get(self._thread)
-            now = time.monotonic()
+            now = clock.monotonic()
             if frame is not seen:
                 seen, since, told = frame, now - pause, False
             if frame is not None and not told and now - since >= self._threshold:
@@ -70,7 +72,7 @@ class Watch:
             _unpatched.select((), (), (), pause)
 
     def _has_ended(self) -> bool:
-        return self._stopped or self._pulse.nest.gone
+        return self._stopped or self._heartbeat.outer.gone
 
     def _tell(self, frame: FrameType, seconds: float) -> None:
         stack = "".join(traceback.format_stack(frame))
@@ -94,9 +96,9 @@ def warn_blocking(threshold: float = 0.1, report: Optional[Callable[[str], Any]]
     if not threshold > 0:
         raise ValueError(f"the threshold must be positive, not {threshold!r} seconds")
     hub: Any = hub_for("select")
-    if not hasattr(hub, "pulse"):
+    if not hasattr(hub, "heartbeat"):
         raise RuntimeError("neither gevent nor eventlet is patched in: there is no hub to watch")
-    watch = Watch(threshold, report or _to_stderr, hub.pulse())
+    watch = Watch(threshold, report or _to_stderr, hub.heartbeat())
     hub.start_thread(watch._run, ())
     return watch
 

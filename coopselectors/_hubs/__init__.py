@@ -1,16 +1,24 @@
-"""How do I wait in this runtime?  One adapter per runtime, and the choice between them."""
+"""Which adapter waits in the runtime of this moment?"""
 
 from __future__ import annotations
 
-from importlib import import_module
 from typing import Any, Dict, Tuple
 
 from .. import _runtime
-from ._base import Hub
+from ._base import Hub, Source
 from ._foreign import ForeignHub
 from ._native import NativeHub
 
-__all__ = ["NATIVE", "ForeignHub", "Hub", "hub_for", "is_usable", "pinned_hub", "seen"]
+__all__ = [
+    "NATIVE",
+    "ForeignHub",
+    "Hub",
+    "Source",
+    "hub_for",
+    "is_usable",
+    "pinned_hub",
+    "seen",
+]
 
 #: Nobody patched anything.
 NATIVE = NativeHub()
@@ -19,26 +27,34 @@ NATIVE = NativeHub()
 # by then the library has patched `select`, or the caller has asked for it by name.
 _adapters: Dict[str, Hub] = {NATIVE.name: NATIVE}
 
-#: {name of a primitive: (the select.select seen last, the primitive seen last, the hub for them)}
-seen: Dict[str, Tuple[Any, Any, Hub]] = {}
+#: {name of a primitive: (the select module seen last, what reads it, the select.select and the
+#: primitive seen last, the hub for them)}
+Seen = Tuple[Any, Any, Any, Any, Hub]
+seen: Dict[str, Seen] = {}
 
 
 def hub_for(primitive: str) -> Hub:
-    """The hub through which a selector built on `primitive` has to wait right now.
+    """The hub through which a selector built on `primitive` has to wait right now."""
+    return look(primitive)[4]
 
-    It is looked for anew only when ``select.select`` or the primitive is not what it was.
-    """
+
+def look(primitive: str) -> Seen:
+    """Which hub that is, and by what it can be seen whether that still holds."""
     select, own = _runtime.offered("select"), _runtime.offered(primitive)
+    module = _runtime.select_module()
     last = seen.get(primitive)
-    if last is not None and last[0] is select and last[1] is own:
-        return last[2]
-    hub = _choose(select, own)
-    seen[primitive] = select, own, hub
-    return hub
+    if last is not None and last[0] is module and last[2] is select and last[3] is own:
+        hub = last[4]
+        if not (isinstance(hub, ForeignHub) and hub.is_broken):
+            return last
+    # What is patched from here on is noticed next time.
+    found = module, _runtime.offers_of(module), select, own, _choose(select, own)
+    seen[primitive] = found
+    return found
 
 
 def _choose(select: Any, own: Any) -> Hub:
-    # Somebody who replaced the selector's own primitive means to be called; a missing one was
+    # Whoever replaced the selector's own primitive wants it to be called; a missing one was
     # deleted by whoever patched select.select, and a broken one is as good as missing.
     if own is not select and _runtime.owner(own) == _runtime.FOREIGN and is_usable(own):
         return ForeignHub(select, own)
@@ -49,17 +65,21 @@ def _choose(select: Any, own: Any) -> Hub:
 
 
 def is_usable(primitive: Any) -> bool:
-    """Whether a replaced primitive can be called at all: it is there, and does not say ENOSYS."""
-    if primitive is None:
+    """Whether a replaced poll, epoll or the like can be called, and gives something to poll."""
+    if not callable(primitive):
         return False
     try:
         made = primitive()
-    except OSError:
+        usable = callable(made.poll) and callable(made.register)
+    except AttributeError:
+        usable = callable(getattr(made, "control", None)) if "made" in locals() else False
+    except Exception:  # a sandbox may raise anything
         return False
-    close = getattr(made, "close", None)
-    if close is not None:
-        close()
-    return True
+    try:
+        made.close()
+    except Exception:
+        pass  # a poll object has none
+    return usable
 
 
 def pinned_hub(runtime: str) -> Hub:
@@ -83,6 +103,10 @@ def pinned_hub(runtime: str) -> Hub:
 def _adapter(runtime: str) -> Hub:
     hub = _adapters.get(runtime)
     if hub is None:
-        module = import_module(f"{__name__}._{runtime}")
-        hub = _adapters[runtime] = module.adapter
+        # Not by a computed name, which tools that freeze a program do not find.
+        if runtime == _runtime.GEVENT:
+            from ._gevent import adapter
+        else:
+            from ._eventlet import adapter  # type: ignore[assignment]
+        hub = _adapters[runtime] = adapter
     return hub

@@ -1,15 +1,23 @@
-"""How do I wait in this runtime?  What each adapter supplies.
+"""How does one wait in this runtime?  What each adapter supplies.
 
-An adapter is the only place that knows how a runtime waits.  Each lives in a file of its own, with
-its members in the order of its base class here, so that a diff of two shows only real differences.
+An adapter is the only place that knows how a runtime waits.  Each has a file of its own, with its
+members in the order of its base class, so that a diff of two shows only real differences.
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import Any, ClassVar, Collection, List, Optional
+from typing import Any, ClassVar, Collection, List, Optional, Protocol
 
-from .._pollers import Pair, Waitable
+from .._backends import Pair
+
+
+class Source(Protocol):
+    """What a wait collects from: a poller, or one caller's own way to ask a poller."""
+
+    def poll(self, timeout: Optional[float]) -> List[Any]: ...
+
+    def give_back(self, pairs: List[Any]) -> List[Any]: ...
 
 
 class Hub(ABC):
@@ -19,18 +27,23 @@ class Hub(ABC):
     name: ClassVar[str]
     #: A variable of which each real thread has its own, whatever is patched.
     thread_local: ClassVar[Any] = None
-    #: What the runtime has put off until its next turn, and would not get to in a sleep.
-    owes_a_turn: ClassVar[Collection[Any]] = ()
+    #: Callbacks that run only when the loop turns, and would not get to run in a sleep.
+    needs_a_turn: ClassVar[Collection[Any]] = ()
 
     @abstractmethod
     def wait(
-        self, poller: Waitable, timeout: Optional[float], deadline: Optional[float]
+        self,
+        poller: Any,
+        timeout: Optional[float],
+        deadline: Optional[float],
+        source: Optional[Source] = None,
     ) -> List[Pair]:
         """Return what `poller` reports, after at most `timeout` seconds.
 
-        None waits for ever, 0 not at all; it is never negative.  `deadline` is when that will be
-        over, by ``time.monotonic()``; None if there is nothing to wait for, or no end.  Interrupted
-        waits go on, and an empty answer is never early (PEP 475).
+        None waits for ever, 0 not at all; it is never negative.  `deadline` is when the time will
+        be over, by ``clock.monotonic()``; None if there is nothing to wait for, or no end.
+        Interrupted waits go on, and an empty answer is never early (PEP 475).  With `source`, that
+        is asked for what is ready, instead of `poller`.
         """
 
     @abstractmethod

@@ -1,41 +1,47 @@
 """How does one greenlet wait for a poller while its hub and all others run on?
 
-Yield once, then collect: a select that finds something at once must still let others run, and
-what it reports must be true when it returns, not before the others ran.  If there is nothing,
-sleep in the hub until the poller's descriptor is readable, and collect again; who had to sleep
-lately begins with that, for it lets others run as well.  Collecting never blocks, and every answer
-comes from the kernel at the moment of returning, so a wake-up needs no message: one that comes too
-early, too late or from a stranger costs a look and no more.
+Yield once, then collect: a select that finds something at once must still let others run, and what
+it reports must be true when it returns, not before the others ran.  If there is nothing, sleep in
+the hub until the poller's descriptor is readable, and collect again.  A poller that had to sleep
+lately begins with the sleep, which lets others run as well.
+
+Collecting never blocks, and every answer comes from the kernel at the moment of returning.  So a
+wake-up needs no message: one that comes too early, too late or from a stranger costs a look.
+
+A signal handler may raise between any two lines, so whatever a sleep leaves in a hub is taken back
+twice: the second time does nothing, unless the first was interrupted.
 """
 
 from __future__ import annotations
 
 import errno
 import math
-import time
 from abc import abstractmethod
 from functools import partial
 from typing import Any, Callable, ClassVar, List, Optional, Set
 
 from greenlet import getcurrent
 
-from .. import _unpatched
-from .._pollers import Pair, Waitable
-from ._base import Hub
-from ._deputy import Errand, office
-from ._ends import Tenancy, of_this_thread
-from ._nest import Nest, Pulse, Seat, open_nest
+from .._backends import Pair
+from .._poller import Poller
+from .._unpatched import clock, system
+from ._base import Hub, Source
+from ._hub_end import thread_end
+from ._outer import Heartbeat, Outer, Waiters, open_outer
+from ._waiting_thread import ThreadWait, pool
 
-# The attribute of a hub that holds its nest.  It is kept there, and in no table of ours, so that it
-# belongs to one hub, and thereby to one thread, and goes when the hub goes.
-_NEST = "_coopselectors_nest"
+# The attribute of a hub that holds its outer poller.  It is kept there, and in no table of ours, so
+# that it belongs to one hub, and thereby to one thread, and goes when the hub goes.
+_OUTER = "_coopselectors_outer"
 
 # No single timer is longer than a day; the deadline decides, not the timer.
 _LONGEST = 86400.0
 
-# How many waits go straight to sleep after one that had to sleep in the end.  Whoever waits for the
-# network is spared a look and a switch each time, a quarter of what a wait costs under gevent.
-_SLEEPY = 32
+# A poller that had to sleep so often in a row goes straight to sleep, which spares it a poll and a
+# switch: a quarter of what a wait costs under gevent.
+_STEADY = 2
+# After so many it looks first once more.
+_SLEEPS = 256
 
 # Seconds until a file is looked at again of which the hub and the primitive say different things.
 _SECOND_LOOK = 0.02
@@ -52,6 +58,10 @@ class CooperativeHub(Hub):
     start_thread: ClassVar[Callable[..., Any]]
     #: ``_thread.allocate_lock``, likewise.
     allocate_lock: ClassVar[Callable[..., Any]]
+
+    @abstractmethod
+    def hub_if_any(self) -> Any:
+        """The calling thread's hub, or None."""
 
     @abstractmethod
     def hub(self) -> Any:
@@ -78,20 +88,24 @@ class CooperativeHub(Hub):
         """Have the hub call `function` at its next turn; any thread may ask, if the hub allows."""
 
     @abstractmethod
+    def others_are_due(self, hub: Any) -> bool:
+        """Whether the hub has to turn before one more greenlet is woken."""
+
+    @abstractmethod
     def has_ended(self, hub: Any) -> bool:
         """Whether `hub` has been destroyed."""
 
     @abstractmethod
-    def watch(self, hub: Any, nest: Nest) -> Callable[[], None]:
-        """Have `nest.on_ready` called whenever `nest.fd`, if any, is readable.
+    def watch(self, hub: Any, outer: Outer) -> Callable[[], None]:
+        """Have `outer.on_ready` called whenever `outer.fd`, if any, is readable.
 
         Returns what ends that, also if the hub has ended before.  If the hub would end by itself,
-        it may not while ``nest.watcher.ref`` is true.
+        it may not while ``outer.watcher.ref`` is true.
         """
 
     @abstractmethod
     def watch_anew(self, hub: Any) -> None:
-        """In a forked child: have the hub see that `nest.fd` names another kernel object."""
+        """In a forked child: have the hub see that `outer.fd` names another kernel object."""
 
     @abstractmethod
     def watch_file(
@@ -107,168 +121,223 @@ class CooperativeHub(Hub):
         """
 
     def wait(
-        self, poller: Waitable, timeout: Optional[float], deadline: Optional[float]
+        self,
+        poller: Poller,
+        timeout: Optional[float],
+        deadline: Optional[float],
+        source: Optional[Source] = None,
     ) -> List[Pair]:
-        hub = self.hub()
-        if getcurrent() is self.greenlet(hub):
+        if source is None:
+            source = poller
+        hub = self.hub_if_any()
+        if hub is None:
+            # A hub opens descriptors, which may get the number of a file that was closed a moment
+            # ago and is waited for: say what that is before there is one.
+            pairs = source.poll(0)
+            if pairs:
+                return pairs
+            hub = self.hub()
+        current = getcurrent()
+        if current is self.greenlet(hub):
             if timeout != 0:
                 self.refuse_to_block(hub)
-            return poller.poll(0)
-        pairs: Optional[List[Pair]] = None
-        if timeout == 0 or not poller.sleepy or self.owes_a_turn or poller.must_not_sleep():
+            return source.poll(0)
+        looked = False
+        if timeout == 0 or poller.sleeps < _STEADY or self.needs_a_turn or poller.must_look_first():
             self.yield_once(hub)
-            pairs = poller.poll(0)
+            pairs = source.poll(0)
             if pairs or timeout == 0:
+                poller.sleeps = 0
                 return pairs
-            poller.sleepy = _SLEEPY if poller.seats else 0
-        else:  # a sleep lets others run, too, and ends at once if something is ready
-            poller.sleepy -= 1
-        patience = poller.prepare_to_sleep()
+            looked = True
+        patience = poller.before_sleep()
         while True:
             seconds = patience
             if deadline is not None:
-                rest = deadline - time.monotonic()
+                rest = deadline - clock.monotonic()
                 if rest <= 0:
-                    if pairs is not None:
-                        return pairs
+                    if looked:
+                        return []
                     rest = 0.0
                 # Up to the next millisecond, like the standard module: some loops count so.
                 seconds = min(math.ceil(rest * 1e3) * 1e-3, patience or _LONGEST)
-            nest = self._sleep_until_ready(hub, poller, seconds, pairs is not None)
-            pairs = poller.poll(0)
-            if not pairs and poller.woken_in_vain():
-                pairs = poller.poll(0)
+            outer: Outer = getattr(hub, _OUTER, None) or self._open_outer(hub)
+            inner = poller.pollable()
+            waiters = outer.not_yet_watched
+            if poller.needs_thread:
+                pairs = self._sleep_beside_a_thread(hub, outer, poller, seconds)
+            elif waiters is None and (
+                inner is None or (waiters := outer.waiters_of(inner)) is None
+            ):
+                if looked:
+                    self._sleep_on_files(hub, outer, poller, source, seconds)
+                else:  # a regular file is always ready, and no hub may be given one
+                    self.yield_once(hub)
+                pairs = []
+            else:
+                poller.sleeps = poller.sleeps + 1 if poller.sleeps < _SLEEPS else 0
+                pairs = self._sleep(hub, outer, waiters, source, seconds)
             if pairs:
                 return pairs
-            nest.trust = 0
+            pairs = source.poll(0)
+            if not pairs and poller.woken_in_vain():
+                pairs = source.poll(0)
+            if pairs:
+                return pairs
+            looked = True
             if patience is not None:
-                patience = poller.prepare_to_sleep(again=True)
+                patience = poller.before_sleep(again=True)
 
-    def pulse(self) -> Pulse:
-        """What the calling thread's hub can be asked by whether it still turns."""
+    def heartbeat(self) -> Heartbeat:
+        """By what the calling thread's hub can be asked whether it still turns."""
         hub = self.hub()
-        return Pulse(getattr(hub, _NEST, None) or self._open_nest(hub))
+        return Heartbeat(getattr(hub, _OUTER, None) or self._open_outer(hub))
 
-    def _sleep_until_ready(
-        self, hub: Any, poller: Waitable, seconds: Optional[float], has_looked: bool
-    ) -> Nest:
-        nest: Nest = getattr(hub, _NEST, None) or self._open_nest(hub)
-        seat = nest.threshold or nest.seat(poller)
-        if seat is not None:
-            self._sleep_on(hub, seat, seconds)
-        elif poller.needs_thread:
-            self._sleep_beside_a_thread(hub, nest, poller, seconds)
-        elif has_looked:
-            self._sleep_on_files(hub, nest, poller, seconds)
-        else:  # a regular file is always ready, and no hub may be given one
-            self.yield_once(hub)
-        return nest
-
-    def _sleep_on(self, hub: Any, seat: Seat, seconds: Optional[float]) -> None:
+    def _sleep(
+        self, hub: Any, outer: Outer, waiters: Waiters, source: Source, seconds: Optional[float]
+    ) -> List[Pair]:
+        """Sleep until somebody switches here; returns what was collected meanwhile, if anything."""
         current = getcurrent()
-        nest = seat.nest
-        if not nest.waiting:
-            nest.watcher.ref = True
-        nest.waiting += 1
-        nest.latest = seat
-        seat.waiting[current] = None
+        sleepers = outer.sleepers
+        suspended = None
         try:
-            if not seat.stale:  # asked for after the line above, see KernelNest.wake_soon
-                if seconds is None:
-                    hub.switch()
-                else:
-                    self.sleep_at_most(hub, seconds)
+            try:
+                if current in sleepers:
+                    suspended = outer.suspend(current)
+                sleepers[current] = waiters
+                if len(sleepers) == 1:
+                    outer.watcher.ref = True
+                waiters.greenlets[current] = source
+                if not waiters.notified:  # asked for after the line above, see OuterPoller.notify
+                    if seconds is None:
+                        hub.switch()
+                    else:
+                        self.sleep_at_most(hub, seconds)
+            finally:
+                outer.awake(current, waiters, suspended)
         finally:
-            del seat.waiting[current]
-            nest.waiting -= 1
-            if not nest.waiting:
-                nest.watcher.ref = False
+            if current in sleepers:
+                outer.awake(current, waiters, suspended)
+        handed = outer.handed
+        if handed is None or handed[0] is not current:
+            return []
+        outer.handed = None
+        return handed[2]
 
     def _sleep_beside_a_thread(
-        self, hub: Any, nest: Nest, poller: Waitable, seconds: Optional[float]
-    ) -> None:
-        seat = Seat(nest)
-        errand = Errand(poller, seconds, seat)
-        office.begin(errand, self.start_thread, self.allocate_lock)
+        self, hub: Any, outer: Outer, poller: Poller, seconds: Optional[float]
+    ) -> List[Pair]:
+        taken, poller.taken = poller.taken, []
+        if taken:
+            return _merge(taken, poller.poll(0))
+        waiters = Waiters(outer)
+        wait = ThreadWait(poller, seconds, waiters)
+        pool.begin(wait, self.start_thread, self.allocate_lock)
         try:
-            while not errand.is_over:
-                self._sleep_on(hub, seat, None)
+            while not wait.is_over:
+                self._sleep(hub, outer, waiters, poller_of_nothing, None)
         except BaseException:
-            office.call_back(errand)
+            pool.cancel(wait)
             raise
-        poller.put_back(errand.pairs)
+        kept = poller.give_back(wait.pairs)
+        return _merge(kept, poller.poll(0)) if kept else []
 
     def _sleep_on_files(
-        self, hub: Any, nest: Nest, poller: Waitable, seconds: Optional[float]
+        self, hub: Any, outer: Outer, poller: Poller, source: Source, seconds: Optional[float]
     ) -> None:
-        """The kernel would not have `poller` in the nest: watch its files, each by itself.
+        """The kernel would not have `poller` in the outer poller: watch its files, each by itself.
 
         The hub is given duplicates, which nobody else knows of and so nobody can close.
         """
-        seat = Seat(nest)
+        waiters = Waiters(outer)
         if poller.has_extras and (seconds is None or seconds > _SECOND_LOOK):
             seconds = _SECOND_LOOK  # there is no asking a hub for anything but READ and WRITE
-        poller.loose[seat] = None
         told: Set[int] = set()
+        poller.watch_per_file(waiters, True)
         try:
-            if poller.closed:  # asked for after the line above, see `Poller._close`
+            if poller.closed:  # asked for after the line above, see `Poller.close`
                 return
-            end = math.inf if seconds is None else time.monotonic() + seconds
-            self._sleep_on_each(hub, poller, seat, told, seconds)
-            end = min(end, time.monotonic() + _SECOND_LOOK)
+            end = math.inf if seconds is None else clock.monotonic() + seconds
+            self._sleep_on_each(hub, outer, poller, waiters, told, seconds)
+            end = min(end, clock.monotonic() + _SECOND_LOOK)
             known = 0
             while len(told) > known:
-                pairs = poller.poll(0)
+                pairs = source.poll(0)
                 if pairs:
-                    poller.put_back(pairs)
+                    source.give_back(pairs)
                     break
-                # A hang-up, say, that select(2) does not report to who asked for writing only, or
-                # a file of whose changes alone we are told: to watch that one on would be to spin.
+                # A hang-up, say, that select(2) does not report to a writer, or a file that
+                # reports changes only: to watch that one on would be to spin.
                 known = len(told)
-                rest = max(end - time.monotonic(), 1e-3)  # libuv has no shorter timer
-                self._sleep_on_each(hub, poller, seat, told, rest)
+                rest = max(end - clock.monotonic(), 1e-3)  # libuv has no shorter timer
+                self._sleep_on_each(hub, outer, poller, waiters, told, rest)
         finally:
-            del poller.loose[seat]
+            poller.watch_per_file(waiters, False)
 
     def _sleep_on_each(
-        self, hub: Any, poller: Waitable, seat: Seat, told: Set[int], seconds: Optional[float]
+        self,
+        hub: Any,
+        outer: Outer,
+        poller: Poller,
+        waiters: Waiters,
+        told: Set[int],
+        seconds: Optional[float],
     ) -> None:
         """Sleep until a file that is not in `told` is ready, and note there which."""
         undo: List[Callable[[], None]] = []
 
         def wake(fd: int, *_: Any) -> None:
             told.add(fd)
-            seat.wake()
+            waiters.wake()
 
         try:
             for fd, key in list(poller.keys.items()):
                 if fd in told or not key.events:
                     continue
                 try:
-                    duplicate = _unpatched.dup(fd)
+                    duplicate = system.dup(fd)
                 except OSError as error:
                     if error.errno != errno.EBADF:
                         raise
                     continue  # closed while registered: nothing more will come of it
-                undo.append(partial(_unpatched.close, duplicate))
+                undo.append(partial(system.close, duplicate))
                 undo.append(self.watch_file(hub, duplicate, key.events, partial(wake, fd)))
-            self._sleep_on(hub, seat, seconds)
+            self._sleep(hub, outer, waiters, poller_of_nothing, seconds)
         finally:
             while undo:
                 undo.pop()()
 
-    def _open_nest(self, hub: Any) -> Nest:
-        nest = open_nest(self, hub)
+    def _open_outer(self, hub: Any) -> Outer:
+        outer = open_outer(self, hub)
         try:
-            end = self.watch(hub, nest)
+            outer.start()
         except BaseException:
-            nest.close()
+            outer.close()
             raise
-        setattr(hub, _NEST, nest)
+        setattr(hub, _OUTER, outer)
 
-        def unwatch() -> None:
-            end()
-            delattr(hub, _NEST)  # what is left of a hub may stay for ever
+        def has_ended() -> bool:
+            return self.has_ended(hub)
 
-        of_this_thread(self.thread_local).add(Tenancy(nest, partial(self.has_ended, hub), unwatch))
-        return nest
+        thread_end(self.thread_local).add(outer, has_ended)
+        return outer
+
+
+def _merge(taken: List[Pair], found: List[Pair]) -> List[Pair]:
+    masks = dict(taken)
+    for fd, mask in found:
+        masks[fd] = masks.get(fd, 0) | mask
+    return list(masks.items())
+
+
+class _Nothing:
+    """The source of a wait that somebody else decides the end of."""
+
+    def poll(self, timeout: Optional[float]) -> List[Pair]:
+        return []
+
+    def give_back(self, pairs: List[Pair]) -> List[Pair]:
+        return []
+
+
+poller_of_nothing = _Nothing()

@@ -6,18 +6,15 @@ Written against the sources of eventlet 0.40.4 and 0.41.3.
 from __future__ import annotations
 
 from selectors import EVENT_READ, EVENT_WRITE
-from typing import Any, Callable, List
+from typing import Any, Callable
 
 from eventlet.hubs import _threadlocal, get_hub
 from eventlet.patcher import original
 from greenlet import getcurrent
 
-from .. import _unpatched
+from .. import _owned, _unpatched
 from ._cooperative import CooperativeHub
-from ._nest import Nest
-
-# Objects that name what a forked child did not inherit; see `KqueuePoller.reopen`.
-_parents: List[Any] = []
+from ._outer import Outer
 
 
 def _nothing(*_: Any) -> None:
@@ -34,6 +31,9 @@ class EventletHub(CooperativeHub):
         hub = getattr(_threadlocal, "hub", None)
         return "an eventlet hub that is not started yet" if hub is None else type(hub).__module__
 
+    def hub_if_any(self) -> Any:
+        return getattr(_threadlocal, "hub", None)
+
     hub = staticmethod(get_hub)
 
     def greenlet(self, hub: Any) -> Any:
@@ -46,24 +46,30 @@ class EventletHub(CooperativeHub):
         self.sleep_at_most(hub, 0)
 
     def sleep_at_most(self, hub: Any, seconds: float) -> None:
-        timer = hub.schedule_call_global(seconds, getcurrent().switch)
+        timer = None
         try:
+            timer = hub.schedule_call_global(seconds, getcurrent().switch)
             hub.switch()
         finally:
-            timer.cancel()
+            if timer is not None:
+                timer.cancel()
 
     def call_soon(self, hub: Any, function: Callable[[], None]) -> None:
-        hub.schedule_call_global(0, function)
+        if hub is not None:
+            hub.schedule_call_global(0, function)
+
+    def others_are_due(self, hub: Any) -> bool:
+        return True  # eventlet gains nothing from a chain of wake-ups; see `OuterPoller`
 
     def has_ended(self, hub: Any) -> bool:
         return False
 
-    def watch(self, hub: Any, nest: Nest) -> Callable[[], None]:
-        if nest.fd is None:
+    def watch(self, hub: Any, outer: Outer) -> Callable[[], None]:
+        if outer.fd is None:
             return lambda: None
-        end = self.watch_file(hub, nest.fd, EVENT_READ, nest.on_ready)
+        end = self.watch_file(hub, outer.fd, EVENT_READ, outer.on_ready)
         # The listener would keep the greenlet alive that happened to be the first to wait.
-        hub.listeners[hub.READ][nest.fd].greenlet = hub.greenlet
+        hub.listeners[hub.READ][outer.fd].greenlet = hub.greenlet
         return end
 
     def watch_anew(self, hub: Any) -> None:
@@ -79,7 +85,7 @@ class EventletHub(CooperativeHub):
                     continue  # closed while watched
         elif hasattr(hub, "kqueue"):
             # A kqueue is not inherited, and its number may be ours by now: eventlet would close it.
-            _parents.append(hub.kqueue)
+            _owned.abandon(hub.kqueue)
             hub._init_kqueue()
             for events in list(hub._events.values()):
                 for event in list(events.values()):
@@ -116,7 +122,9 @@ class EventletHub(CooperativeHub):
         return end
 
     def report(self, hub: Any, culprit: Any, *exc_info: Any) -> None:
-        # An exception that left our callback would make eventlet drop the nest's listener.
+        # An exception that left our callback would make eventlet drop the listener.
+        if hub is None:
+            return
         if culprit is None or isinstance(exc_info[1], hub.SYSTEM_EXCEPTIONS):
             hub.greenlet.parent.throw(*exc_info)
         else:

@@ -3,16 +3,26 @@
 What the patcher means to happen in a wait can only happen in its own functions, so these are
 called, whatever they cost: a replaced ``select.poll`` or ``select.epoll`` is given the whole list
 of files anew at each call, and a replaced ``select.select`` is asked to wait for our descriptor.
+Ours is among the files in either case: it becomes readable when the selector is closed.
 """
 
 from __future__ import annotations
 
-import time
+from contextlib import suppress
 from selectors import EVENT_READ
 from typing import Any, List, Optional, Type
 
-from .._pollers import Pair, Poller, SelectPoller, Waitable, extra_of
-from ._base import Hub
+from .. import _runtime
+from .._backends import Backend, Pair, SelectBackend
+from .._backends._base import extra_of
+from .._unpatched import clock
+from ._base import Hub, Source
+
+# What a function raises that is there, but is not meant to be called.
+_NOT_MEANT = (TypeError, NotImplementedError, AttributeError)
+
+# The descriptors that select(2) takes are below this, on most platforms.
+_FD_SETSIZE = 1024
 
 
 class ForeignHub(Hub):
@@ -23,61 +33,111 @@ class ForeignHub(Hub):
     def __init__(self, select: Any, primitive: Any) -> None:
         self._select = select
         self._primitive = primitive
+        #: It turned out not to work: see _runtime.
+        self.is_broken = False
 
     def wait(
-        self, poller: Waitable, timeout: Optional[float], deadline: Optional[float]
+        self,
+        poller: Any,
+        timeout: Optional[float],
+        deadline: Optional[float],
+        source: Optional[Source] = None,
     ) -> List[Pair]:
+        if source is None:
+            source = poller
         while True:
-            pairs = self._ask(poller, timeout)
+            pairs = self._ask(poller, source, timeout)
             if pairs or timeout == 0:
                 return pairs
             if deadline is not None:
-                timeout = deadline - time.monotonic()
+                timeout = deadline - clock.monotonic()
                 if timeout <= 0:
                     return pairs
 
     def describe(self) -> str:
-        return repr(self._primitive or self._select)
-
-    def _ask(self, poller: Waitable, timeout: Optional[float]) -> List[Pair]:
-        """What is ready after one call of the foreign function, however early that returned."""
         try:
-            if self._primitive is not None and isinstance(poller, Poller):
-                # A new object would tell anew of each change that has been told of already.
-                tells_once = poller.has_extras and poller.edges
-                fd = poller.wait_fd() if tells_once else None
-                if fd is None:
-                    return _mirror(poller, type(poller), self._primitive, timeout)
-                _wait_for(fd, type(poller), self._primitive, timeout)
-                return poller.poll(0)
-            fd = poller.wait_fd()
-            if fd is not None:
-                self._select([fd], [], [], timeout)
+            return repr(self._primitive or self._select)
+        except Exception:
+            return f"a {type(self._primitive or self._select).__name__} object"
+
+    def _ask(self, poller: Any, source: Source, timeout: Optional[float]) -> List[Pair]:
+        """What is ready after one call of the foreign function, however early that returned."""
+        if poller.closed:
+            poller.raise_closed()
+        inner = None if timeout == 0 else poller.pollable()
+        own = None if inner is None else inner.descriptor()
+        try:
+            if self._primitive is not None and poller.keys:
+                if not (poller.has_extras and poller.backend.edges):
+                    return self._mirror(poller, type(poller.backend), self._primitive, own, timeout)
+                # A new object would report anew each change that has been reported already.
+                self._wait_for(own, type(poller.backend), timeout)
+            elif own is not None:
+                self._call_select(own, timeout)
+            elif poller.backend.name == "select":
+                return self._mirror(poller, SelectBackend, self._select, None, timeout)
             else:
-                _mirror(poller, SelectPoller, self._select, timeout)
+                self._mirror(poller, SelectBackend, self._select, None, timeout)
         except InterruptedError:  # its author does not know PEP 475
             pass
-        return poller.poll(0)
+        except _NOT_MEANT:
+            self._give_up()
+            return source.poll(timeout)
+        return source.poll(0)
 
+    def _call_select(self, own: int, timeout: Optional[float]) -> None:
+        try:
+            said = self._select([own], [], [], timeout)
+        except ValueError:
+            # "filedescriptor out of range in select()": wait as if it were not there.
+            self._wait_natively(own, timeout)
+            return
+        if not (isinstance(said, (tuple, list)) and len(said) == 3):
+            raise TypeError("it returns no three lists")
 
-def _mirror(
-    poller: Waitable, kind: Type[Poller], primitive: Any, timeout: Optional[float]
-) -> List[Pair]:
-    """Let a foreign primitive wait for the files of `poller`."""
-    mirror = kind(poller.keys, primitive)
-    try:
-        for fd, key in list(poller.keys.items()):
-            mirror.register(fd, key.events, extra_of(key))
-        return mirror.poll(timeout)
-    finally:
-        mirror.close()
+    def _give_up(self) -> None:
+        self.is_broken = True
+        if self._primitive is None:
+            _runtime.mark_broken(self._select)
 
+    def _wait_natively(self, fd: int, timeout: Optional[float]) -> None:
+        from .._backends import PollBackend
 
-def _wait_for(fd: int, kind: Type[Poller], primitive: Any, timeout: Optional[float]) -> None:
-    """Let a foreign primitive wait for one descriptor, a poller's own."""
-    mirror = kind({}, primitive)
-    try:
-        mirror.register(fd, EVENT_READ)
-        mirror.poll(timeout)
-    finally:
-        mirror.close()
+        backend = PollBackend()
+        backend.register(fd, EVENT_READ)
+        backend.poll(timeout)
+
+    def _wait_for(self, own: Optional[int], kind: Type[Backend], timeout: Optional[float]) -> None:
+        """Let a foreign primitive wait for one descriptor, a poller's own."""
+        mirror = kind(self._primitive(), is_ours=False)
+        try:
+            if own is not None:
+                mirror.register(own, EVENT_READ)
+            mirror.poll(timeout)
+        finally:
+            mirror.close()
+
+    def _mirror(
+        self,
+        poller: Any,
+        kind: Type[Backend],
+        primitive: Any,
+        own: Optional[int],
+        timeout: Optional[float],
+    ) -> List[Pair]:
+        """Let a foreign primitive wait for the files of `poller`, and for its own descriptor."""
+        native = primitive if kind is SelectBackend else primitive()
+        mirror = kind(native, is_ours=False)
+        try:
+            for fd, key in list(poller.keys.items()):
+                with suppress(OSError):  # closed while registered
+                    mirror.register(fd, key.events, extra_of(key))
+            if own is not None and (kind is not SelectBackend or own < _FD_SETSIZE):
+                with suppress(OSError):
+                    mirror.register(own, EVENT_READ)
+            pairs = mirror.poll(timeout)
+        finally:
+            mirror.close()
+        if poller.closed:
+            poller.raise_closed()
+        return [pair for pair in pairs if pair[0] != own]

@@ -5,17 +5,17 @@ Written against the sources of gevent 26.7 and 26.9.
 
 from __future__ import annotations
 
-from time import monotonic
 from typing import Any, Callable
 
 import gevent.os
-from gevent import get_hub
+from gevent import config, get_hub
 from gevent._hub_local import get_hub_if_exists
 from gevent.monkey import get_original
 from greenlet import getcurrent
 
+from .._unpatched import clock
 from ._cooperative import CooperativeHub
-from ._nest import Nest
+from ._outer import Outer
 
 _READ = 1
 
@@ -23,16 +23,19 @@ _READ = 1
 # libev loop that has nothing to do but to wait never gets there: seen in 26.9.
 _put_off = getattr(gevent.os, "_closing_fd_to_event", ())
 
-# Seconds until one who selects again and again gives way to a whole turn of the loop.  Between
-# greenlets alone gevent switches without one, for 5 ms and more (`sys.getswitchinterval`), and all
-# that long nobody else hears of a timer or a file: seen in 26.9.
-_PATIENCE = 0.0005
+# Seconds until a greenlet that selects again and again gives way to a whole turn of the loop.
+# Between greenlets alone gevent switches without one, for 5 ms and more (`sys.getswitchinterval`),
+# and all that long nobody else hears of a timer or a file: seen in 26.9.
+_TIME_SLICE = 0.0005
+
+# libuv does not say which callbacks are pending.
+_says_what_is_pending = "libuv" not in config.loop.__module__
 
 
 class GeventHub(CooperativeHub):
     name = "gevent"
     thread_local = get_original("_thread", "_local")()
-    owes_a_turn = _put_off
+    needs_a_turn = _put_off
     start_thread = staticmethod(get_original("_thread", "start_new_thread"))
     allocate_lock = staticmethod(get_original("_thread", "allocate_lock"))
 
@@ -43,6 +46,8 @@ class GeventHub(CooperativeHub):
         kind = type(hub.loop)
         return f"{kind.__module__}.{kind.__qualname__}, backend {hub.loop.backend}"
 
+    hub_if_any = staticmethod(get_hub_if_exists)
+
     hub = staticmethod(get_hub)
 
     def greenlet(self, hub: Any) -> Any:
@@ -52,29 +57,39 @@ class GeventHub(CooperativeHub):
         hub.switch()  # raises BlockingSwitchOutError
 
     def yield_once(self, hub: Any) -> None:
-        now = monotonic()
+        now = clock.monotonic()
         try:
             is_due = now >= hub._coopselectors_due
         except AttributeError:  # this hub's first time
             is_due = True
         if is_due:
-            hub._coopselectors_due = now + _PATIENCE
+            hub._coopselectors_due = now + _TIME_SLICE
             self.sleep_at_most(hub, 0)
         else:
-            callback = hub.loop.run_callback(getcurrent().switch)
+            loop = hub.loop
+            # Between two turns of the loop, only what is in its queues already can run.
+            if _says_what_is_pending and not loop._callbacks and not loop.pendingcnt:
+                return
+            callback = None
             try:
+                callback = loop.run_callback(getcurrent().switch)
                 hub.switch()
             finally:
-                callback.stop()
+                if callback is not None:
+                    callback.stop()
         if _put_off:  # perhaps by one of those who ran just now
             self.sleep_at_most(hub, 0)
 
     def sleep_at_most(self, hub: Any, seconds: float) -> None:
         timer = hub.loop.timer(seconds)
-        # The loop's idea of the time is as old as its last turn: without the update it is early.
-        timer.start(getcurrent().switch, update=True)
         try:
-            hub.switch()
+            try:
+                # The loop's idea of the time is as old as its last turn: without the update it is
+                # early.
+                timer.start(getcurrent().switch, update=True)
+                hub.switch()
+            finally:
+                timer.stop()
         finally:
             timer.stop()
             timer.close()
@@ -83,20 +98,24 @@ class GeventHub(CooperativeHub):
         try:
             hub.loop.run_callback_threadsafe(function)
         except (AttributeError, ValueError):
-            if hub.loop is not None and hub.loop.ptr:
+            if hub is not None and hub.loop is not None and hub.loop.ptr:
                 raise
             # Another thread's hub, which has just been destroyed: nobody is there any more.
+
+    def others_are_due(self, hub: Any) -> bool:
+        # libuv gains nothing from a chain of wake-ups; see `OuterPoller`.
+        return not _says_what_is_pending or hub.loop is None or bool(hub.loop._callbacks)
 
     def has_ended(self, hub: Any) -> bool:
         return hub.loop is None
 
-    def watch(self, hub: Any, nest: Nest) -> Callable[[], None]:
+    def watch(self, hub: Any, outer: Outer) -> Callable[[], None]:
         # Without a kernel object there is only something to hold: nobody sends to it.
-        watcher = hub.loop.async_() if nest.fd is None else hub.loop.io(nest.fd, _READ)
-        watcher.start(nest.on_ready)
+        watcher = hub.loop.async_() if outer.fd is None else hub.loop.io(outer.fd, _READ)
+        watcher.start(outer.on_ready)
         # libuv's loop hands out a front; what counts as a reference is the handle behind it.
-        nest.watcher = getattr(watcher, "_watcher_ref", watcher)
-        nest.watcher.ref = False
+        outer.watcher = getattr(watcher, "_watcher_ref", watcher)
+        outer.watcher.ref = False
         loop = hub.loop
 
         def end() -> None:
@@ -125,7 +144,8 @@ class GeventHub(CooperativeHub):
 
     def report(self, hub: Any, culprit: Any, *exc_info: Any) -> None:
         # Without a culprit, gevent raises it in the main greenlet.
-        hub.handle_error(culprit, *exc_info)
+        if hub is not None:
+            hub.handle_error(culprit, *exc_info)
 
 
 adapter = GeventHub()

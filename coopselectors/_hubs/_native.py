@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
-from typing import List, Optional
+from typing import Any, List, Optional
 
-from .._pollers import Pair, Waitable
-from ._base import Hub
+from .._backends import Pair
+from ._base import Hub, Source
 
 
 class NativeHub(Hub):
     name = "native"
 
     def wait(
-        self, poller: Waitable, timeout: Optional[float], deadline: Optional[float]
+        self,
+        poller: Any,
+        timeout: Optional[float],
+        deadline: Optional[float],
+        source: Optional[Source] = None,
     ) -> List[Pair]:
-        if timeout == 0 or poller.notices_changes:
-            return poller.poll(timeout)
-        return poller.poll_noticing(timeout)
+        pairs: List[Pair]
+        if source is not None:
+            pairs = source.poll(timeout)
+        elif timeout == 0:
+            pairs = poller.poll(0)
+        else:
+            pairs = poller.poll_noticing(timeout)
+        return pairs
 
     def describe(self) -> str:
         return "the kernel"

@@ -5,19 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Dict, List, Optional
 
 from .. import _unpatched
-from .._pollers import IN, OUT, DevpollPoller, Pair
-from ._kernel import WithDescriptor
+from .._backends import IN, OUT, DevpollBackend, Pair
+from .._backends._epoll import validate_with
+from .._files_poller import FilesPoller
 from ._poll import PRI, Watched, watched
-from ._waiting import (
-    NATIVE,
-    descriptor_of,
-    find_way,
-    judge_with,
-    may_hurry,
-    number_of,
-    offered,
-    wait,
-)
+from ._user_poller import WithDescriptor
+from ._waiting import NATIVE, descriptor_of, find_way, in_time_slice, number_of, wait
 
 
 class Devpoll(WithDescriptor):
@@ -29,6 +22,20 @@ class Devpoll(WithDescriptor):
 
     def __new__(cls) -> Devpoll:
         raise TypeError(f"cannot create '{cls.__module__}.{cls.__qualname__}' instances")
+
+    @classmethod
+    def _around(cls, backend: DevpollBackend, poller: Optional[FilesPoller] = None) -> Devpoll:
+        made = object.__new__(cls)
+        made._keys = {}
+        made._poller = FilesPoller(backend, made._keys) if poller is None else poller
+        made._way = find_way()
+        return made
+
+    @property
+    def _native(self) -> Any:  # type: ignore[override]
+        if not self._poller.closed:
+            self._poller.descriptor()  # a forked child gets its own
+        return self._poller.backend.native
 
     def register(self, fd: Any, eventmask: int = IN | PRI | OUT, /) -> None:
         """Watch a file, a number or an object with ``fileno()``."""
@@ -49,42 +56,44 @@ class Devpoll(WithDescriptor):
         self._note(fd, None)
 
     def _note(self, number: int, mask: Optional[int]) -> None:
-        self._keys.pop(number, None)
-        if mask is not None:
-            self._keys[number] = now = watched(mask)
-            self._waitable.has_extras = self._waitable.has_extras or bool(now.extra_events)
-        if self._waitable.loose:
-            self._waitable.changed()
+        before = self._keys.pop(number, None)
+        now = None if mask is None else watched(mask)
+        if now is not None:
+            self._keys[number] = now
+        self._poller.note(number, now, before)
 
     def poll(self, timeout: Optional[float] = None, /) -> List[Pair]:
         """Wait for at most `timeout` milliseconds, for ever if it is None or -1.
 
         Returns ``[(fd, events), ...]``.
         """
-        if offered("select") is not self._way.select:
+        if not self._way.holds():
             self._way = find_way()
         way = self._way
         pairs: List[Pair]
         if way.hub is NATIVE or self._native.closed:
             pairs = self._native.poll(timeout)
             return pairs
-        seconds = number_of(timeout, self._judge)
+        seconds = number_of(timeout, self._validate)
         if seconds is not None:
             if seconds < -1:
-                self._judge(timeout)
+                self._validate(timeout)
             seconds = None if seconds < 0 else seconds / 1000
-        if may_hurry(way):
+        if in_time_slice(way):
             pairs = self._native.poll(0)
             if pairs:
                 return pairs
-        return wait(way, self._waitable, seconds)
+        return wait(way, self._poller, seconds)
 
-    def _judge(self, timeout: Any) -> None:
-        judge_with(_unpatched.devpoll(), timeout)
+    def _validate(self, timeout: Any) -> None:
+        validate_with(_unpatched.devpoll(), timeout)
 
 
 class _Home:
     """Where `devpoll` is at home, which is its method; see `Select`."""
+
+    def __reduce__(self) -> str:  # so that a copy is the same
+        return "_home"
 
     def devpoll(self) -> Devpoll:
         """``select.devpoll``: takes, returns and raises what that does.
@@ -92,15 +101,12 @@ class _Home:
         In an ordinary process it waits in the kernel, and under gevent or eventlet only the calling
         greenlet waits: that is decided at each call of ``poll()``.
         """
-        made = object.__new__(Devpoll)
-        made._native = native = _unpatched.devpoll()
-        made._keys = {}
-        made._waitable = DevpollPoller(made._keys, lambda: native)
-        made._way = find_way()
-        return made
+        return Devpoll._around(DevpollBackend())
 
+
+_home = _Home()
 
 if TYPE_CHECKING:
     devpoll = Devpoll  # the class, as in typeshed: programs annotate with it
 else:
-    devpoll = _Home().devpoll
+    devpoll = _home.devpoll

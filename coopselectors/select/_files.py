@@ -5,8 +5,9 @@ from __future__ import annotations
 from selectors import EVENT_READ, EVENT_WRITE
 from typing import Any, Dict, List, Optional
 
-from .. import _fork, _unpatched
-from .._pollers import IN, OUT, CompanionPoller, Pair, PollPoller
+from .. import _unpatched
+from .._backends import IN, OUT, Backend, Pair, PollBackend
+from .._files_poller import FilesPoller
 from ._poll import PRI, Watched, watched
 
 _ERR = 0x008
@@ -45,64 +46,88 @@ class _PollBySelect:
         return list(found.items())
 
 
-class Files(PollPoller):
-    """The files of one call after the other: poll(2) answers, which takes any number.
+class _SelectByPoll(Backend):
+    """select(2) by way of poll(2), which takes any number."""
 
-    They stay where they are for the thread's next call, which is most often for the same.
-    """
+    name = "poll"
+    has_kernel_object = False
+    pollable = False
+    notices_changes = False
 
-    keys: Dict[int, Watched]
+    def __init__(self, native: Any = None, is_ours: bool = True) -> None:
+        self.native = native
+        self._poll = PollBackend(native)
+        #: {fd: what it is watched for}
+        self.keys: Dict[int, Watched] = {}
 
-    def __init__(self) -> None:
-        super().__init__({}, _unpatched.poll or _PollBySelect)
-        _fork.tell(self)
+    def register(self, fd: int, events: int, extra: int = 0) -> None:
+        self._poll.register(fd, events, extra)
 
-    def fill(self, masks: Dict[int, int]) -> None:
-        """Watch these files, and no others."""
-        for fd in self.keys.keys() - masks.keys():
-            self._poll.unregister(fd)
-            CompanionPoller.unregister(self, fd, self.keys.pop(fd).events)
-        keys, companion = self.keys, self._companion
-        for fd, mask in masks.items():
-            key, before = watched(mask), keys.get(fd)
-            if key is not before:
-                self._poll.register(fd, mask)
-                keys[fd] = key
-                self.has_extras = self.has_extras or bool(key.extra_events)
-            if companion is None:
-                continue
-            is_plain = fd not in self._always_ready and fd not in self._told_once
-            if before is not None and is_plain and not key.extra_events:
-                # Whether the number still means the same file, the kernel alone knows.
-                try:
-                    companion.modify(fd, key.events, before.events)
-                    continue
-                except (OSError, ValueError):
-                    pass
-            elif before is not None:
-                CompanionPoller.unregister(self, fd, before.events)
-            CompanionPoller.register(self, fd, *key)
+    def modify(self, fd: int, events: int, before: int, extra: int = 0) -> None:
+        self._poll.modify(fd, events, before, extra)
 
-    @property
-    def can_be_used_again(self) -> bool:
-        """Whether the next call may well be given this."""
-        return not self.refused and len(self.keys) <= _MANY
-
-    def must_not_sleep(self) -> bool:
-        return False  # `fill` has just seen to it
-
-    def prepare_to_sleep(self, again: bool = False) -> None:
-        """Nothing is left to do: `fill` has just looked all numbers up."""
+    def unregister(self, fd: int, before: int) -> None:
+        self._poll.unregister(fd, before)
 
     def poll(self, timeout: Optional[float]) -> List[Pair]:
-        pairs = super().poll(timeout)
+        pairs = self._poll.poll(timeout)
         return pairs and [pair for pair in pairs if self._counts(*pair)]
 
     def _counts(self, fd: int, mask: int) -> bool:
-        """Whether select(2) reports that: to who wants to write, a hang-up is nothing."""
+        """Whether select(2) reports that: it does not report a hang-up to a writer."""
         events, extra = self.keys[fd]
         return bool(
             mask & (extra | NVAL)
             or (events & EVENT_READ and mask & READABLE)
             or (events & EVENT_WRITE and mask & WRITABLE)
         )
+
+    def fresh(self) -> _SelectByPoll:
+        return _SelectByPoll((_unpatched.poll or _PollBySelect)())
+
+    def validate_timeout(self, argument: Any) -> None:
+        self._poll.validate_timeout(argument)
+
+    def events(self, mask: int) -> int:
+        return self._poll.events(mask)
+
+
+class Files:
+    """The files of one call after the other.
+
+    They stay where they are for the thread's next call, which is most often for the same.
+    """
+
+    def __init__(self) -> None:
+        backend = _SelectByPoll((_unpatched.poll or _PollBySelect)())
+        self._native = backend.native
+        self._keys = backend.keys
+        self.poller = FilesPoller(backend, backend.keys)
+        self.poller.looks_up = False  # `fill` does
+        self.close = self.poller.close
+
+    def fill(self, masks: Dict[int, int]) -> None:
+        """Watch these files, and no others."""
+        keys, poller = self._keys, self.poller
+        if keys:
+            for fd in keys.keys() - masks.keys():
+                self._native.unregister(fd)
+                poller.note(fd, None, keys.pop(fd))
+        for fd, mask in masks.items():
+            now, before = watched(mask), keys.get(fd)
+            if now is not before:
+                self._native.register(fd, mask)
+                keys[fd] = now
+            if poller.shadow is not None and poller.shadow.is_as_it_was(fd, now, before):
+                continue
+            if now is not before or poller.shadow is not None:
+                poller.note(fd, now, before)
+
+    def poll(self) -> List[Pair]:
+        """What is ready now."""
+        return self.poller.poll(0)
+
+    @property
+    def can_be_used_again(self) -> bool:
+        """Whether the next call may well be given this."""
+        return not self.poller.refused and len(self._keys) <= _MANY

@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, Callable, List, Optional
+from typing import Any, List, Optional
 
 from .. import _unpatched
-from .._pollers import doorbell
-from ._kernel import Asked, Kernel, WithDescriptor
-from ._waiting import NATIVE, find_way, integer_of, may_hurry, number_of, offered, wait
-
-# <sys/event.h>: the same on every platform that has it.
-_READ = -1
-_ADD = 0x1
-_DELETE = 0x2
+from .._backends import KqueueBackend
+from ._user_poller import UserPoller, WithDescriptor
+from ._waiting import NATIVE, find_way, in_time_slice, integer_of, number_of, wait
 
 
 def _is_most(number: Any) -> bool:
@@ -20,52 +15,45 @@ def _is_most(number: Any) -> bool:
     return isinstance(number, int) and 0 < number < 2**31
 
 
-class _Kernel(Kernel):
-    name = "kqueue"
+class _Control:
+    """One call of `control`: its changes are made once, and so many events are wanted at most."""
+
+    def __init__(self, poller: UserPoller, changes: Any, maxevents: int) -> None:
+        self._poller = poller
+        self._changes = [changes]
+        self._maxevents = maxevents
 
     def poll(self, timeout: Optional[float]) -> List[Any]:
-        return self.collect(None, 0, timeout)  # each caller of `control` has his own way
+        changes = self._changes.pop() if self._changes else None
+        return self._poller.collect(changes, self._maxevents, timeout)
 
-    def _native_way(self) -> Callable[..., List[Any]]:
-        way: Callable[..., List[Any]] = self.native.control
-        return way
-
-    def _without_doorbell(self, *how: Any) -> List[Any]:
-        bell = doorbell()
-        events = self.native.control(*how)
-        return [event for event in events if (event.ident, event.filter) != (bell, _READ)]
-
-    def ring(self, on: bool) -> None:
-        try:
-            bell = _unpatched.kevent(doorbell(), _READ, _ADD if on else _DELETE)
-            self.native.control([bell], 0, 0)
-        except (OSError, ValueError):
-            pass  # not there, or closed
+    def give_back(self, pairs: List[Any]) -> List[Any]:
+        return []
 
 
 class kqueue(WithDescriptor):
     """``select.kqueue``: takes, returns and raises what that does.
 
     In an ordinary process it waits in the kernel, and under gevent or eventlet only the calling
-    greenlet waits: that is decided at each call of `control`.  There, `close` wakes who waits, with
-    a ValueError.
+    greenlet waits: that is decided at each call of `control`.  There, `close` raises ValueError in
+    every caller that is waiting.
     """
 
-    __slots__ = ()
+    __slots__ = ("_native",)
 
     def __init__(self) -> None:
-        self._take(_unpatched.kqueue())
+        self._take(KqueueBackend())
 
     @classmethod
     def fromfd(cls, fd: int, /) -> kqueue:
         """One for the kqueue that a descriptor names already."""
         self = cls.__new__(cls)
-        self._take(_unpatched.kqueue.fromfd(fd), is_shared=True)
+        self._take(KqueueBackend(_unpatched.kqueue.fromfd(fd), is_ours=False), is_shared=True)
         return self
 
-    def _take(self, native: Any, is_shared: bool = False) -> None:
-        self._native = native
-        self._waitable = _Kernel(native, is_shared)
+    def _take(self, backend: KqueueBackend, is_shared: bool = False) -> None:
+        self._native = backend.native
+        self._poller = UserPoller(backend, is_shared)
         self._way = find_way()
 
     def control(
@@ -75,25 +63,19 @@ class kqueue(WithDescriptor):
 
         Waits for at most `timeout` seconds, for ever if it is None, and not at all for no events.
         """
-        if offered("select") is not self._way.select:
+        if not self._way.holds():
             self._way = find_way()
         way = self._way
         most = maxevents if type(maxevents) is int else integer_of(maxevents)
         if way.hub is NATIVE or not _is_most(most) or self._native.closed:
             events: List[Any] = self._native.control(changelist, maxevents, timeout)
             return events
-        seconds = number_of(timeout, self._judge)
+        seconds = number_of(timeout, self._validate)
         if seconds is not None and seconds < 0:
-            self._judge(timeout)
-        kernel: _Kernel = self._waitable
-        untold = [changelist]
+            self._validate(timeout)
+        source = _Control(self._poller, changelist, maxevents)
+        events = source.poll(0) if in_time_slice(way) else []
+        return events or wait(way, self._poller, seconds, source)
 
-        def collect(_: Any) -> List[Any]:
-            return kernel.collect(untold.pop() if untold else None, maxevents, 0)
-
-        events = collect(None) if may_hurry(way) else []
-        asked: Any = Asked(kernel, collect)
-        return events or wait(way, asked, seconds)
-
-    def _judge(self, timeout: Any) -> None:
+    def _validate(self, timeout: Any) -> None:
         self._native.control(None, 0, timeout)  # changes nothing, and does not wait

@@ -6,17 +6,18 @@ from functools import lru_cache
 from selectors import EVENT_READ, EVENT_WRITE
 from typing import TYPE_CHECKING, Any, Dict, List, NamedTuple, Optional
 
-from .. import _fork, _unpatched
-from .._pollers import IN, OUT, CompanionPoller, Pair, PollPoller
+from .. import _unpatched
+from .._backends import IN, OUT, Pair, PollBackend
+from .._backends._epoll import validate_with
+from .._files_poller import FilesPoller
 from ._waiting import (
     NATIVE,
     Way,
     descriptor_of,
     find_way,
-    judge_with,
-    may_hurry,
+    in_time_slice,
+    integer_of,
     number_of,
-    offered,
     wait,
 )
 
@@ -39,20 +40,6 @@ def watched(mask: int) -> Watched:
     return Watched(events, mask & _EXTRAS)
 
 
-class _Poller(PollPoller):
-    """The files of a `poll`, whose native object is filled by its user."""
-
-    def accompany(self, fd: int, now: Optional[Watched], before: Optional[Watched]) -> None:
-        """Tell the companion of a change, if there is one."""
-        if before is not None:
-            CompanionPoller.unregister(self, fd, before.events)
-        if now is not None:
-            self.has_extras = self.has_extras or bool(now.extra_events)
-            CompanionPoller.register(self, fd, *now)
-        if self.loose:
-            self.changed()
-
-
 class Poll:
     """What `poll` returns."""
 
@@ -61,7 +48,7 @@ class Poll:
     _native: Any
     _keys: Dict[int, Watched]
     #: Made for the first wait under a hub.
-    _poller: Optional[_Poller]
+    _poller: Optional[FilesPoller]
     #: Whether a greenlet is in `poll`.
     _is_busy: bool
     _way: Way
@@ -69,17 +56,28 @@ class Poll:
     def __new__(cls) -> Poll:
         raise TypeError(f"cannot create '{cls.__module__}.{cls.__qualname__}' instances")
 
+    @classmethod
+    def _around(cls, native: Any, poller: Optional[FilesPoller] = None) -> Poll:
+        """The cooperative way to use a native object, and perhaps the poller of a selector."""
+        made = object.__new__(cls)
+        made._native = native
+        made._keys = {}
+        made._poller = poller
+        made._is_busy = False
+        made._way = find_way()
+        return made
+
     def register(self, fd: Any, eventmask: int = IN | PRI | OUT, /) -> None:
         """Watch a file, a number or an object with ``fileno()``; again, to change the events."""
         fd = descriptor_of(fd)
         self._native.register(fd, eventmask)
-        self._note(fd, watched(eventmask))
+        self._note(fd, watched(integer_of(eventmask)))
 
     def modify(self, fd: Any, eventmask: int, /) -> None:
         """Watch a registered file for other events; OSError (ENOENT) if it is not registered."""
         fd = descriptor_of(fd)
         self._native.modify(fd, eventmask)
-        self._note(fd, watched(eventmask))
+        self._note(fd, watched(integer_of(eventmask)))
 
     def unregister(self, fd: Any, /) -> None:
         """Watch a file no longer; KeyError if it is not registered."""
@@ -92,14 +90,14 @@ class Poll:
         if now is not None:
             self._keys[number] = now
         if self._poller is not None:
-            self._poller.accompany(number, now, before)
+            self._poller.note(number, now, before)
 
     def poll(self, timeout: Optional[float] = None, /) -> List[Pair]:
         """Wait for at most `timeout` milliseconds, for ever if it is None or negative.
 
         Returns ``[(fd, events), ...]``.  RuntimeError if another thread or greenlet is in here.
         """
-        if offered("select") is not self._way.select:
+        if not self._way.holds():
             self._way = find_way()
         way = self._way
         pairs: List[Pair]
@@ -108,10 +106,10 @@ class Poll:
             return pairs
         if self._is_busy:
             raise RuntimeError("concurrent poll() invocation")
-        seconds = number_of(timeout, lambda _: judge_with(_unpatched.poll(), timeout))
+        seconds = number_of(timeout, lambda _: validate_with(_unpatched.poll(), timeout))
         if seconds is not None:
             seconds = None if seconds < 0 else seconds / 1000
-        if may_hurry(way):
+        if in_time_slice(way):
             pairs = self._native.poll(0)
             if pairs:
                 return pairs
@@ -123,16 +121,18 @@ class Poll:
         finally:
             self._is_busy = False
 
-    def _make_poller(self) -> _Poller:
-        native = self._native  # to hold `self` would be a cycle, and a drop leave the companion
-        poller = _Poller(self._keys, lambda: native)
-        poller.has_extras = any(key.extra_events for key in self._keys.values())
-        _fork.tell(poller)
+    def _make_poller(self) -> FilesPoller:
+        poller = FilesPoller(PollBackend(self._native), self._keys)
+        for fd, key in self._keys.items():
+            poller.note(fd, key, None)
         return poller
 
 
 class _Home:
     """Where `poll` is at home, which is its method; see `Select`."""
+
+    def __reduce__(self) -> str:  # so that a copy is the same
+        return "_home"
 
     def poll(self) -> Poll:
         """``select.poll``: takes, returns and raises what that does.
@@ -141,16 +141,12 @@ class _Home:
         greenlet waits: that is decided at each call of ``poll()``.  There, what others register
         meanwhile is waited for, too.
         """
-        made = object.__new__(Poll)
-        made._native = _unpatched.poll()
-        made._keys = {}
-        made._poller = None
-        made._is_busy = False
-        made._way = find_way()
-        return made
+        return Poll._around(_unpatched.poll())
 
+
+_home = _Home()
 
 if TYPE_CHECKING:
     poll = Poll  # the class, as in typeshed: programs annotate with it
 else:
-    poll = _Home().poll
+    poll = _home.poll

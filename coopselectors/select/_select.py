@@ -7,13 +7,14 @@ import os
 from contextvars import ContextVar
 from typing import Any, Callable, Dict, List, Optional, Tuple
 
-from .. import _unpatched
+from .. import _runtime, _unpatched
+from .._backends import IN, OUT, Pair
 from .._hubs import ForeignHub
-from .._pollers import IN, OUT, Pair, doorbell
 from .._runtime import owner
+from .._wakeup import wakeup_fd
 from ._files import NVAL, READABLE, WRITABLE, Files
 from ._poll import PRI
-from ._waiting import NATIVE, Way, find_way, may_hurry, number_of, offered, wait
+from ._waiting import NATIVE, Way, find_way, in_time_slice, number_of, wait
 
 _INT_MAX = 2**31 - 1
 
@@ -37,13 +38,13 @@ class Select:
     hold ``select.select``; built-in functions and bound methods do not.
     """
 
-    __slots__ = ("_way", "covers")
+    __slots__ = ("_way", "replaces")
 
-    def __init__(self, covers: Any = None) -> None:
+    def __init__(self, replaces: Any = None) -> None:
         self._way = find_way()
         #: What `install` has put this one in the place of, if anything: the interpreter's function,
         #: gevent's or eventlet's; it goes on saying who has patched.
-        self.covers: Any = covers
+        self.replaces: Any = replaces
 
     def __reduce__(self) -> str:  # so that a copy is the same
         return "_home"
@@ -57,20 +58,23 @@ class Select:
         greenlet waits: that is decided at each call.  There, descriptors may have any number.
         """
         way = self._way
-        if offered("select") is not way.select:
+        if not way.holds():
             way = self._way = find_way()
         three: Three
         if way.hub is not NATIVE and isinstance(way.hub, ForeignHub):
             if not _has_asked.get():
-                return _ask(way.select, rlist, wlist, xlist, timeout)
-            way = find_way(owner(self.covers or _unpatched.select))
+                try:
+                    return _ask(way.select, rlist, wlist, xlist, timeout)
+                except NotImplementedError:  # it is there, but not meant to be called
+                    _runtime.mark_broken(way.select)
+            way = find_way(owner(self.replaces or _unpatched.select))
         if way.hub is NATIVE:
             three = _unpatched.select(rlist, wlist, xlist, timeout)
             return three
-        seconds = number_of(timeout, _judge)
+        seconds = number_of(timeout, _validate)
         if seconds is not None and seconds < 0:
-            _judge(timeout)
-        if may_hurry(way) and {type(rlist), type(wlist), type(xlist)} <= _SEQUENCES:
+            _validate(timeout)
+        if in_time_slice(way) and {type(rlist), type(wlist), type(xlist)} <= _SEQUENCES:
             try:
                 three = _unpatched.select(rlist, wlist, xlist, 0)
             except ValueError:
@@ -83,8 +87,6 @@ class Select:
         wlist, writers = _numbers(wlist, OUT, masks)
         xlist, others = _numbers(xlist, PRI, masks)
         ready = dict(_wait_for(way, masks, seconds))
-        if any(mask & NVAL for mask in ready.values()):
-            raise OSError(errno.EBADF, os.strerror(errno.EBADF))
         return (
             [file for file, fd in zip(rlist, readers) if ready.get(fd, 0) & READABLE],
             [file for file, fd in zip(wlist, writers) if ready.get(fd, 0) & WRITABLE],
@@ -96,8 +98,8 @@ _home = Select()
 select = _home.select
 
 
-def _judge(timeout: Any) -> None:
-    _unpatched.select([doorbell()], [], [], timeout)
+def _validate(timeout: Any) -> None:
+    _unpatched.select([wakeup_fd()], [], [], timeout)
 
 
 def _ask(foreign: Callable[..., Three], *how: Any) -> Three:
@@ -144,12 +146,18 @@ def _numbers(files: Any, mask: int, masks: Dict[int, int]) -> Tuple[Any, List[in
 
 def _wait_for(way: Way, masks: Dict[int, int], timeout: Optional[float]) -> List[Pair]:
     """What poll(2) says of these files, as soon as select(2) has something to say."""
-    kept: Dict[Any, Files] = vars(way.thread).setdefault("files", {})
+    thread = vars(way.thread)
+    kept: Dict[Any, Files] = thread.setdefault("files", {})
     name = next(iter(masks), None)
     files = kept.pop(name, None) or Files()
     try:
         files.fill(masks)
-        pairs = wait(way, files, timeout)
+        if "slice_ends" not in thread:
+            # This thread's first wait opens descriptors, which may get the number of a file that
+            # was closed a moment ago.
+            _refuse_closed(files.poll())
+        pairs = wait(way, files.poller, timeout)
+        _refuse_closed(pairs)
     except BaseException:
         files.close()
         raise
@@ -160,3 +168,9 @@ def _wait_for(way: Way, masks: Dict[int, int], timeout: Optional[float]) -> List
     else:
         files.close()
     return pairs
+
+
+def _refuse_closed(pairs: List[Pair]) -> None:
+    for _, mask in pairs:
+        if mask & NVAL:
+            raise OSError(errno.EBADF, os.strerror(errno.EBADF))

@@ -1,7 +1,7 @@
 """How does one call of a primitive wait, and when does it give way to others?
 
 In an ordinary process it is the primitive's own business.  Under a hub it is `Hub.wait`, but not at
-each call: whoever polls again and again, and finds something each time, gives way once in a
+each call: a greenlet that polls again and again, and finds something each time, gives way once in a
 while, and not for every microsecond in the kernel.
 """
 
@@ -9,97 +9,104 @@ from __future__ import annotations
 
 import operator
 import sys
-from time import monotonic
 from types import SimpleNamespace
 from typing import Any, Callable, List, NamedTuple, Optional
 
-from .._hubs import NATIVE, Hub, hub_for, pinned_hub
-from .._pollers import IN, Pair, Waitable, doorbell
-from .._runtime import offered
+from .. import _runtime
+from .._hubs import NATIVE, Hub, Source, hub_for, pinned_hub
+from .._runtime import modules
+from .._unpatched import clock
 
 __all__ = [
-    "MOST",
+    "LONGEST",
     "NATIVE",
     "PLAIN",
+    "TIME_SLICE",
+    "Source",
     "Way",
     "descriptor_of",
     "find_way",
+    "in_time_slice",
     "integer_of",
-    "judge_with",
-    "may_hurry",
+    "modules",
     "number_of",
-    "offered",
     "wait",
 ]
 
 # How to wait for ours is not said by a replaced ``select.epoll``, only by ``select.select``.
 _NO_PRIMITIVE = ""
 
-# Seconds for which one who asks again and again may keep the others from their turn: as long as
-# CPython lets a thread run while others want to.
-_HURRY = sys.getswitchinterval()
+#: Seconds for which a greenlet that asks again and again may keep the others from their turn: as
+#: long as CPython lets a thread run while others want to.
+TIME_SLICE = sys.getswitchinterval()
 
 #: A plain time-out up to this, or down to its negative, is one that every primitive can count.
-MOST = 2_000_000
+LONGEST = 2_000_000
 
 #: The types of which it is known what they say.
 PLAIN = frozenset((int, float))
 
 
 class Way(NamedTuple):
-    """How to wait."""
+    """How to wait, and by what it can be seen whether that still holds."""
 
+    module: Any
+    offers: Callable[[str], Any]
     #: What ``select.select`` is, as long as this holds.
     select: Any
     hub: Hub
-    #: Its ``hurry_until`` is when the calling thread has to give way again, if it ever has.
+    #: Its ``slice_ends`` is when the calling thread has to give way again, if it ever has.
     thread: Any
+
+    def holds(self) -> bool:
+        return modules("select") is self.module and self.offers("select") is self.select
 
 
 def find_way(runtime: Optional[str] = None) -> Way:
     """How to wait now, or whenever it is up to `runtime`."""
-    select = offered("select")
+    select = _runtime.offered("select")
+    module = _runtime.select_module()
     hub = hub_for(_NO_PRIMITIVE) if runtime is None else pinned_hub(runtime)
     thread = SimpleNamespace() if hub.thread_local is None else hub.thread_local
-    return Way(select, hub, thread)
+    return Way(module, _runtime.offers_of(module), select, hub, thread)
 
 
-def wait(way: Way, waitable: Waitable, seconds: Optional[float]) -> List[Pair]:
+def wait(
+    way: Way, poller: Any, seconds: Optional[float], source: Optional[Source] = None
+) -> List[Any]:
     """Wait for at most so long, None for ever, and at least until others have had their turn."""
-    deadline = monotonic() + seconds if seconds else None
+    deadline = clock.monotonic() + seconds if seconds else None
     try:
-        return way.hub.wait(waitable, seconds, deadline)
-    except OSError as error:
-        raise waitable.closed_or(error) from None
+        return way.hub.wait(poller, seconds, deadline, source)
+    except OSError:
+        if poller.closed:
+            poller.raise_closed()
+        raise
     finally:
-        way.thread.hurry_until = monotonic() + _HURRY
+        way.thread.slice_ends = clock.monotonic() + TIME_SLICE
 
 
-def may_hurry(way: Way) -> bool:
-    """Whether others had their turn so lately that what finds something need not give way."""
-    return monotonic() < getattr(way.thread, "hurry_until", 0) and not way.hub.owes_a_turn
+def in_time_slice(way: Way) -> bool:
+    """True while the current time slice lasts: ready results may be returned without yielding."""
+    # Ends by itself where a clock was set back, as by a test that froze it.
+    rest = getattr(way.thread, "slice_ends", 0) - clock.monotonic()
+    return 0 < rest <= TIME_SLICE and not way.hub.needs_a_turn
 
 
-def number_of(timeout: Any, judge: Callable[[Any], Any]) -> Any:
+def number_of(timeout: Any, validate: Callable[[Any], Any]) -> Any:
     """A time-out as a plain number, in whatever unit it counts; None for none.
 
-    `judge` raises what the primitive raises for one that is none, and is asked where that may be.
+    `validate` raises what the primitive raises for one that is none, and is asked where that may
+    be.
     """
-    if timeout is None or (type(timeout) in PLAIN and -MOST <= timeout <= MOST):
+    if timeout is None or (type(timeout) in PLAIN and -LONGEST <= timeout <= LONGEST):
         return timeout
-    judge(timeout)
+    validate(timeout)
     # What it is to C, whatever its class makes of it in Python.
-    return float.__add__(timeout, 0.0) if isinstance(timeout, float) else integer_of(timeout)
-
-
-def judge_with(native: Any, *how: Any) -> None:
-    """Have a native object, which is new and so has nothing to lose, refuse these arguments."""
-    native.register(doorbell(), IN)  # so that it does not wait for what it does not refuse
-    try:
-        native.poll(*how)
-    finally:
-        if hasattr(native, "close"):
-            native.close()
+    if isinstance(timeout, float):
+        return float.__add__(timeout, 0.0)
+    number = integer_of(timeout)
+    return number if isinstance(number, int) else float(number)
 
 
 def integer_of(number: Any) -> Any:

@@ -3,45 +3,54 @@
 from __future__ import annotations
 
 from selectors import EVENT_READ, EVENT_WRITE
-from typing import Any, List, Mapping, Optional
+from typing import Any, List, Optional, Set
 
 from .. import _unpatched
-from ._base import Pair
-from ._companion import CompanionPoller
+from .._wakeup import wakeup_fd
+from ._base import Backend, Pair
 
 
-class SelectPoller(CompanionPoller):
+class SelectBackend(Backend):
     name = "select"
+    has_kernel_object = False
+    pollable = False
+    notices_changes = False
+    made_is_proof = False
 
-    def __init__(self, keys: Mapping[int, Any], primitive: Any = None) -> None:
-        super().__init__(keys)
-        self._select = primitive or _unpatched.select
-        self._readers: set[int] = set()
-        self._writers: set[int] = set()
+    def __init__(self, native: Any = None, is_ours: bool = True) -> None:
+        self.native = _unpatched.select if native is None else native
+        self._readers: Set[int] = set()
+        self._writers: Set[int] = set()
 
     def register(self, fd: int, events: int, extra: int = 0) -> None:
         if events & EVENT_READ:
             self._readers.add(fd)
         if events & EVENT_WRITE:
             self._writers.add(fd)
-        super().register(fd, events)
 
     def modify(self, fd: int, events: int, before: int, extra: int = 0) -> None:
         (self._readers.add if events & EVENT_READ else self._readers.discard)(fd)
         (self._writers.add if events & EVENT_WRITE else self._writers.discard)(fd)
-        super().modify(fd, events, before)
 
     def unregister(self, fd: int, before: int) -> None:
         self._readers.discard(fd)
         self._writers.discard(fd)
-        super().unregister(fd, before)
 
     def poll(self, timeout: Optional[float]) -> List[Pair]:
-        readable, writable, _ = self._select(self._readers, self._writers, (), timeout)
+        readable, writable, *_ = self.native(self._readers, self._writers, (), timeout)
         ready = dict.fromkeys(readable, EVENT_READ)
         for fd in writable:
             ready[fd] = ready.get(fd, 0) | EVENT_WRITE
         return list(ready.items())
+
+    def fresh(self) -> SelectBackend:
+        return SelectBackend(self.native)
+
+    def timeout(self, timeout: Any) -> Any:
+        return timeout
+
+    def validate_timeout(self, argument: Any) -> None:
+        self.native([wakeup_fd()], (), (), argument)
 
     def events(self, mask: int) -> int:
         return mask

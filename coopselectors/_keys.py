@@ -2,32 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import selectors
 from selectors import SelectorKey
-from typing import TYPE_CHECKING, Any, Dict, Iterator, Optional
-
-if TYPE_CHECKING:
-    from _typeshed import FileDescriptorLike
+from typing import Any, Dict, Iterator, Optional, Protocol, Union
 
 
-def fd_of(fileobj: FileDescriptorLike) -> int:
-    """The descriptor of a file object, or ValueError; the words are the standard module's."""
-    if isinstance(fileobj, int):
-        fd = fileobj
-    else:
-        try:
-            fd = int(fileobj.fileno())
-        except (AttributeError, TypeError, ValueError):
-            raise ValueError(f"Invalid file object: {fileobj!r}") from None
-    if fd < 0:
-        raise ValueError(f"Invalid file descriptor: {fd}")
-    return fd
+class HasFileno(Protocol):
+    """An object with a descriptor."""
+
+    def fileno(self) -> int: ...
 
 
-def lookup(keys: Dict[int, SelectorKey], fileobj: FileDescriptorLike) -> int:
+#: What the caller may pass for a file.
+File = Union[int, HasFileno]
+
+_fd_of: Any = selectors._fileobj_to_fd  # type: ignore[attr-defined]
+
+
+def lookup(keys: Dict[int, SelectorKey], fileobj: Any) -> int:
     """The descriptor under which `fileobj` is, or would be, in `keys`; ValueError if none."""
+    if type(fileobj) is not int:
+        try:
+            fd = fileobj.fileno()
+            if type(fd) is int and fd >= 0:
+                return fd
+        except (AttributeError, TypeError, ValueError):
+            pass
+    elif fileobj >= 0:
+        return fileobj
     try:
-        return fd_of(fileobj)
+        found: int = _fd_of(fileobj)
+        return found
     except ValueError:
         # A closed file has none any more, but can be found by what it is.
         for key in list(keys.values()):
@@ -36,7 +41,7 @@ def lookup(keys: Dict[int, SelectorKey], fileobj: FileDescriptorLike) -> int:
         raise
 
 
-class Map(Mapping["FileDescriptorLike", SelectorKey]):
+class Map(selectors._SelectorMapping):  # type: ignore[name-defined,misc]
     """What `get_map` returns: the selector's files, read-only, found by descriptor or by object."""
 
     # Not the selector itself: that would be a cycle, which only the collector could free.
@@ -46,10 +51,10 @@ class Map(Mapping["FileDescriptorLike", SelectorKey]):
     def __len__(self) -> int:
         return len(self._keys)
 
-    def get(self, fileobj: FileDescriptorLike, default: Any = None) -> Any:
+    def get(self, fileobj: File, default: Any = None) -> Any:
         return self._keys.get(lookup(self._keys, fileobj), default)
 
-    def __getitem__(self, fileobj: FileDescriptorLike) -> SelectorKey:
+    def __getitem__(self, fileobj: File) -> SelectorKey:
         key: Optional[SelectorKey] = self.get(fileobj)
         if key is None:
             raise KeyError(f"{fileobj!r} is not registered")

@@ -1,0 +1,163 @@
+"""What must each primitive of the operating system supply?
+
+A backend wraps one primitive.  It either blocks in the kernel or returns at once, and knows nothing
+of waiters, forks and hubs.  Each backend has a file of its own, with its members in the order of
+this class, so that a diff of two shows only real differences.
+"""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from typing import Any, ClassVar, List, Mapping, Optional, Tuple
+
+from .. import _unpatched
+
+# <poll.h> and <sys/epoll.h> agree on these numbers, on every platform that has either.
+IN = 0x001
+OUT = 0x004
+_NVAL = 0x020
+
+#: ERR and HUP, which the kernel reports whether or not it was asked to.
+ALWAYS = 0x018
+
+#: A ready file: its descriptor, and a mask in the primitive's own bits.
+Pair = Tuple[int, int]
+
+
+def extra_of(key: Any) -> int:
+    """The extra events that a file is registered with, in the primitive's own bits."""
+    extra: int = getattr(key, "extra_events", 0)
+    return extra
+
+
+class Backend(ABC):
+    """One kernel object, or one primitive that has none.
+
+    `native` is the object or function that does the work: a new one of the interpreter's, unless
+    another is given.  With `is_ours`, its descriptor is, and nobody else should close it.
+    """
+
+    #: The primitive's name in the ``select`` module.
+    name: ClassVar[str]
+    #: Whether there is a kernel object, with a descriptor of its own.
+    has_kernel_object: ClassVar[bool] = True
+    #: Whether that descriptor becomes readable when any file here is ready.
+    pollable: ClassVar[bool] = True
+    #: Whether a blocked `poll` notices what other threads register meanwhile.
+    notices_changes: ClassVar[bool] = True
+    #: Whether making one already shows that the kernel has the primitive.
+    made_is_proof: ClassVar[bool] = True
+
+    #: {number: name} of all that `extra` may hold beside `events`.
+    extras: ClassVar[Mapping[int, str]] = {}
+    #: Those with which the kernel reports a change only, and not for as long as it lasts.
+    edges: ClassVar[int] = 0
+    #: Those with which the kernel reports once, and no more before the next `modify`.
+    once: ClassVar[int] = 0
+    #: Those that only a thread blocked in `poll` is told of.
+    exclusive: ClassVar[int] = 0
+    #: {what `poll` returns instead of a descriptor: its key}, of what is no file.
+    others: Mapping[Any, Any] = {}
+
+    native: Any
+
+    @abstractmethod
+    def __init__(self, native: Any = None, is_ours: bool = True) -> None: ...
+
+    @abstractmethod
+    def register(self, fd: int, events: int, extra: int = 0) -> None:
+        """Watch `fd` for `events`, of ``EVENT_READ | EVENT_WRITE``, and for `extra`, of `extras`.
+
+        Raises OSError if the kernel refuses that.
+        """
+
+    @abstractmethod
+    def modify(self, fd: int, events: int, before: int, extra: int = 0) -> None:
+        """Watch `fd` for `events` instead of `before`; events of 0 leave it there, disarmed."""
+
+    @abstractmethod
+    def unregister(self, fd: int, before: int) -> None:
+        """Forget `fd`.  Raises OSError if the kernel cannot tell which file that was."""
+
+    @abstractmethod
+    def poll(self, timeout: Optional[float]) -> List[Pair]:
+        """Return a pair per ready file, all of them, after at most `timeout` seconds.
+
+        None waits for ever, 0 not at all.  Interrupted waits go on (PEP 475).
+        """
+
+    def collect(self, *how: Any) -> List[Any]:
+        """What the native object's own way to poll returns for these arguments."""
+        found: List[Any] = self.native.poll(*how)
+        return found
+
+    def collect_without(self, wakeup_fd: int, *how: Any) -> List[Any]:
+        """Likewise, but for the wake-up file."""
+        return [pair for pair in self.collect(*how) if pair[0] != wakeup_fd]
+
+    def fileno(self) -> int:
+        """The kernel object's descriptor."""
+        raise AttributeError(f"{self.name} has no descriptor")
+
+    def close(self) -> None:
+        """Give the kernel object back, unless somebody else has closed its descriptor."""
+
+    def is_ours(self) -> bool:
+        """Whether the descriptor still names our kernel object."""
+        return True
+
+    @abstractmethod
+    def fresh(self) -> Any:
+        """Another, empty backend of the same kind."""
+
+    def replace(self, fresh: Any) -> None:
+        """Go on with the kernel object of `fresh`, under the old descriptor if that is ours."""
+        self.native = fresh.native
+
+    def notify(self, wakeup_fd: int, on: bool) -> None:
+        """Wake whoever is blocked in `poll`, until that is turned off."""
+
+    def report_changes_only(self, fd: int, events: int, extra: int = 0) -> None:
+        """From now on, report `fd` when its state changes, and not for as long as it lasts."""
+
+    def timeout(self, timeout: Any) -> Any:
+        """The argument that the standard class makes of a time-out for this primitive.
+
+        Raises what the standard class raises for a time-out that cannot be counted in.
+        """
+        return math.ceil(timeout * 1e3)
+
+    @abstractmethod
+    def validate_timeout(self, argument: Any) -> None:
+        """Raise what the primitive raises for this argument, without waiting."""
+
+    @abstractmethod
+    def events(self, mask: int) -> int:
+        """Translate a pair's mask: what may be done without blocking, HUP and ERR included."""
+
+    def native_mask(self, mask: int) -> int:
+        """What the caller is told, in the primitive's own bits, for a pair's mask."""
+        return mask
+
+    def events_beside(self, mask: int, extra: int) -> int:
+        """Like `events`, but for what the caller has asked for beside `extra`."""
+        return self.events(mask & ~(extra & ~ALWAYS))
+
+    def refusal(self, events: int, extra: int) -> str:
+        """Why the kernel would not take these together, or nothing."""
+        return ""
+
+    def refusal_to_change(self, before: Any, events: int, extra: int) -> str:
+        """Why the kernel would not take these in the place of a key's, or nothing."""
+        return ""
+
+
+def poll_once(fd: int, mask: int) -> int:
+    """What poll(2) says of the file that has this number now; 0 for a closed one."""
+    poll = _unpatched.poll()
+    poll.register(fd, mask)
+    for _, found in poll.poll(0):
+        if not found & _NVAL:
+            return int(found)
+    return 0

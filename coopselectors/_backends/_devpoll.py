@@ -1,0 +1,70 @@
+"""/dev/poll, poll(7d): Solaris and illumos."""
+
+from __future__ import annotations
+
+import math
+from selectors import EVENT_READ, EVENT_WRITE
+from typing import Any, List, Optional
+
+from .. import _owned, _unpatched
+from ._base import IN, OUT, Backend, Pair
+from ._epoll import close, validate_with
+from ._poll import EXTRAS
+
+_MASKS = (0, IN, OUT, IN | OUT)  # indexed by EVENT_READ | EVENT_WRITE
+
+
+class DevpollBackend(Backend):
+    name = "devpoll"
+    pollable = False  # polling a /dev/poll descriptor always gives POLLERR: poll(7d), NOTES
+    notices_changes = False  # poll(7d) does not say
+    extras = EXTRAS
+
+    def __init__(self, native: Any = None, is_ours: bool = True) -> None:
+        self.native = _unpatched.devpoll() if native is None else native
+        self._fd = -1
+        if is_ours:
+            self._fd = self.native.fileno()
+            _owned.claim(self._fd, self)
+
+    def register(self, fd: int, events: int, extra: int = 0) -> None:
+        self.native.register(fd, _MASKS[events] | extra)
+
+    def modify(self, fd: int, events: int, before: int, extra: int = 0) -> None:
+        self.native.modify(fd, _MASKS[events] | extra)
+
+    def unregister(self, fd: int, before: int) -> None:
+        try:
+            self.native.unregister(fd)
+        except OSError:
+            pass  # closing a file removes it
+
+    def poll(self, timeout: Optional[float]) -> List[Pair]:
+        # DP_POLL counts in milliseconds; rounded up, so as never to be early.
+        pairs: List[Pair] = self.native.poll(timeout and math.ceil(timeout * 1e3))
+        return pairs
+
+    def fileno(self) -> int:
+        fd: int = self.native.fileno()
+        return fd
+
+    def close(self) -> None:
+        close(self.native, self._fd, self)
+
+    def is_ours(self) -> bool:
+        return self._fd < 0 or _owned.is_owner(self._fd, self)
+
+    def fresh(self) -> DevpollBackend:
+        return DevpollBackend()
+
+    def replace(self, fresh: DevpollBackend) -> None:
+        # A child may not use its parent's, whatever the number says.
+        close(self.native, self._fd, self)
+        self.native, self._fd = fresh.native, fresh._fd
+        _owned.claim(self._fd, self)
+
+    def validate_timeout(self, argument: Any) -> None:
+        validate_with(_unpatched.devpoll(), argument)
+
+    def events(self, mask: int) -> int:
+        return (mask & ~IN and EVENT_WRITE) | (mask & ~OUT and EVENT_READ)

@@ -1,0 +1,165 @@
+"""epoll(7): Linux."""
+
+from __future__ import annotations
+
+import math
+from selectors import EVENT_READ, EVENT_WRITE
+from typing import Any, List, Optional
+
+from .. import _owned, _unpatched
+from .._unpatched import system
+from .._wakeup import wakeup_fd
+from ._base import IN, OUT, Backend, Pair, extra_of
+
+# Room for so many ready files at first.  A poll that finds more asks again, and has it from then
+# on; with room for all that are registered, one ready file among thousands would cost more.
+_ROOM = 64
+
+# <sys/eventpoll.h>; the interpreter does not name them all, nor on every version.
+EXCLUSIVE = 1 << 28
+_ET = 1 << 31
+_ONESHOT = 1 << 30
+_WAKEUP = 1 << 29
+_ERR = 0x008
+_HUP = 0x010
+
+_EXTRAS = {
+    0x002: "EPOLLPRI",
+    _ERR: "EPOLLERR",
+    _HUP: "EPOLLHUP",
+    0x040: "EPOLLRDNORM",
+    0x080: "EPOLLRDBAND",
+    0x100: "EPOLLWRNORM",
+    0x200: "EPOLLWRBAND",
+    0x400: "EPOLLMSG",
+    0x2000: "EPOLLRDHUP",
+    EXCLUSIVE: "EPOLLEXCLUSIVE",
+    _WAKEUP: "EPOLLWAKEUP",
+    _ONESHOT: "EPOLLONESHOT",
+    _ET: "EPOLLET",
+}
+
+# What epoll_ctl(2) allows beside EPOLLEXCLUSIVE.
+_WITH_EXCLUSIVE = EXCLUSIVE | _WAKEUP | _ET | _ERR | _HUP
+
+_MASKS = (0, IN, OUT, IN | OUT)  # indexed by EVENT_READ | EVENT_WRITE
+
+
+class EpollBackend(Backend):
+    name = "epoll"
+    extras = _EXTRAS
+    edges = _ET | _ONESHOT
+    once = _ONESHOT
+    exclusive = EXCLUSIVE
+
+    def __init__(self, native: Any = None, is_ours: bool = True) -> None:
+        self.native = native = _unpatched.epoll() if native is None else native
+        self._room = _ROOM
+        self._fd = -1
+        if is_ours:
+            self._fd = fd = native.fileno()
+            _owned.claim(fd, self)
+
+    def register(self, fd: int, events: int, extra: int = 0) -> None:
+        self.native.register(fd, _MASKS[events] | extra)
+
+    def modify(self, fd: int, events: int, before: int, extra: int = 0) -> None:
+        self.native.modify(fd, _MASKS[events] | extra)
+
+    def unregister(self, fd: int, before: int) -> None:
+        self.native.unregister(fd)
+
+    def poll(self, timeout: Optional[float]) -> List[Pair]:
+        room = self._room
+        # PyPy's has no None for "for ever".
+        pairs: List[Pair] = self.native.poll(-1 if timeout is None else timeout, room)
+        return pairs if len(pairs) < room else self._poll_for_more(pairs)
+
+    def _poll_for_more(self, pairs: List[Pair]) -> List[Pair]:
+        masks = dict(pairs)
+        full = True
+        while full:
+            self._room = room = 2 * self._room
+            more = self.native.poll(0, room)
+            full = len(more) == room
+            for fd, mask in more:
+                masks[fd] = masks.get(fd, 0) | mask  # the kernel reports a change only once
+        return list(masks.items())
+
+    def fileno(self) -> int:
+        fd: int = self.native.fileno()
+        return fd
+
+    def close(self) -> None:
+        close(self.native, self._fd, self)
+
+    def is_ours(self) -> bool:
+        return self._fd < 0 or _owned.is_owner(self._fd, self)
+
+    def fresh(self) -> EpollBackend:
+        return EpollBackend()
+
+    def replace(self, fresh: EpollBackend) -> None:
+        if self.is_ours():
+            system.dup2(fresh._fd, self._fd, False)
+            fresh.close()
+        else:
+            _owned.abandon(self.native)
+            self.native, self._fd = fresh.native, fresh._fd
+            _owned.claim(self._fd, self)
+
+    def notify(self, wakeup_fd: int, on: bool) -> None:
+        try:
+            if on:
+                self.native.register(wakeup_fd, IN)
+            else:
+                self.native.unregister(wakeup_fd)
+        except (OSError, ValueError):
+            pass  # there already, closed, or another epoll by now; or no memory
+
+    def report_changes_only(self, fd: int, events: int, extra: int = 0) -> None:
+        self.native.modify(fd, _MASKS[events] | extra | _ET)
+
+    def timeout(self, timeout: Any) -> Any:
+        return math.ceil(timeout * 1e3) * 1e-3
+
+    def validate_timeout(self, argument: Any) -> None:
+        validate_with(_unpatched.epoll(), argument)
+
+    def events(self, mask: int) -> int:
+        return (mask & ~IN and EVENT_WRITE) | (mask & ~OUT and EVENT_READ)
+
+    def refusal(self, events: int, extra: int) -> str:
+        if extra & EXCLUSIVE:
+            for number, name in _EXTRAS.items():
+                if extra & number & ~_WITH_EXCLUSIVE:
+                    return f"EPOLLEXCLUSIVE cannot be had together with {name} (epoll_ctl(2))"
+        return ""
+
+    def refusal_to_change(self, before: Any, events: int, extra: int) -> str:
+        had = extra_of(before)
+        if (extra | had) & EXCLUSIVE and (events, extra) != (before.events, had):
+            return (
+                "EPOLLEXCLUSIVE can be set by register() alone, and what has it cannot be changed"
+                " (epoll_ctl(2)): unregister the file, and register it anew"
+            )
+        return ""
+
+
+def close(native: Any, fd: int, owner: Backend) -> None:
+    """Close a native object with a descriptor, unless somebody else has done so before."""
+    if fd < 0 or _owned.release(fd, owner):
+        if hasattr(native, "close"):
+            native.close()
+    elif not native.closed:
+        _owned.abandon(native)
+
+
+def validate_with(native: Any, *arguments: Any) -> None:
+    """Have a new native object, which has nothing to lose, refuse these arguments of `poll`."""
+    try:
+        native.register(wakeup_fd(), IN)  # so that it does not wait for what it accepts
+        native.poll(*arguments)
+    finally:
+        if hasattr(native, "close"):
+            native.close()

@@ -1,0 +1,201 @@
+"""kqueue(2): macOS and the BSDs."""
+
+from __future__ import annotations
+
+from selectors import EVENT_READ, EVENT_WRITE, SelectorKey
+from typing import Any, Dict, List, Optional
+
+from .. import _owned, _unpatched
+from .._unpatched import system
+from ._base import Backend, Pair
+from ._epoll import close
+
+# <sys/event.h>: the same on every platform that has it.
+_FILTER_READ = -1
+_FILTER_WRITE = -2
+_FILTERS = ((EVENT_READ, _FILTER_READ), (EVENT_WRITE, _FILTER_WRITE))
+_ADD = 0x1
+_DELETE = 0x2
+_ONESHOT = 0x10
+_CLEAR = 0x20
+
+_EXTRAS = {_ONESHOT: "KQ_EV_ONESHOT", _CLEAR: "KQ_EV_CLEAR"}
+
+# Where a pair's mask has the flags of its events, beside EVENT_READ and EVENT_WRITE.
+_FLAGS = 16
+
+# Room for so many events at first; see _epoll.
+_ROOM = 64
+
+
+class KqueueBackend(Backend):
+    name = "kqueue"
+    extras = _EXTRAS
+    edges = _ONESHOT | _CLEAR
+    once = _ONESHOT
+
+    def __init__(self, native: Any = None, is_ours: bool = True) -> None:
+        self.native = _unpatched.kqueue() if native is None else native
+        self._room = _ROOM
+        self._fd = -1
+        if is_ours:
+            self._fd = self.native.fileno()
+            _owned.claim(self._fd, self)
+        self._process = system.getpid()
+        #: Whether a file was ever registered with extra events: its flags have to be taken away.
+        self._has_flags = False
+        #: {(ident, filter): key} of what `add_kevent` was given.
+        self.others: Dict[Any, SelectorKey] = {}
+
+    def register(self, fd: int, events: int, extra: int = 0) -> None:
+        try:
+            self.modify(fd, events, 0, extra)
+        except BaseException:
+            self.unregister(fd, events)  # the first filter may have been taken, the second not
+            raise
+
+    def modify(self, fd: int, events: int, before: int, extra: int = 0) -> None:
+        if self._has_flags:
+            self.unregister(fd, before)  # adding a filter once more does not take its flags away
+        self._has_flags = self._has_flags or bool(extra)
+        for event, kind in _FILTERS:
+            if events & event:  # also what was there: it is gone if the file was closed since
+                self.native.control([_unpatched.kevent(fd, kind, _ADD | extra)], 0, 0)
+        self.unregister(fd, before & ~events)
+
+    def unregister(self, fd: int, before: int) -> None:
+        for event, kind in _FILTERS:
+            if before & event:
+                try:
+                    self.native.control([_unpatched.kevent(fd, kind, _DELETE)], 0, 0)
+                except OSError:
+                    pass  # closing a file removes its filters
+
+    def poll(self, timeout: Optional[float]) -> List[Pair]:
+        # A file can come twice, once per filter, and both become one pair (python/cpython 110038).
+        events = self.native.control(None, self._room, timeout)
+        full = len(events) == self._room
+        while full:
+            self._room *= 2
+            more = self.native.control(None, self._room, 0)
+            full = len(more) == self._room
+            events += more
+        ready: Dict[Any, Any] = {}
+        for event in events:
+            if self.others and (event.ident, event.filter) in self.others:
+                ready[event.ident, event.filter] = event
+                continue
+            kind = EVENT_READ if event.filter == _FILTER_READ else EVENT_WRITE
+            if self._has_flags:
+                kind |= event.flags << _FLAGS
+            ready[event.ident] = ready.get(event.ident, 0) | kind
+        return list(ready.items())
+
+    def collect(self, *how: Any) -> List[Any]:
+        found: List[Any] = self.native.control(*how)
+        return found
+
+    def collect_without(self, wakeup_fd: int, *how: Any) -> List[Any]:
+        wakeup = wakeup_fd, _FILTER_READ
+        return [event for event in self.collect(*how) if (event.ident, event.filter) != wakeup]
+
+    def fileno(self) -> int:
+        fd: int = self.native.fileno()
+        return fd
+
+    def close(self) -> None:
+        if self._process == system.getpid():
+            close(self.native, self._fd, self)
+        else:
+            _owned.abandon(self.native)
+        self.others.clear()
+
+    def is_ours(self) -> bool:
+        # fork() does not inherit a kqueue, and its number is free in the child.  The old object
+        # must never be finalized, or it closes that number (python/cpython 110395).
+        if self._process != system.getpid():
+            return False
+        return self._fd < 0 or _owned.is_owner(self._fd, self)
+
+    def fresh(self) -> KqueueBackend:
+        made = KqueueBackend()
+        for key in list(self.others.values()):
+            try:
+                made.add_kevent(key)
+            except OSError:
+                continue  # a process that has ended, or is none that a child may watch
+        return made
+
+    def replace(self, fresh: KqueueBackend) -> None:
+        number = self._fd
+        if self.is_ours():
+            system.dup2(fresh._fd, number, False)
+            fresh.close()
+            return
+        _owned.abandon(self.native)
+        self.native, self._fd, self._process = fresh.native, fresh._fd, fresh._process
+        _owned.claim(self._fd, self)
+
+    def notify(self, wakeup_fd: int, on: bool) -> None:
+        try:
+            event = _unpatched.kevent(wakeup_fd, _FILTER_READ, _ADD if on else _DELETE)
+            self.native.control([event], 0, 0)
+        except (OSError, ValueError):
+            pass  # not there, or closed
+
+    def report_changes_only(self, fd: int, events: int, extra: int = 0) -> None:
+        for event, kind in _FILTERS:
+            if events & event:
+                self.native.control([_unpatched.kevent(fd, kind, _ADD | _CLEAR | extra)], 0, 0)
+
+    def timeout(self, timeout: Any) -> Any:
+        return timeout
+
+    def validate_timeout(self, argument: Any) -> None:
+        self.native.control(None, 0, argument)  # for no events it does not wait
+
+    def events(self, mask: int) -> int:
+        return mask & (EVENT_READ | EVENT_WRITE)
+
+    def native_mask(self, mask: int) -> int:
+        return mask >> _FLAGS
+
+    def events_beside(self, mask: int, extra: int) -> int:
+        return self.events(mask)
+
+    def refusal(self, events: int, extra: int) -> str:
+        return "" if events else "the flags of a kqueue's events need events that have them"
+
+    def add_kevent(self, key: SelectorKey) -> None:
+        """Watch what the kevent in a key asks for, which is no file to read or to write."""
+        wanted: Any = key.fileobj
+        if wanted.filter in (_FILTER_READ, _FILTER_WRITE):
+            raise ValueError("a file to read or to write is for register(), and not for a kevent")
+        if wanted.flags & _DELETE:
+            raise ValueError("KQ_EV_DELETE is for unregister_kevent()")
+        if (wanted.ident, wanted.filter) in self.others:
+            raise KeyError(f"{wanted!r} is already registered")
+        self.others[wanted.ident, wanted.filter] = key
+        try:
+            self._control(wanted, wanted.flags | _ADD)
+        except BaseException:
+            del self.others[wanted.ident, wanted.filter]
+            raise
+
+    def remove_kevent(self, wanted: Any) -> SelectorKey:
+        """Forget what `add_kevent` was given; the kernel may have done so before."""
+        try:
+            key = self.others.pop((wanted.ident, wanted.filter))
+        except KeyError:
+            raise KeyError(f"{wanted!r} is not registered") from None
+        try:
+            self._control(wanted, _DELETE)
+        except OSError:
+            pass  # one that is reported once goes by itself
+        return key
+
+    def _control(self, wanted: Any, flags: int) -> None:
+        event = _unpatched.kevent(
+            wanted.ident, wanted.filter, flags, wanted.fflags, wanted.data, wanted.udata
+        )
+        self.native.control([event], 0, 0)

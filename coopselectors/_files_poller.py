@@ -1,0 +1,496 @@
+"""How does the kernel come to watch the files that it should watch?
+
+A `FilesPoller` knows its files, so that it can fill a new kernel object with them.  It has to in a
+forked child, which may not touch its parent's; where the kernel goes on to report files that were
+closed before they were unregistered; and where somebody else has closed the descriptor.
+
+A registration belongs to the open file, not to its number.  A file that was closed, but lives on in
+a duplicate, is reported for ever and cannot be named any more (epoll(7), "Will closing a file
+descriptor cause it to be removed").  Such numbers are the `stale_fds`: what the kernel reports for
+one of them may be about another file, and is checked with poll(2).  When there are many, a new
+kernel object is due.
+"""
+
+from __future__ import annotations
+
+import errno
+import stat
+from typing import Any, List, Mapping, Optional, Set
+
+from . import _fork, _unpatched
+from ._backends import Backend, Pair
+from ._backends._base import extra_of, poll_once
+from ._poller import _NO_FDS, _NOBODY, CLOSED, STALE, Poller
+from ._shadow import Shadow, open_pollable
+from ._unpatched import clock, system
+
+# How many stale numbers there may be before a new kernel object is due.
+_MANY = 64
+
+# What a registration can run into that concerns its file alone.
+_OF_THE_FILE = (errno.EBADF, errno.EPERM, errno.EEXIST, errno.ENOENT)
+
+_PRI = 0x002
+_BOTH = 3
+
+
+class FilesPoller(Poller):
+    """A poller that knows its files.
+
+    `keys` is the selector's own ``{fd: SelectorKey}``.  The selector writes a file into it before
+    it calls `register` or `modify`, and takes it out before it calls `unregister`; other threads
+    that fill a new kernel object meanwhile find the latest there.
+    """
+
+    #: The numbers of files that were reported, and are not to be before the next `modify`.
+    fired: Set[int] = _NO_FDS
+    #: What the waiting is done with where the primitive has no descriptor, from its first wait on.
+    shadow: Optional[Shadow] = None
+
+    def __init__(self, backend: Backend, keys: Mapping[int, Any]) -> None:
+        # As the base class does, without the call: most selectors live for one select().
+        self.backend = backend
+        self.keys = keys
+        self.waiters = _NOBODY
+        self.per_file_waiters = _NOBODY
+        self.sleeps = 0
+        #: See the top of this file.
+        self.stale_fds: Set[int] = _NO_FDS
+        self.state = _fork.generation
+
+    def register(self, fd: int, events: int, extra: int = 0) -> None:
+        """Watch `fd`.  Raises OSError if the kernel refuses it, ValueError if this is closed."""
+        if self.state is not _fork.generation:
+            self.prepare()
+        try:
+            self.backend.register(fd, events, extra)
+        except (OSError, ValueError) as error:
+            self._register_again(error, fd, events, extra)
+        if extra:
+            self._note_extra(fd, extra)
+        if self.shadow is not None:
+            self._tell_shadow("add", fd, events, extra)
+        if self.per_file_waiters:
+            self.changed()
+
+    def modify(self, fd: int, events: int, before: int, extra: int = 0) -> None:
+        """Watch `fd` for `events` instead of `before`; raises what `register` does."""
+        if self.state is not _fork.generation:
+            self.prepare()
+        was_fired = False
+        if self.has_extras:
+            if extra & self.backend.exclusive:
+                return  # as it was, see `EpollBackend.refusal_to_change`
+            was_fired = fd in self.fired
+            self.rearm(fd)
+        try:
+            self.backend.modify(fd, events, before, extra)
+        except (OSError, ValueError) as error:
+            self._modify_again(error, fd, events, before, extra, was_fired)
+        if extra:
+            self._note_extra(fd, extra)
+        if self.shadow is not None:
+            self._tell_shadow("remove", fd, before)
+            self._tell_shadow("add", fd, events, extra)
+        if self.per_file_waiters:
+            self.changed()
+
+    def unregister(self, fd: int, before: int) -> None:
+        """Forget `fd`, which may be closed already."""
+        if self.state is not _fork.generation:
+            return  # the next kernel object is filled without it
+        try:
+            self.backend.unregister(fd, before)
+        except OSError:
+            if fd not in self.fired:
+                self.stale_fds = {*self.stale_fds, fd}
+        except (ValueError, KeyError):
+            pass  # another thread has just closed it
+        if self.has_extras:
+            self.rearm(fd)
+            self.exclusive = self.exclusive - {fd}
+            self.told_once = self.told_once - {fd}
+        if self.shadow is not None:
+            self._tell_shadow("remove", fd, before)
+        if self.per_file_waiters:
+            self.changed()
+        if self.stale_fds and len(self.stale_fds) > _MANY + len(self.keys) // 8:
+            self.mark_stale()
+
+    def poll(self, timeout: Optional[float]) -> List[Pair]:
+        if self.state is not _fork.generation:
+            self.prepare()
+        try:
+            return self.backend.poll(timeout)
+        except (OSError, ValueError, RuntimeError) as error:
+            return self._poll_again(error, timeout)
+
+    def poll_noticing(self, timeout: Optional[float]) -> List[Pair]:
+        """Like `poll`, but notice what other threads change meanwhile."""
+        if self.backend.notices_changes or not _unpatched.has_other_threads():
+            return self.poll(timeout)
+        deadline = None if timeout is None else clock.monotonic() + timeout
+        is_again = False
+        while True:
+            pairs = self.poll(0)
+            if deadline is not None:
+                timeout = deadline - clock.monotonic()
+            if pairs or (timeout is not None and timeout <= 0):
+                return pairs
+            inner = self.pollable()
+            if inner is None or self.shadow is None:
+                return self.poll(0 if self.closed else timeout)
+            patience = self.before_sleep(is_again)
+            is_again = True
+            if patience is None or (timeout is not None and timeout < patience):
+                patience = timeout
+            try:
+                found = inner.poll(patience)
+            except (OSError, ValueError):
+                if not inner.closed:
+                    raise
+                continue  # by another thread, which may have closed us with it: poll() knows
+            taken = self._told_once_in(found)
+            if taken:
+                return self.merge(taken)
+            if self.cancelled:
+                return []
+            if found:
+                self.woken_in_vain()
+
+    # Errors, and what they may mean beside themselves.
+
+    def _register_again(self, error: Exception, fd: int, events: int, extra: int) -> None:
+        code = getattr(error, "errno", None)
+        if self.state is CLOSED or (isinstance(error, ValueError) and not self._is_native_open()):
+            self.raise_closed()
+        if code == errno.EEXIST:
+            # It was closed and duplicated back under its number, or another thread has just filled
+            # a new kernel object with it.  If the number was stale, it is so no longer.
+            self._put(fd, events, extra)
+            self.stale_fds = self.stale_fds - {fd}
+            return
+        if code in (errno.EBADF, errno.EINVAL) and not self.backend.is_ours():
+            self._rebuild_lost()
+            self._put(fd, events, extra)
+            return
+        if code in (errno.EINVAL, errno.ELOOP):
+            if extra & self.backend.exclusive:
+                raise ValueError(
+                    f"EPOLLEXCLUSIVE is not for descriptor {fd}: it is an epoll (epoll_ctl(2))"
+                ) from None
+            if self.waiters:
+                # Deeper than the kernel's limits allow, and only because an outer poller holds us.
+                self.refuse()
+                self.backend.register(fd, events, extra)
+                return
+        raise error
+
+    def _modify_again(
+        self, error: Exception, fd: int, events: int, before: int, extra: int, was_fired: bool
+    ) -> None:
+        if self.state is CLOSED or (isinstance(error, ValueError) and not self._is_native_open()):
+            self.raise_closed()
+        code = getattr(error, "errno", None)
+        if code in (errno.ENOENT, errno.EBADF, errno.EINVAL) and not self.backend.is_ours():
+            self._rebuild_lost()
+            self._put(fd, events, extra)
+            return
+        if code != errno.ENOENT:
+            raise error
+        with _fork.lock():  # while another thread replaces the kernel object, it is in neither
+            if was_fired:
+                self._put(fd, events, extra)
+            else:
+                self.backend.modify(fd, events, before, extra)
+
+    def _poll_again(self, error: Exception, timeout: Optional[float]) -> List[Pair]:
+        if self.state is CLOSED or (isinstance(error, ValueError) and not self._is_native_open()):
+            self.raise_closed()
+        if isinstance(error, RuntimeError):
+            # Another thread is in there: such an object serves one at a time.
+            another = self.backend.fresh()
+            for fd, key in list(self.keys.items()):
+                another.register(fd, key.events, extra_of(key))
+            pairs: List[Pair] = another.poll(timeout)
+            return pairs
+        if not isinstance(error, OSError) or self.backend.is_ours():
+            raise error
+        self._rebuild_lost()
+        return self.backend.poll(timeout)
+
+    def _is_native_open(self) -> bool:
+        return not getattr(self.backend.native, "closed", False)
+
+    def _rebuild_lost(self) -> None:
+        """Somebody else has closed our descriptor."""
+        with _fork.lock():
+            if self.state is CLOSED:
+                self.raise_closed()
+            if not self.backend.is_ours():  # else another thread was faster
+                self._rebuild()
+
+    # The state.
+
+    def prepare(self) -> None:
+        with _fork.lock():
+            state = self.state
+            if state is CLOSED:
+                self.raise_closed()
+            if state is _fork.generation:
+                return  # another thread was faster
+            if state is not STALE:
+                self._let_go_of_parents()
+            self._rebuild()
+
+    def _let_go_of_parents(self) -> None:
+        super()._let_go_of_parents()
+        self.shadow = None
+
+    def mark_stale(self) -> None:
+        """A new kernel object is due, at the next call; whoever waits makes that call now."""
+        with _fork.lock():
+            if self.state is _fork.generation:
+                self.state = STALE
+                self._leave_all()
+
+    def _rebuild(self) -> None:
+        """Replace the kernel object by another with the same files; the lock is held.
+
+        A call that fails leaves everything as it was, and the next one tries again.
+        """
+        if not self.backend.has_kernel_object:
+            self.state = _fork.generation
+            return
+        filled = dict(self.keys)
+        fresh = self.backend.fresh()
+        try:
+            # Filled before it takes the other's place: whoever polls meanwhile misses nothing.
+            for fd, key in filled.items():
+                self._fill(fresh, fd, key)
+            if self.state is _fork.generation or self.state is STALE:
+                if _unpatched.has_other_threads():
+                    self._notify(True)  # the threads that are blocked in the old one
+                self._leave_all()
+            self.backend.replace(fresh)
+        except BaseException:
+            fresh.close()
+            raise
+        self.stale_fds = _NO_FDS
+        self.state = _fork.generation
+        for fd in filled.keys() | dict(self.keys).keys():
+            if filled.get(fd) is not self.keys.get(fd):  # changed by another thread meanwhile
+                self._settle(fd)
+
+    def _fill(self, backend: Backend, fd: int, key: Any) -> None:
+        if fd in self.fired:
+            return  # not to be reported before the next `modify`, by a new kernel object neither
+        if fd in (backend.fileno(), self.backend.fileno()):
+            return  # a file was closed while registered, and its number is ours by now
+        try:
+            backend.register(fd, key.events, extra_of(key))
+        except OSError as error:
+            if error.errno not in _OF_THE_FILE:
+                raise
+
+    def _settle(self, fd: int) -> None:
+        """Have the kernel watch a file as it is registered now, whatever it was told before."""
+        key: Any = self  # which no file is registered with
+        while key is not self.keys.get(fd):
+            key = self.keys.get(fd)
+            try:
+                if key is None:
+                    self.backend.unregister(fd, _BOTH)
+                elif fd not in self.fired:
+                    self._put(fd, key.events, extra_of(key))
+            except OSError as error:
+                if error.errno not in _OF_THE_FILE:
+                    raise
+
+    def _put(self, fd: int, events: int, extra: int) -> None:
+        """Watch a file that may be registered with the kernel or not."""
+        backend = self.backend
+        while True:
+            try:
+                backend.modify(fd, events, _BOTH, extra)
+                return
+            except FileNotFoundError:
+                pass
+            except OSError as error:
+                if error.errno != errno.EINVAL:  # what is, or was, exclusive cannot be modified
+                    raise
+                backend.unregister(fd, _BOTH)
+            try:
+                backend.register(fd, events, extra)
+                return
+            except FileExistsError:
+                pass
+
+    # Extra events.
+
+    def _note_extra(self, fd: int, extra: int) -> None:
+        self.has_extras = True
+        if extra & self.backend.exclusive:
+            if fd in self.stale_fds:
+                self.mark_stale()  # whose wake-ups these are, poll(2) does not know
+            self.exclusive = {*self.exclusive, fd}
+            self._leave_all()
+        if extra & _PRI and self.backend.name != "kqueue" and _reports_once(fd):
+            self.told_once = {*self.told_once, fd}
+            self._leave_all()
+
+    def mark_fired(self, fd: int) -> None:
+        """Note that a file that was to be reported once has been."""
+        if self.fired is _NO_FDS:
+            self.fired = set()
+        self.fired.add(fd)
+
+    def rearm(self, fd: int) -> None:
+        """Note that it may be reported again."""
+        if fd in self.fired:
+            self.fired.discard(fd)
+
+    def give_back(self, pairs: List[Pair]) -> List[Pair]:
+        kept: List[Pair] = []
+        if self.has_extras:
+            for fd, mask in pairs:
+                if fd in self.told_once:
+                    kept.append((fd, mask))
+                elif extra_of(self.keys.get(fd)) & self.backend.edges:
+                    self.rearm(fd)
+                    self._settle(fd)
+        return kept
+
+    def _told_once_in(self, pairs: List[Pair]) -> List[Pair]:
+        return [pair for pair in pairs if pair[0] in self.told_once] if self.told_once else []
+
+    def merge(self, taken: List[Pair]) -> List[Pair]:
+        """What a thread or a shadow took of files that report once, and what else is ready."""
+        known = dict(taken)
+        for fd, mask in self.poll(0):
+            known[fd] = known.get(fd, 0) | mask
+        return list(known.items())
+
+    def confirm(self, fd: int, mask: int) -> int:
+        """What the file that has a stale number now is ready for, whatever the kernel reported."""
+        return poll_once(fd, mask & 0xFFFF)
+
+    def note(self, fd: int, now: Any, before: Any) -> None:
+        """A user has registered a file with the native object, or not any more.
+
+        `now` and `before` are what it is and was watched for, if it is and was.
+        """
+        self.told_once = self.told_once - {fd}
+        if before is not None and self.shadow is not None:
+            self._tell_shadow("remove", fd, before.events)
+        if now is not None:
+            if now.extra_events:
+                self._note_extra(fd, now.extra_events)
+            if self.shadow is not None:
+                self._tell_shadow("add", fd, now.events, now.extra_events)
+        if self.per_file_waiters:
+            self.changed()
+
+    # Where the primitive has no descriptor: see _shadow.
+
+    #: Whether the numbers have to be looked up before each sleep; see `Shadow.look_up`.
+    looks_up: bool = True
+
+    @property
+    def needs_thread(self) -> bool:
+        return bool(self.exclusive or self.told_once)
+
+    def block(self, timeout: Optional[float]) -> List[Pair]:
+        return self.poll_noticing(timeout)
+
+    def _notify(self, on: bool) -> None:
+        if self.shadow is None:
+            super()._notify(on)
+        else:
+            self.shadow.poller._notify(on)
+
+    def pollable(self) -> Optional[Poller]:
+        if self.backend.pollable:
+            return None if self.refused else self
+        if self.refused or self.state is CLOSED:
+            return None
+        if self.shadow is None:
+            self._make_shadow()
+        return None if self.shadow is None else self.shadow.poller
+
+    def _make_shadow(self) -> None:
+        if self.state is not _fork.generation:
+            self.prepare()
+        try:
+            inner = open_pollable()
+        except OSError:
+            return  # no descriptor left: wait without
+        if inner is None:
+            return
+        with _fork.lock():
+            if self.state is CLOSED:
+                self.raise_closed()
+            if self.shadow is None:
+                # In its place before it is filled: another thread that registers a file meanwhile
+                # finds either it or the file's key here.
+                self.shadow = Shadow(self, FilesPoller(inner, self.keys))
+                for fd, key in list(self.keys.items()):
+                    self._tell_shadow("add", fd, key.events, extra_of(key))
+            else:
+                inner.close()
+
+    def _tell_shadow(self, what: str, fd: int, events: int, extra: int = 0) -> None:
+        shadow = self.shadow
+        if shadow is None:
+            return
+        told = shadow.add(fd, events, extra) if what == "add" else shadow.remove(fd, events)
+        if not told:
+            self.dismiss_shadow()
+            self.refused = self.refused or shadow.is_refused
+
+    def dismiss_shadow(self) -> None:
+        """Go on with another shadow from the next wait on; whoever waits looks again."""
+        shadow = self.shadow
+        self.shadow = None
+        if shadow is not None:
+            shadow.poller.close()
+
+    def must_look_first(self) -> bool:
+        # poll(2) and select(2) report a closed file, which the shadow has forgotten.
+        if self.shadow is None or not self.looks_up:
+            return False
+        try:
+            return bool(self.poll(0))
+        except OSError:
+            return True
+
+    def before_sleep(self, again: bool = False) -> Optional[float]:
+        if self.shadow is None or not self.looks_up:
+            return None
+        return self.shadow.look_up(again)
+
+    def woken_in_vain(self) -> bool:
+        shadow = self.shadow
+        if shadow is None:
+            return False
+        try:
+            found = shadow.found_otherwise()
+        except (OSError, ValueError):
+            if not shadow.poller.closed:
+                raise
+            return True  # another thread has dismissed it
+        if found is None:
+            self.dismiss_shadow()
+        return found is not False
+
+    def close(self) -> None:
+        super().close()
+        self.dismiss_shadow()
+
+
+def _reports_once(fd: int) -> bool:
+    """Whether a file reports POLLPRI to the first that asks: those of /proc and /sys may."""
+    try:
+        return stat.S_ISREG(system.fstat(fd).st_mode)
+    except OSError:
+        return False

@@ -1,0 +1,127 @@
+"""How does a greenlet wait where only a blocked thread counts?
+
+The kernel gives an exclusive wake-up (EPOLLEXCLUSIVE) to one of the threads that are blocked in
+epoll_wait(2) on the very epoll in which the file is.  A wait by way of another epoll, as our outer
+epolls and every event loop do it, is woken with all others, and nothing is won.  A file that
+reports POLLPRI once (/proc/self/mounts) reports it to the outer epoll, and nobody else.
+
+So a greenlet that waits for such a file has a real thread wait for it.  The thread touches nothing
+but the poller: it waits, and wakes the greenlet.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Callable, Dict, List, Optional
+
+from .. import _fork
+from .._backends import Pair
+from .._poller import Poller
+from .._unpatched import RLock
+from ._outer import Waiters
+
+
+class ThreadWait:
+    """One wait of a thread, for the greenlet in `waiters`."""
+
+    def __init__(self, poller: Poller, timeout: Optional[float], waiters: Waiters) -> None:
+        self.poller = poller
+        self.timeout = timeout
+        self.waiters = waiters
+        self.is_over = False
+        #: The greenlet has left, and nobody hears of the end.
+        self.is_cancelled = False
+        #: What the thread took.
+        self.pairs: List[Pair] = []
+
+
+class _WaitingThread:
+    """One thread, which does one wait after the other."""
+
+    def __init__(
+        self, pool: _Pool, start_thread: Callable[..., Any], lock: Callable[..., Any]
+    ) -> None:
+        self._pool = pool
+        self._wait: Optional[ThreadWait] = None
+        self._start = lock()
+        self._start.acquire()
+        start_thread(self._run, ())
+
+    def begin(self, wait: ThreadWait) -> None:
+        self._wait = wait
+        self._start.release()
+
+    def _run(self) -> None:
+        while True:
+            self._start.acquire()
+            wait, self._wait = self._wait, None
+            assert wait is not None
+            try:
+                wait.pairs = wait.poller.block(wait.timeout)
+            except Exception:
+                pass  # the greenlet finds out for itself
+            self._pool.end(wait, self)
+            del wait
+
+
+class _Pool:
+    """The threads of this process that have nothing to do, and the waits that are under way."""
+
+    def __init__(self) -> None:
+        self._lock = RLock()
+        self._idle: List[_WaitingThread] = []
+        self._under_way: Dict[ThreadWait, None] = {}
+        _fork.tell(self)
+
+    def begin(
+        self, wait: ThreadWait, start_thread: Callable[..., Any], lock: Callable[..., Any]
+    ) -> None:
+        with self._lock:
+            thread = self._idle.pop() if self._idle else None
+        if thread is None:
+            thread = _WaitingThread(self, start_thread, lock)
+        self._under_way[wait] = None
+        wait.waiters.outer.beside_threads[wait.waiters] = None
+        thread.begin(wait)
+
+    def cancel(self, wait: ThreadWait) -> None:
+        """Have the thread come out of its wait: the greenlet is about to leave."""
+        with self._lock:
+            if not wait.is_over:
+                wait.is_cancelled = True
+                wait.poller.cancel_block(True)
+                return
+        _give_back(wait)  # it was faster, and nobody hears what it has to say
+
+    def end(self, wait: ThreadWait, thread: _WaitingThread) -> None:
+        """The wait is over; `thread` is idle again."""
+        poller, waiters = wait.poller, wait.waiters
+        with self._lock:
+            wait.is_over = True
+            if wait.is_cancelled:
+                poller.cancel_block(False)
+            self._idle.append(thread)
+        if wait.is_cancelled:
+            _give_back(wait)
+        self._under_way.pop(wait, None)
+        waiters.outer.beside_threads.pop(waiters, None)
+        waiters.outer.notify(waiters)
+
+    def forked(self) -> None:
+        """This is a child, which has none of these threads."""
+        self._lock = RLock()
+        self._idle.clear()
+        for wait in self._under_way:
+            wait.is_over = True
+        self._under_way.clear()
+
+
+def _give_back(wait: ThreadWait) -> None:
+    try:
+        kept = wait.poller.give_back(wait.pairs)
+    except (OSError, ValueError):
+        return  # another thread has just closed the selector, or there is no memory
+    if kept:
+        wait.poller.taken = [*wait.poller.taken, *kept]  # for whoever waits next
+
+
+pool = _Pool()

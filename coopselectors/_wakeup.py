@@ -1,0 +1,40 @@
+"""How is a thread woken that waits in the kernel?
+
+By a file that is always readable.  Registered with the kernel object that the thread waits on, it
+stays there until somebody takes it out: a wake-up cannot be lost, and there is nothing to drain.
+"""
+
+from __future__ import annotations
+
+from . import _fork, _owned
+from ._unpatched import system
+
+
+class _Wakeup:
+    """The descriptor in use; the owner by which it is claimed."""
+
+    fd = -1
+
+
+_current = _Wakeup()
+
+
+def wakeup_fd() -> int:
+    """The descriptor of that file, opened at first need; there is one for the whole process."""
+    current = _current
+    if _owned.is_owner(current.fd, current):
+        return current.fd
+    return _open()
+
+
+def _open() -> int:
+    # Some programs close a number twice, and it may have been ours by then.
+    global _current
+    with _fork.lock():
+        if not _owned.is_owner(_current.fd, _current):
+            made = _Wakeup()
+            made.fd, writer = system.pipe()
+            system.close(writer)  # the end of file is readable for ever
+            _owned.claim(made.fd, made)
+            _current = made
+        return _current.fd

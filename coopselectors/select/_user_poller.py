@@ -1,0 +1,138 @@
+"""Who waits for a kernel object that is the user's own?
+
+An `epoll` or a `kqueue` that was handed out as such belongs to whoever has it: its files are known
+to the kernel alone, children of fork(2) share it, and nothing is ever put in its place.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Dict, List, NoReturn, Optional
+
+from .. import _fork, _owned
+from .._backends import Backend, Pair
+from .._files_poller import _reports_once
+from .._poller import CLOSED, Poller
+from .._unpatched import system
+from .._wakeup import wakeup_fd
+from ._waiting import Way
+
+# <sys/epoll.h>; the interpreter does not name them all on every version.
+_PRI = 0x002
+_ET = 1 << 31
+_ONESHOT = 1 << 30
+_EXCLUSIVE = 1 << 28
+_ONCE = _ET | _ONESHOT
+SPECIAL = _ONCE | _EXCLUSIVE | _PRI
+
+
+class UserPoller(Poller):
+    """A poller around the user's own kernel object.
+
+    `is_shared` says that other objects have the descriptor, too; an outer poller then holds a
+    duplicate, for it tells its pollers apart by their descriptors.  With `is_view`, the kernel
+    object is a selector's, and this is only another way to use it.
+    """
+
+    def __init__(self, backend: Backend, is_shared: bool = False, is_view: bool = False) -> None:
+        super().__init__(backend)
+        self._is_shared = is_shared
+        self._is_view = is_view
+        self._duplicate = -1
+        #: {fd: mask} of the files that report otherwise than for as long as it lasts.
+        self.special: Dict[int, int] = {}
+
+    def note(self, fd: int, mask: int) -> None:
+        """A file is now watched with such a mask."""
+        self.special[fd] = mask
+        self.exclusive = self.exclusive | {fd} if mask & _EXCLUSIVE else self.exclusive - {fd}
+        once = bool(mask & _PRI) and _reports_once(fd)
+        self.told_once = self.told_once | {fd} if once else self.told_once - {fd}
+        if once or mask & _EXCLUSIVE:
+            self._leave_all()
+
+    def forget(self, fd: int) -> None:
+        self.special.pop(fd, None)
+        self.exclusive = self.exclusive - {fd}
+        self.told_once = self.told_once - {fd}
+
+    def collect(self, *how: Any) -> List[Pair]:
+        """What the native ``poll`` or ``control`` returns for these arguments."""
+        if self.cancelled:
+            return self.backend.collect_without(wakeup_fd(), *how)
+        return self.backend.collect(*how)
+
+    def poll(self, timeout: Optional[float]) -> List[Pair]:
+        if self.state is not _fork.generation:
+            self.prepare()
+        return self.collect(-1 if timeout is None else timeout)
+
+    def give_back(self, pairs: List[Pair]) -> List[Pair]:
+        native = self.backend.native
+        for fd, _ in pairs:
+            mask = self.special.get(fd, 0)
+            if mask & _ONCE:
+                try:
+                    if mask & _EXCLUSIVE:  # which cannot be modified
+                        native.unregister(fd)
+                        native.register(fd, mask)
+                    else:
+                        native.modify(fd, mask)
+                except OSError:
+                    pass  # closed meanwhile
+        return [pair for pair in pairs if pair[0] in self.told_once]
+
+    def descriptor(self) -> int:
+        if self.state is not _fork.generation:
+            self.prepare()
+        fd = self.backend.fileno()
+        if not self._is_shared:
+            return fd
+        if not _owned.is_owner(self._duplicate, self):
+            self._duplicate = system.dup(fd)
+            _owned.claim(self._duplicate, self)
+        return self._duplicate
+
+    def raise_closed(self) -> NoReturn:
+        raise ValueError(f"I/O operation on closed {self.backend.name} object")
+
+    def close(self) -> None:
+        with _fork.lock():
+            if self._duplicate >= 0:
+                self._leave_all()
+                if _owned.release(self._duplicate, self):
+                    system.close(self._duplicate)
+                self._duplicate = -1
+            super().close()
+
+    def __del__(self) -> None:
+        if self.state is not CLOSED and self._is_view:
+            self._leave_all()
+            if _owned.release(self._duplicate, self):
+                system.close(self._duplicate)
+        else:
+            super().__del__()
+
+
+class WithDescriptor:
+    """What an `epoll`, a `kqueue` and a `devpoll` have in common."""
+
+    __slots__ = ("__weakref__", "_poller", "_way")
+
+    _native: Any
+    _poller: Any
+    _way: Way
+
+    def fileno(self) -> int:
+        """The kernel object's own descriptor; ValueError if it is closed."""
+        fd: int = self._native.fileno()
+        return fd
+
+    @property
+    def closed(self) -> bool:
+        """Whether it is."""
+        closed: bool = self._native.closed
+        return closed
+
+    def close(self) -> None:
+        """Give the descriptor back; every caller waiting under a hub gets a ValueError."""
+        self._poller.close()
