@@ -7,19 +7,16 @@ patched it, only the calling greenlet waits; in an ordinary process the call wai
 
 from __future__ import annotations
 
+import selectors as _standard_module
 from selectors import EVENT_READ, EVENT_WRITE, BaseSelector, SelectorKey
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from . import _selectors, select
-from ._audit import audit
 from ._default import DefaultSelector
 from ._extra_events import Events
-from ._info import info
-from ._install import install, is_installed, uninstall
 from ._runtime import current_runtime
 from ._selectors import SelectSelector
 from ._version import __version__
-from ._watchdog import warn_blocking
 
 __all__ = [
     "EVENT_READ",
@@ -60,3 +57,42 @@ if TYPE_CHECKING or hasattr(_selectors, "KqueueSelector"):
     from ._selectors import KqueueSelector
 
     __all__ += ["KqueueSelector"]
+
+# What few programs use is loaded when it is used (PEP 562).
+if TYPE_CHECKING:
+    from ._audit import audit
+    from ._info import info
+    from ._install import install, is_installed, uninstall
+    from ._watchdog import warn_blocking
+else:
+
+    def __getattr__(name: str) -> Any:
+        if name == "audit":
+            from ._audit import audit as found
+        elif name == "info":
+            from ._info import info as found
+        elif name in ("install", "is_installed", "uninstall"):
+            from . import _install
+
+            found = getattr(_install, name)
+        elif name == "warn_blocking":
+            from ._watchdog import warn_blocking as found
+        elif name in _PRIVATE:
+            found = getattr(_standard_module, name)
+        else:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        globals()[name] = found
+        return found
+
+    def __dir__() -> list[str]:
+        return sorted({*globals(), *__all__})
+
+
+# Private names of the standard module that public programs use.
+_PRIVATE = (
+    "_BaseSelectorImpl",
+    "_PollLikeSelector",
+    "_SelectorMapping",
+    "_fileobj_to_fd",
+    "_can_use",
+)

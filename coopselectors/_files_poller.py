@@ -400,6 +400,9 @@ class FilesPoller(Poller):
     def needs_thread(self) -> bool:
         return bool(self.exclusive or self.told_once)
 
+    def has_descriptor(self) -> bool:
+        return self.backend.pollable or self.shadow is not None
+
     def block(self, timeout: Optional[float]) -> List[Pair]:
         return self.poll_noticing(timeout)
 

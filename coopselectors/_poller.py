@@ -25,7 +25,7 @@ which parent and child share, and which is never replaced.  `FilesPoller` knows 
 from __future__ import annotations
 
 import sys
-from typing import Any, Dict, List, Mapping, NoReturn, Optional, Protocol, Set
+from typing import Any, Dict, List, Mapping, NoReturn, Optional, Protocol, Sequence, Set
 
 from . import _fork, _unpatched
 from ._backends import IN, Backend, Pair
@@ -69,7 +69,7 @@ class Poller:
     #: Files that report a change to the first that asks (POLLPRI of /proc/self/mounts).
     told_once: Set[int] = _NO_FDS
     #: What somebody has taken of the latter that could not return it.
-    taken: List[Pair] = []
+    taken: Sequence[Pair] = ()
     #: The kernel would not take our descriptor into an outer poller.
     refused: bool = False
     #: How many calls of `block` are being cancelled.
@@ -126,6 +126,10 @@ class Poller:
         """
         return self if self.backend.pollable and not self.refused else None
 
+    def has_descriptor(self) -> bool:
+        """Whether `pollable` would open nothing."""
+        return self.backend.pollable
+
     def descriptor(self) -> int:
         """The kernel object's descriptor, as an outer poller takes it in."""
         if self.state is not _fork.generation:
@@ -139,11 +143,11 @@ class Poller:
         return False
 
     def before_sleep(self, again: bool = False) -> Optional[float]:
-        """Make the descriptor speak for all files; returns after how many seconds to ask `again`."""
+        """Make the descriptor speak for all files; returns when to ask `again`, in seconds."""
         return None
 
     def woken_in_vain(self) -> bool:
-        """The descriptor was readable, and yet `poll` had nothing.  Returns whether to ask again."""
+        """The descriptor was readable, and `poll` had nothing.  Returns whether to ask again."""
         return False
 
     # A thread that waits in a greenlet's place (see _hubs._waiting_thread).

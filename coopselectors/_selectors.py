@@ -34,7 +34,7 @@ _NEITHER = ~_BOTH
 # A third of the price of the class's own, which is written in Python.
 _new_tuple: Any = tuple.__new__
 
-_NEVER: Any = object(), dict().get, None, None, None
+_NEVER: Any = object(), None, None, None, None
 
 # Up to so many seconds, and of these types, a time-out is what it says, to every primitive.
 _LONGEST = 2_000_000
@@ -238,9 +238,9 @@ class _Selector(_Impl):  # type: ignore[misc]
         attempt = 0
         while True:
             found = translate(poller, keys, self._known, pairs)
-            if attempt > 1 or not found.ask_again or not pairs:
-                if found.ready or kept or timeout == 0 or not pairs:
-                    return list({**kept, **found.ready}.values())
+            is_complete = attempt > 1 or not found.ask_again
+            if not pairs or (is_complete and (found.ready or kept or timeout == 0)):
+                return list({**kept, **found.ready}.values())
             for fd in (*poller.backend.others, *(fd for fd, _ in poller.give_back(pairs))):
                 if fd in found.ready:
                     kept[fd] = found.ready[fd]

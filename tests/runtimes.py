@@ -158,7 +158,7 @@ class Runtime:
 
     def descriptors(self) -> dict[str, str]:
         """What this process has open: ``{number: what it is}``."""
-        from coopselectors._pollers import doorbell
+        from coopselectors._wakeup import wakeup_fd as doorbell
 
         doorbell()  # opened at need; who needs it next would seem to leave it behind
         gc.collect()

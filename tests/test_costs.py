@@ -9,7 +9,7 @@ import pytest
 
 from coopselectors import EVENT_READ, EVENT_WRITE, _unpatched
 from coopselectors._hubs import hub_for
-from coopselectors._pollers import EpollPoller
+from coopselectors._backends import EpollBackend as EpollPoller
 
 hubs_only = pytest.mark.runtimes("gevent-libev", "gevent-libuv", "eventlet")
 gevent_only = pytest.mark.runtimes("gevent-libev", "gevent-libuv")

@@ -11,8 +11,8 @@ import pytest
 
 import coopselectors
 from coopselectors import EVENT_READ, EVENT_WRITE
-from coopselectors._hubs import _deputy
-from coopselectors._hubs._nest import Seat
+from coopselectors._hubs import _waiting_thread as _deputy
+from coopselectors._hubs._outer import Waiters as Seat
 from runtimes import missing
 
 EXCLUSIVE, ET = 1 << 28, 1 << 31
@@ -244,8 +244,8 @@ def test_the_threads_are_real_ones_where_the_patch_comes_first(run_python, name,
         import _thread, os
         assert repr(type(_thread.allocate_lock())) != real  # it is patched
         import coopselectors
-        from coopselectors._hubs import _deputy, hub_for
-        from coopselectors._hubs._nest import Seat
+        from coopselectors._hubs import _waiting_thread as _deputy, hub_for
+        from coopselectors._hubs._outer import Waiters as Seat
         hub = hub_for("select")
         with coopselectors.EpollSelector() as selector:
             reader, writer = os.pipe()

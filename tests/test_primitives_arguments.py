@@ -19,7 +19,7 @@ import pytest
 
 from coopselectors import _unpatched
 from coopselectors import select as ours
-from coopselectors._pollers import doorbell
+from coopselectors._wakeup import wakeup_fd as doorbell
 
 IN, OUT, INT = 0x1, 0x4, 2**31
 ET, ONESHOT, EXCLUSIVE = 1 << 31, 1 << 30, 1 << 28

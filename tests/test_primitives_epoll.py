@@ -13,8 +13,8 @@ import pytest
 
 from coopselectors import _unpatched
 from coopselectors import select as ours
-from coopselectors._hubs import _deputy
-from coopselectors._pollers import doorbell
+from coopselectors._hubs import _waiting_thread as _deputy
+from coopselectors._wakeup import wakeup_fd as doorbell
 from runtimes import BACKENDS
 
 IN, OUT, HUP, RDHUP = 0x1, 0x4, 0x10, 0x2000

@@ -18,7 +18,7 @@ from coopselectors import _fork, _unpatched
 from coopselectors import select as ours
 from coopselectors._hubs import _deputy
 from coopselectors._hubs._nest import KernelNest, Seat, open_nest
-from coopselectors._pollers import doorbell
+from coopselectors._wakeup import wakeup_fd as doorbell
 from coopselectors.select import _epoll, _files, _kqueue
 from coopselectors.select._kernel import Asked
 

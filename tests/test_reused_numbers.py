@@ -13,7 +13,7 @@ from posix import close, dup, write
 import pytest
 
 from coopselectors import EVENT_READ, EVENT_WRITE
-from coopselectors._pollers import doorbell
+from coopselectors._wakeup import wakeup_fd as doorbell
 
 
 @pytest.fixture

@@ -227,7 +227,7 @@ class CooperativeHub(Hub):
     def _sleep_beside_a_thread(
         self, hub: Any, outer: Outer, poller: Poller, seconds: Optional[float]
     ) -> List[Pair]:
-        taken, poller.taken = poller.taken, []
+        taken, poller.taken = list(poller.taken), ()
         if taken:
             return _merge(taken, poller.poll(0))
         waiters = Waiters(outer)

@@ -75,6 +75,8 @@ class EventletHub(CooperativeHub):
     def watch_anew(self, hub: Any) -> None:
         # eventlet goes on with the epoll of its parent.  Whatever either of them registers there,
         # wakes the other too; so the child's hub gets one of its own, with the same listeners.
+        if hub is not self.hub_if_any():
+            return  # another thread's, or one that use_hub() has replaced: nobody runs it
         if hasattr(getattr(hub, "poll", None), "fromfd"):
             parents, hub.poll = hub.poll, _unpatched.epoll()
             parents.close()

@@ -64,7 +64,14 @@ class ForeignHub(Hub):
         """What is ready after one call of the foreign function, however early that returned."""
         if poller.closed:
             poller.raise_closed()
-        inner = None if timeout == 0 else poller.pollable()
+        inner = None
+        if timeout != 0:
+            if not poller.has_descriptor():
+                # Opening one may take the number of a file that was closed a moment ago.
+                pairs = poller.poll(0)
+                if pairs:
+                    return pairs
+            inner = poller.pollable()
         own = None if inner is None else inner.descriptor()
         try:
             if self._primitive is not None and poller.keys:

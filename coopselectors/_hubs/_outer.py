@@ -70,8 +70,8 @@ class Waiters:
         self.disarmed: bool = False
         #: Something has happened since it was taken in: look again, and do not sleep here.
         self.notified: bool = False
-        #: {greenlet: what it collects from}, in the order of their coming.  Only the greenlet itself
-        #: writes here, on its way into and out of the hub; only those in here may be switched to.
+        #: {greenlet: what it collects from}, in the order of their coming.  Only the greenlet
+        #: itself writes here, on its way into and out of the hub, and nobody may switch to others.
         self.greenlets: Dict[Any, Source] = {}
 
     def wake(self, *_: Any) -> None:
@@ -143,16 +143,16 @@ class Outer:
     # A signal handler may select in the middle of a select() of its own greenlet.  While it does,
     # the greenlet does not sleep where it slept before, and must not be switched to for that.
 
-    def suspend(self, greenlet: Any) -> Optional[Tuple[Waiters, Source]]:
-        """Take a greenlet out of the sleep that it is about to enter or to leave, if any."""
-        waiters = self.sleepers.get(greenlet)
-        if waiters is None:
-            return None
-        source = waiters.greenlets.pop(greenlet, None)
-        return None if source is None else (waiters, source)
+    def suspend(self, greenlet: Any) -> Tuple[Waiters, Optional[Source]]:
+        """Take a greenlet out of the sleep that it is about to enter or to leave."""
+        waiters = self.sleepers[greenlet]
+        return waiters, waiters.greenlets.pop(greenlet, None)
 
     def awake(
-        self, greenlet: Any, waiters: Waiters, suspended: Optional[Tuple[Waiters, Source]]
+        self,
+        greenlet: Any,
+        waiters: Waiters,
+        suspended: Optional[Tuple[Waiters, Optional[Source]]],
     ) -> None:
         """A greenlet sleeps no longer.  To call this twice does no harm."""
         waiters.greenlets.pop(greenlet, None)
@@ -163,7 +163,8 @@ class Outer:
         else:
             before, source = suspended
             self.sleepers[greenlet] = before
-            before.greenlets[greenlet] = source
+            if source is not None:
+                before.greenlets[greenlet] = source
             self.notify(before)  # what happened meanwhile has woken nobody
 
     def notify(self, waiters: Waiters) -> None:
@@ -280,8 +281,7 @@ class OuterPoller(Outer):
         """
         woken = 0
         while self._guesses > 0 and self.sleepers:
-            for greenlet, waiters in self.sleepers.items():
-                break
+            greenlet, waiters = next(iter(self.sleepers.items()))
             source = waiters.greenlets.get(greenlet)
             if source is None or len(waiters.greenlets) > 1:
                 self._guesses = 0  # all of them are to be woken
@@ -329,9 +329,7 @@ class OuterPoller(Outer):
         if len(pairs) == 1:
             waiters = self._held.get(pairs[0][0])
             if waiters is not None and waiters.greenlets:
-                for first in self.sleepers:
-                    break
-                if first in waiters.greenlets:
+                if next(iter(self.sleepers), None) in waiters.greenlets:
                     self._guesses = _GUESSES if self._guesses >= 0 else self._guesses + 1
                     waiters.wake()
                     return

@@ -10,7 +10,7 @@ from .._backends._epoll import validate_with
 from .._files_poller import FilesPoller
 from ._poll import PRI, Watched, watched
 from ._user_poller import WithDescriptor
-from ._waiting import NATIVE, descriptor_of, find_way, in_time_slice, number_of, wait
+from ._waiting import NATIVE, descriptor_of, find_way, in_time_slice, number_of, reduced, wait
 
 
 class Devpoll(WithDescriptor):
@@ -92,8 +92,11 @@ class Devpoll(WithDescriptor):
 class _Home:
     """Where `devpoll` is at home, which is its method; see `Select`."""
 
-    def __reduce__(self) -> str:  # so that a copy is the same
-        return "_home"
+    def __reduce__(self) -> Any:
+        return reduced(self, "devpoll")
+
+    def __deepcopy__(self, _: Any) -> _Home:
+        return self
 
     def devpoll(self) -> Devpoll:
         """``select.devpoll``: takes, returns and raises what that does.

@@ -18,6 +18,7 @@ from ._waiting import (
     in_time_slice,
     integer_of,
     number_of,
+    reduced,
     wait,
 )
 
@@ -131,8 +132,11 @@ class Poll:
 class _Home:
     """Where `poll` is at home, which is its method; see `Select`."""
 
-    def __reduce__(self) -> str:  # so that a copy is the same
-        return "_home"
+    def __reduce__(self) -> Any:
+        return reduced(self, "poll")
+
+    def __deepcopy__(self, _: Any) -> _Home:
+        return self
 
     def poll(self) -> Poll:
         """``select.poll``: takes, returns and raises what that does.

@@ -14,7 +14,7 @@ from .._runtime import owner
 from .._wakeup import wakeup_fd
 from ._files import NVAL, READABLE, WRITABLE, Files
 from ._poll import PRI
-from ._waiting import NATIVE, Way, find_way, in_time_slice, number_of, wait
+from ._waiting import NATIVE, Way, find_way, in_time_slice, number_of, reduced, wait
 
 _INT_MAX = 2**31 - 1
 
@@ -46,8 +46,11 @@ class Select:
         #: gevent's or eventlet's; it goes on saying who has patched.
         self.replaces: Any = replaces
 
-    def __reduce__(self) -> str:  # so that a copy is the same
-        return "_home"
+    def __reduce__(self) -> Any:
+        return reduced(self, "select")
+
+    def __deepcopy__(self, _: Any) -> Select:
+        return self
 
     def select(
         self, rlist: Any, wlist: Any, xlist: Any, timeout: Optional[float] = None, /
