@@ -44,8 +44,6 @@ class FilesPoller(Poller):
 
     #: The numbers of files that were reported, and are not to be before the next `modify`.
     fired: Set[int] = _NO_FDS
-    #: What the waiting is done with where the primitive has no descriptor, from its first wait on.
-    shadow: Optional[Shadow] = None
 
     def __init__(self, backend: Backend, keys: Mapping[int, Any]) -> None:
         # As the base class does, without the call: most selectors live for one select().
@@ -269,7 +267,7 @@ class FilesPoller(Poller):
             for fd, key in filled.items():
                 self._fill(fresh, fd, key)
             if self.state is _fork.generation or self.state is STALE:
-                if _unpatched.has_other_threads():
+                if self.backend.is_in_use():
                     self._notify(True)  # the threads that are blocked in the old one
                 self._leave_all()
             self.backend.replace(fresh)
@@ -485,10 +483,6 @@ class FilesPoller(Poller):
         if found is None:
             self.dismiss_shadow()
         return found is not False
-
-    def close(self) -> None:
-        super().close()
-        self.dismiss_shadow()
 
 
 def _reports_once(fd: int) -> bool:

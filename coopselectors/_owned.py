@@ -4,70 +4,53 @@ A daemon closes every descriptor that it finds (``os.closerange``), and other pr
 number twice.  The number may then belong to a file of the program's, and to close it, or to put
 another file in its place, would be our fault.
 
-fstat(2) does not tell one epoll from another.  So every descriptor of ours is marked, by the
-signal number that F_SETSIG keeps with the open file and that nothing here ever raises; see
-fcntl(2).  Among our own descriptors, the latest owner of a number counts.
+fstat(2) does not tell one epoll from another: they share one inode.  So every descriptor of ours is
+marked by O_NONBLOCK, which stays with the open file, means nothing to an epoll, and is not set for
+anybody else's.  Among our own descriptors, the latest owner of a number counts.
 """
 
 from __future__ import annotations
 
-import errno
-from typing import Any, Dict, Tuple
+from typing import Any, Dict
 
 from ._unpatched import system
 
-try:
-    import fcntl
-except ImportError:  # Windows
-    fcntl = None  # type: ignore[assignment]
-
-
-class _linux:
-    """What marks and asks; in a class, where nobody who fakes a file system looks for it."""
-
-    control: Any = getattr(fcntl, "fcntl", None)
-    set_mark: int = getattr(fcntl, "F_SETSIG", 0)  # only Linux has it
-    get_mark: int = getattr(fcntl, "F_GETSIG", 0)
-
-
-# The highest signal number.  Nobody else would set it on a file that cannot send signals.
-_MARK = 64
-
-# {descriptor: (id of its owner, what identifies the file where there is no mark)}
-_owners: Dict[int, Tuple[int, Any]] = {}
+# {descriptor: id of its owner}
+_owners: Dict[int, int] = {}
 
 
 def claim(fd: int, owner: object) -> None:
-    """Note that `fd` was opened for `owner`, which has to call `release` or to `abandon` it."""
-    if _linux.set_mark:
-        try:
-            _linux.control(fd, _linux.set_mark, _MARK)
-        except OSError:  # a sandbox that does not know it
-            _linux.set_mark = 0
-    _owners[fd] = id(owner), None if _linux.set_mark else _identity(fd)
+    """Note that `fd` was opened for `owner`, which calls `release` before it closes `fd`."""
+    _owners[fd] = id(owner)
+    try:
+        system.set_blocking(fd, False)
+    except OSError:  # not for a kqueue of macOS
+        system.get_blocking = _is_unmarked
 
 
 def is_owner(fd: int, owner: object) -> bool:
-    """Whether `fd` is still what it was when `owner` claimed it."""
-    known = _owners.get(fd)
-    if known is None or known[0] != id(owner):
-        return False
+    """Whether `fd` may still be what `owner` claimed: it is marked, and nobody claimed it since.
+
+    What else is marked by chance, such as a socket, is told apart by what its owner can do with it.
+    """
     try:
-        if known[1] is None:
-            return bool(_linux.control(fd, _linux.get_mark) == _MARK)
-        return bool(_identity(fd) == known[1])
-    except OSError as error:
-        if error.errno != errno.EBADF:
-            raise
+        return _owners.get(fd) == id(owner) and not system.get_blocking(fd)
+    except OSError:
         return False
 
 
 def release(fd: int, owner: object) -> bool:
-    """Return whether `owner` may close `fd`, and forget that it owned it."""
+    """Return whether `owner` may close `fd`, as `is_owner` does, and forget that it owned it."""
     if not is_owner(fd, owner):
         return False
     del _owners[fd]
     return True
+
+
+def _is_unmarked(fd: int) -> bool:
+    """Where nothing can be marked: a descriptor that is open."""
+    system.fstat(fd)
+    return False
 
 
 # What names a descriptor that is not ours any more, and would close it when it is finalized.
@@ -84,8 +67,3 @@ def abandon(native: object) -> None:
         ctypes.pythonapi.Py_IncRef(ctypes.py_object(native))
     except (ImportError, AttributeError):
         pass  # an interpreter without ctypes, or without reference counts
-
-
-def _identity(fd: int) -> Tuple[int, int, int]:
-    status = system.fstat(fd)
-    return status.st_dev, status.st_ino, status.st_mode

@@ -74,6 +74,8 @@ class Poller:
     refused: bool = False
     #: How many calls of `block` are being cancelled.
     cancelled: int = 0
+    #: What the waiting is done with where the primitive has no descriptor (see _shadow).
+    shadow: Any = None
     # Closed as long as there is nothing to close.
     state: object = CLOSED
 
@@ -237,19 +239,30 @@ class Poller:
 
     def close(self) -> None:
         """Give everything back.  Whoever waits is woken; every later call is a ValueError."""
+        backend = self.backend
+        if (
+            self.state is _fork.generation
+            and self.waiters is self.per_file_waiters is _NOBODY
+            and self.shadow is None
+            and not backend.is_in_use()
+        ):
+            self.state = CLOSED  # most selectors end so: nobody has to be told
+            backend.close()
+            return
         with _fork.lock():
             if self.state is CLOSED:
                 return
             is_ours = self.state is _fork.generation or self.state is STALE
             self.state = CLOSED
             if is_ours:
-                if self.waiters:
-                    self._leave_all()  # not before: other threads look again at once
-                if self.per_file_waiters:
-                    self.changed()
-                if _unpatched.has_other_threads():
+                self._leave_all()  # not before: other threads look again at once
+                self.changed()
+                if backend.is_in_use():
                     self._notify(True)
-            self.backend.close()
+            shadow, self.shadow = self.shadow, None
+            backend.close()
+        if shadow is not None:
+            shadow.poller.close()
 
     def __del__(self) -> None:
         # The interpreter would close the descriptor by itself, whoever has it by now, and a forked

@@ -78,6 +78,9 @@ class system:
     fstat: Any = _os.fstat
     getpid: Any = _os.getpid
     pipe: Any = _os.pipe
+    # Windows has neither, and nothing of ours there that they would be for.
+    get_blocking: Any = getattr(_os, "get_blocking", lambda fd: False)
+    set_blocking: Any = getattr(_os, "set_blocking", lambda fd, blocking: None)
 
 
 class clock:

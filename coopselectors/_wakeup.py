@@ -11,9 +11,13 @@ from ._unpatched import system
 
 
 class _Wakeup:
-    """The descriptor in use; the owner by which it is claimed."""
+    """The descriptor in use, and what tells its file from others; the owner that claims it."""
 
     fd = -1
+    inode = -1
+
+    def is_open(self) -> bool:
+        return _owned.is_owner(self.fd, self) and system.fstat(self.fd).st_ino == self.inode
 
 
 _current = _Wakeup()
@@ -22,7 +26,7 @@ _current = _Wakeup()
 def wakeup_fd() -> int:
     """The descriptor of that file, opened at first need; there is one for the whole process."""
     current = _current
-    if _owned.is_owner(current.fd, current):
+    if current.is_open():
         return current.fd
     return _open()
 
@@ -31,10 +35,11 @@ def _open() -> int:
     # Some programs close a number twice, and it may have been ours by then.
     global _current
     with _fork.lock():
-        if not _owned.is_owner(_current.fd, _current):
+        if not _current.is_open():
             made = _Wakeup()
             made.fd, writer = system.pipe()
             system.close(writer)  # the end of file is readable for ever
+            made.inode = system.fstat(made.fd).st_ino
             _owned.claim(made.fd, made)
             _current = made
         return _current.fd

@@ -107,6 +107,10 @@ class Backend(ABC):
         """Whether the descriptor still names our kernel object."""
         return True
 
+    def is_in_use(self) -> bool:
+        """Whether another thread may be blocked in `poll`."""
+        return _unpatched.has_other_threads()
+
     @abstractmethod
     def fresh(self) -> Any:
         """Another, empty backend of the same kind."""

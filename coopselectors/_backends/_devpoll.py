@@ -8,7 +8,7 @@ from typing import Any, List, Optional
 
 from .. import _owned, _unpatched
 from ._base import IN, OUT, Backend, Pair
-from ._epoll import close, validate_with
+from ._epoll import validate_with
 from ._poll import EXTRAS
 
 _MASKS = (0, IN, OUT, IN | OUT)  # indexed by EVENT_READ | EVENT_WRITE
@@ -49,7 +49,10 @@ class DevpollBackend(Backend):
         return fd
 
     def close(self) -> None:
-        close(self.native, self._fd, self)
+        if self._fd >= 0 and _owned.release(self._fd, self):
+            self.native.close()
+        elif not self.native.closed:
+            _owned.abandon(self.native)
 
     def is_ours(self) -> bool:
         return self._fd < 0 or _owned.is_owner(self._fd, self)
@@ -59,7 +62,7 @@ class DevpollBackend(Backend):
 
     def replace(self, fresh: DevpollBackend) -> None:
         # A child may not use its parent's, whatever the number says.
-        close(self.native, self._fd, self)
+        self.close()
         self.native, self._fd = fresh.native, fresh._fd
         _owned.claim(self._fd, self)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from selectors import EVENT_READ, EVENT_WRITE
 from typing import Any, List, Optional
 
@@ -41,6 +42,10 @@ _EXTRAS = {
 
 # What epoll_ctl(2) allows beside EPOLLEXCLUSIVE.
 _WITH_EXCLUSIVE = EXCLUSIVE | _WAKEUP | _ET | _ERR | _HUP
+
+_getrefcount: Any = getattr(sys, "getrefcount", lambda _: sys.maxsize)
+# How many there are while nobody is in a call: that of the backend, and of the question itself.
+_UNUSED = 2
 
 _MASKS = (0, IN, OUT, IN | OUT)  # indexed by EVENT_READ | EVENT_WRITE
 
@@ -94,7 +99,21 @@ class EpollBackend(Backend):
         close(self.native, self._fd, self)
 
     def is_ours(self) -> bool:
-        return self._fd < 0 or _owned.is_owner(self._fd, self)
+        if self._fd < 0:
+            return True
+        if not _owned.is_owner(self._fd, self):
+            return False
+        try:
+            self.native.modify(wakeup_fd(), IN)
+        except FileNotFoundError:
+            pass  # it is an epoll, and as such marked by nobody else
+        except (OSError, ValueError):
+            return False
+        return True
+
+    def is_in_use(self) -> bool:
+        # Whoever is blocked in a call of the native object holds a reference to it.
+        return _getrefcount(self.native) > _UNUSED
 
     def fresh(self) -> EpollBackend:
         return EpollBackend()
@@ -148,11 +167,19 @@ class EpollBackend(Backend):
 
 def close(native: Any, fd: int, owner: Backend) -> None:
     """Close a native object with a descriptor, unless somebody else has done so before."""
-    if fd < 0 or _owned.release(fd, owner):
-        if hasattr(native, "close"):
-            native.close()
-    elif not native.closed:
-        _owned.abandon(native)
+    if fd >= 0:
+        try:
+            # Any other marked file is no epoll, and cannot be polled as one.
+            if _owned.release(fd, owner):
+                native.poll(0, 1)
+                native.close()
+                return
+        except (OSError, ValueError):
+            pass
+        if not native.closed:
+            _owned.abandon(native)
+    elif hasattr(native, "close"):
+        native.close()
 
 
 def validate_with(native: Any, *arguments: Any) -> None:

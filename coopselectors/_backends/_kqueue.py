@@ -8,7 +8,6 @@ from typing import Any, Dict, List, Optional
 from .. import _owned, _unpatched
 from .._unpatched import system
 from ._base import Backend, Pair
-from ._epoll import close
 
 # <sys/event.h>: the same on every platform that has it.
 _FILTER_READ = -1
@@ -104,9 +103,10 @@ class KqueueBackend(Backend):
         return fd
 
     def close(self) -> None:
-        if self._process == system.getpid():
-            close(self.native, self._fd, self)
-        else:
+        if self._fd < 0 or (self._process == system.getpid() and self._is_kqueue()):
+            _owned.release(self._fd, self)
+            self.native.close()
+        elif not self.native.closed:
             _owned.abandon(self.native)
         self.others.clear()
 
@@ -115,7 +115,14 @@ class KqueueBackend(Backend):
         # must never be finalized, or it closes that number (python/cpython 110395).
         if self._process != system.getpid():
             return False
-        return self._fd < 0 or _owned.is_owner(self._fd, self)
+        return self._fd < 0 or self._is_kqueue()
+
+    def _is_kqueue(self) -> bool:
+        try:
+            self.native.control(None, 0, 0)
+        except (OSError, ValueError):
+            return False
+        return _owned.is_owner(self._fd, self)
 
     def fresh(self) -> KqueueBackend:
         made = KqueueBackend()

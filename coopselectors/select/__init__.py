@@ -66,7 +66,7 @@ def primitive_around(poller: Any) -> Any:
     """Ours of the kind of a selector's primitive, over the same kernel object."""
     backend = poller.backend
     if backend.name == "epoll":
-        return epoll._around(backend)
+        return epoll._around(poller)
     if backend.name == "poll":
         return Poll._around(backend.native, poller)
     return Devpoll._around(backend, poller)

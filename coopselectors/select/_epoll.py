@@ -9,6 +9,7 @@ from typing import Any, List, Optional, Type
 from .. import _unpatched
 from .._backends import IN, OUT, EpollBackend, Pair
 from .._backends._epoll import validate_with
+from .._poller import Poller
 from .._unpatched import clock
 from ._user_poller import SPECIAL, UserPoller, WithDescriptor
 from ._waiting import (
@@ -64,15 +65,17 @@ class epoll(WithDescriptor):
         return self
 
     @classmethod
-    def _around(cls, backend: EpollBackend) -> epoll:
-        """Another way to use the kernel object of a selector."""
+    def _around(cls, poller: Any) -> epoll:
+        """Another way to use the kernel object of a selector's poller."""
         self = cls.__new__(cls)
-        self._take(backend, is_shared=True, is_view=True)
+        self._take(poller.backend, is_shared=True, view_of=poller)
         return self
 
-    def _take(self, backend: EpollBackend, is_shared: bool = False, is_view: bool = False) -> None:
+    def _take(
+        self, backend: EpollBackend, is_shared: bool = False, view_of: Optional[Poller] = None
+    ) -> None:
         self._native = backend.native
-        self._poller = UserPoller(backend, is_shared, is_view)
+        self._poller = UserPoller(backend, is_shared, view_of)
         self._find_way()
 
     def _find_way(self) -> None:

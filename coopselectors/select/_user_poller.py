@@ -29,14 +29,16 @@ class UserPoller(Poller):
     """A poller around the user's own kernel object.
 
     `is_shared` says that other objects have the descriptor, too; an outer poller then holds a
-    duplicate, for it tells its pollers apart by their descriptors.  With `is_view`, the kernel
-    object is a selector's, and this is only another way to use it.
+    duplicate, for it tells its pollers apart by their descriptors.  With `view_of`, the kernel
+    object is that of a selector's poller, and this is only another way to use it.
     """
 
-    def __init__(self, backend: Backend, is_shared: bool = False, is_view: bool = False) -> None:
+    def __init__(
+        self, backend: Backend, is_shared: bool = False, view_of: Optional[Poller] = None
+    ) -> None:
         super().__init__(backend)
         self._is_shared = is_shared
-        self._is_view = is_view
+        self._view_of = view_of  # kept alive, and closed by itself
         self._duplicate = -1
         #: {fd: mask} of the files that report otherwise than for as long as it lasts.
         self.special: Dict[int, int] = {}
@@ -105,7 +107,7 @@ class UserPoller(Poller):
             super().close()
 
     def __del__(self) -> None:
-        if self.state is not CLOSED and self._is_view:
+        if self.state is not CLOSED and self._view_of is not None:
             self._leave_all()
             if _owned.release(self._duplicate, self):
                 system.close(self._duplicate)
