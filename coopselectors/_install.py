@@ -14,8 +14,8 @@ import sys
 from typing import Any, Iterable, List, NamedTuple, Optional, Set
 
 from . import _standard
-from ._default import DefaultSelector
 from ._bindings import ABSENT, Place, attribute, places_in
+from ._default import DefaultSelector
 
 
 class Installed(NamedTuple):

@@ -6,9 +6,9 @@ import sys
 from types import ModuleType
 from typing import Any, Dict, Iterator, Optional, Tuple, Type
 
-from . import _unpatched, _runtime, _selectors, select
-from ._default import DefaultSelector
+from . import _runtime, _selectors, _unpatched, select
 from ._bindings import is_a
+from ._default import DefaultSelector
 
 NAMES = (
     "DefaultSelector",

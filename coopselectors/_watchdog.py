@@ -10,7 +10,7 @@ import traceback
 from types import FrameType
 from typing import Any, Callable, Optional
 
-from . import _unpatched, _standard
+from . import _standard, _unpatched
 from ._hubs import hub_for
 from ._hubs._nest import Pulse
 

@@ -16,7 +16,7 @@ from typing import NamedTuple
 HERE = Path(__file__).parent
 sys.path[:0] = [str(HERE.parent / "tests"), str(HERE.parent)]
 
-from test_rooms import PACKAGE, ROOMS, imports_of  # noqa: E402
+from internals.test_layers import PACKAGE, ROOMS, imports_of  # noqa: E402
 
 # Ground and ink change together, so that both can be read whatever the page around them is.
 STYLE = """\

@@ -22,19 +22,16 @@ from posix import waitpid as posix_waitpid
 
 import pytest
 
-import matrix
-import runtimes
-import standins
-import workers
+from support import matrix, runtimes, standins, workers
 
 if workers.PLATFORM:
     standins.install(workers.PLATFORM)
 
 # Before anything is patched: the order in which most programs get it wrong.
 import coopselectors
-import primitives
 from coopselectors import _unpatched
 from coopselectors._hubs import hub_for
+from support import primitives
 
 CLASSES = [name for name in coopselectors.__all__ if name.endswith("Selector")]
 CLASSES.remove("BaseSelector")
