@@ -22,7 +22,7 @@ from posix import waitpid as posix_waitpid
 
 import pytest
 
-from support import matrix, runtimes, standins, workers
+from support import matrix, runtimes, standins, summary, workers
 
 if workers.PLATFORM:
     standins.install(workers.PLATFORM)
@@ -37,12 +37,14 @@ CLASSES = [name for name in coopselectors.__all__ if name.endswith("Selector")]
 CLASSES.remove("BaseSelector")
 
 _runtime = None
+_introduced = []
 _stderr = pytest.StashKey()
 
 
 def pytest_addoption(parser):
     parser.addoption("--worker", help="for the tests' own use; see workers.py")
     parser.addoption("--matrix", metavar="FILE", help="note there what ran where; see matrix.py")
+    parser.addoption("--summary", metavar="FILE", help="write the final table there as well")
 
 
 def pytest_configure(config):
@@ -53,9 +55,11 @@ def pytest_configure(config):
         config.pluginmanager.register(session)
     else:
         config.pluginmanager.register(workers.MainSession())
-        path = config.getoption("--matrix")
-        if path and not hasattr(config, "workerinput"):  # pytest-xdist's controller hears of all
-            config.pluginmanager.register(matrix.Matrix(path))
+        if not hasattr(config, "workerinput"):  # pytest-xdist's controller hears of all
+            path = config.getoption("--matrix")
+            if path:
+                config.pluginmanager.register(matrix.Matrix(path))
+            config.pluginmanager.register(summary.Summary(config.getoption("--summary")))
     _runtime = runtimes.enter(workers.OWN)
     config.stash[_stderr] = os.dup(2)
 
@@ -81,7 +85,7 @@ def pytest_generate_tests(metafunc):
     if "runtime" in metafunc.fixturenames:
         wanted = metafunc.definition.get_closest_marker("runtimes")
         params = []
-        for name in workers.UNDER_TEST:
+        for name in [workers.OWN] if workers.IS_WORKER else workers.UNDER_TEST:
             if wanted and runtimes.family(name) not in wanted.args:
                 continue
             lack = runtimes.missing(name)
@@ -102,10 +106,12 @@ def pytest_generate_tests(metafunc):
 def runtime(request):
     """The runtime that this process is of."""
     assert request.param == _runtime.name
-    ours, theirs = socket.socketpair()
-    with ours, theirs, coopselectors.DefaultSelector() as selector:
-        selector.register(ours, coopselectors.EVENT_READ)
-        _runtime.introduce(selector)  # opens what is kept for all, not to be taken for a leak
+    if not _introduced:
+        ours, theirs = socket.socketpair()
+        with ours, theirs, coopselectors.DefaultSelector() as selector:
+            selector.register(ours, coopselectors.EVENT_READ)
+            _runtime.introduce(selector)  # opens what is kept for all, not to be taken for a leak
+        _introduced.append(True)
     return _runtime
 
 

@@ -8,6 +8,7 @@ A worker that dies or hangs fails the test that it was at, and the next test get
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import subprocess
@@ -17,7 +18,7 @@ from typing import Any, Iterator
 
 import pytest
 
-from support.runtimes import BACKENDS, RUNTIMES
+from .runtimes import BACKENDS, RUNTIMES
 
 _OWN_RUNTIME = "COOPSELECTORS_TEST_RUNTIME"
 
@@ -31,6 +32,9 @@ PLATFORM = os.environ.get("COOPSELECTORS_TEST_PLATFORM", "")
 
 #: The runtimes that the tests are for.
 UNDER_TEST = _wanted.split(",") if _wanted else list(RUNTIMES)
+
+#: Whether this process is a worker, which needs to know its own tests only.
+IS_WORKER = _OWN_RUNTIME in os.environ
 
 
 class Worker:
@@ -111,6 +115,10 @@ class MainSession:
             items[:] = [item for item in items if _is_elsewhere(item)]
         items.sort(key=lambda item: ORDER.index(runtime_of(item)))
 
+    @pytest.hookimpl(trylast=True)
+    def pytest_collection_finish(self) -> None:
+        _freeze()
+
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> bool | None:
         runtime = runtime_of(item)
@@ -148,6 +156,10 @@ class WorkerSession:
             self._send("done")
         return True
 
+    @pytest.hookimpl(trylast=True)
+    def pytest_collection_finish(self) -> None:
+        _freeze()
+
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         data = self._config.hook.pytest_report_to_serializable(config=self._config, report=report)
         self._send(json.dumps(data))
@@ -158,6 +170,12 @@ class WorkerSession:
     def _send(self, line: str) -> None:
         self._answers.write(f"{line}\n")
         self._answers.flush()
+
+
+def _freeze() -> None:
+    """Tests that collect the garbage, or count objects, need not look at some thousand tests."""
+    gc.collect()
+    gc.freeze()
 
 
 ORDER = [*RUNTIMES, *BACKENDS]
