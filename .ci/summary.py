@@ -1,6 +1,6 @@
 """What ran where, and what took longest?  Prints what the runs of the tests have left in a folder.
 
-    python .ci/summary.py .tox
+python .ci/summary.py .tox
 """
 
 from __future__ import annotations

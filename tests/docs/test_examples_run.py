@@ -15,6 +15,7 @@ from support import ROOT, runtimes
 EXAMPLES = ROOT / "examples"
 
 pytestmark = [
+    pytest.mark.once,
     pytest.mark.skipif(sys.platform != "linux", reason="the descriptors are those of Linux"),
     pytest.mark.skipif(not EXAMPLES.is_dir(), reason=f"there is no {EXAMPLES}"),
 ]

@@ -11,6 +11,8 @@ import pytest
 import coopselectors
 from support import ROOT, runtimes
 
+pytestmark = pytest.mark.once
+
 PACKAGE = Path(coopselectors.__file__).parent
 README = (ROOT / "README.rst").read_text()
 ABOUT_THE_CODE = ["CONTRIBUTING.rst", "docs/architecture.rst"]

@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 import coopselectors
 from coopselectors import EVENT_READ, EVENT_WRITE, _unpatched
 
+pytestmark = pytest.mark.once
+
 FILES = 5
 IN, PRI, OUT, HUP, RDHUP = 0x1, 0x2, 0x4, 0x10, 0x2000
 EXCLUSIVE, ONESHOT, ET = 1 << 28, 1 << 30, 1 << 31

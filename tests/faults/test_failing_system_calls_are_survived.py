@@ -17,6 +17,8 @@ import pytest
 import coopselectors
 from coopselectors import EVENT_READ, EVENT_WRITE, _unpatched
 
+pytestmark = pytest.mark.once
+
 #: What the manual pages name, but for what says something about the file: EBADF and EPERM on
 #: epoll_ctl are brought about with closed and regular files, in test_registration.py.
 ERRORS = {

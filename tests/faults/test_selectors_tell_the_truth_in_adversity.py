@@ -30,6 +30,7 @@ PATIENCE = 5.0
 
 # eventlet warns of every fork, and the interpreter of those beside threads.
 pytestmark = [
+    pytest.mark.once,
     pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore:.*fork"),
     pytest.mark.timeout(120 + EXAMPLES),
 ]

@@ -20,6 +20,8 @@ import pytest
 from support import TESTS, runtimes, standins
 from support import standin_filters as filters
 
+pytestmark = pytest.mark.once
+
 SETUP = """
 import json, os, posix, socket, sys, time, unittest
 sys.path.insert(0, sys.argv[1])

@@ -9,6 +9,8 @@ import pytest
 
 from support import TESTS, runtimes
 
+pytestmark = pytest.mark.once
+
 HUBS = ("gevent-libev", "gevent-libuv", "eventlet")
 
 SETUP = """
