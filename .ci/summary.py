@@ -11,7 +11,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
 
-from support.summary import lines  # noqa: E402
+from support.summary import lines
 
 SLOWEST = 20
 

@@ -110,7 +110,7 @@ print(coopselectors.current_runtime(), coopselectors.uninstall())
 def test_the_two_commands():
     commands = [
         'python -m pip install ".[gevent,eventlet]" && python -m coopselectors',
-        "python -m pip install tox && tox",
+        "python -m pip install tox tox-uv && tox",
     ]
     for command in commands:
         assert f"\n    {command}\n" in README
