@@ -16,7 +16,6 @@ import socket
 import subprocess
 import sys
 import textwrap
-import threading
 import traceback
 from posix import waitpid as posix_waitpid
 
@@ -29,9 +28,7 @@ if workers.PLATFORM:
 
 # Before anything is patched: the order in which most programs get it wrong.
 import coopselectors
-from coopselectors import _unpatched
-from coopselectors._hubs import hub_for
-from support import primitives
+from support import native, primitives, seams
 
 CLASSES = [name for name in coopselectors.__all__ if name.endswith("Selector")]
 CLASSES.remove("BaseSelector")
@@ -216,7 +213,7 @@ def signals(runtime):
 
     def send(number, gap):
         for _ in range(number):
-            _unpatched.select([], [], [], gap)
+            native.select([], [], [], gap)
             os.kill(os.getpid(), saved[-1][0])
 
     def start(handler, number=1, gap=0.05, which=signal.SIGUSR1):
@@ -232,14 +229,31 @@ def signals(runtime):
 
 
 @pytest.fixture
+def refuse_nesting():
+    """Puts something into a selector or an epoll that the kernel refuses to nest any deeper.
+
+    Nesting is limited to five epolls.  The hub's own is one, ours in it another one, the selector
+    a third: with four more it works still, but not within a hub.
+    """
+    made = []
+
+    def refuse(selector):
+        chain = [native.real_epoll() for _ in range(4)]
+        for outer, inner in zip(chain, chain[1:]):
+            outer.register(inner.fileno(), 1)
+        selector.register(chain[0].fileno(), 1)
+        made.extend(chain)
+
+    yield refuse
+    for each in made:
+        each.close()
+
+
+@pytest.fixture
 def trace_all_threads(monkeypatch):
-    """Have what measures coverage look into threads that `threading` knows nothing of."""
-    hub = hub_for("select")
-    start = getattr(hub, "start_thread", None)
+    seams.trace_all_threads(monkeypatch)
 
-    def traced(function, arguments):
-        sys.settrace(threading._trace_hook)
-        function(*arguments)
 
-    if start is not None:
-        monkeypatch.setattr(hub, "start_thread", lambda *how: start(traced, how))
+@pytest.fixture
+def new_threads(monkeypatch):
+    seams.forget_idle_threads(monkeypatch)

@@ -9,7 +9,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import coopselectors
-from coopselectors import EVENT_READ, EVENT_WRITE, _unpatched
+from coopselectors import EVENT_READ, EVENT_WRITE
+from support import native
 
 pytestmark = pytest.mark.once
 
@@ -48,7 +49,7 @@ class World:
     def __init__(self, runtime):
         self.runtime = runtime
         self.ours = coopselectors.EpollSelector()
-        self.theirs = _unpatched.epoll()
+        self.theirs = native.epoll()
         self.registered = {}  # {number: (events, extra)}
         self.files = [[socket.socketpair() for _ in range(2)] for _ in range(FILES)]
         for end in self.ends():

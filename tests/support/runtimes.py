@@ -88,12 +88,17 @@ class Runtime:
 
     def introduce(self, selector: Any) -> None:
         """Wait in `selector`, of which nothing may be ready, until the hub holds its descriptor."""
-        selector.select(0.001)
-        while self.cooperative:
-            nest = getattr(self.hub(), "_coopselectors_nest", None)
-            if nest is not None and (nest.fd is None or selector._poller.seats):
-                break
-            selector.select(0.01)  # a slow machine's time was up before it slept
+        for _ in range(3):  # a slow machine's time may be up before it slept
+            selector.select(0.005)
+
+    def settle(self) -> None:
+        """Let others run until whoever was spawned waits, or has ended."""
+        for _ in range(5):  # each is a turn of the hub's loop
+            self.sleep(0.004)
+
+    def threads(self) -> int:
+        """How many real threads this process has."""
+        return len(os.listdir("/proc/self/task"))
 
     def cost_of_waiting_in(self, selector: Any, seconds: float = 0.1) -> float:
         """Seconds of the processor's time that a wait takes in which nothing becomes ready.
@@ -158,9 +163,9 @@ class Runtime:
 
     def descriptors(self) -> dict[str, str]:
         """What this process has open: ``{number: what it is}``."""
-        from coopselectors._pollers import doorbell
+        from .seams import wakeup_fd  # here, as coopselectors is not imported with this module
 
-        doorbell()  # opened at need; who needs it next would seem to leave it behind
+        wakeup_fd()  # opened at need; who needs it next would seem to leave it behind
         gc.collect()
         found = {}
         for name in os.listdir("/proc/self/fd"):
@@ -229,7 +234,8 @@ class Gevent(Runtime):
         return {
             "watchers": len(watchers),
             "active": sum(watcher.active for watcher in watchers),
-            "waiting": self.hub()._coopselectors_nest.waiting,
+            # what keeps the loop alive: somebody waits
+            "waited for": sum(watcher.active and watcher.ref for watcher in watchers),
         }
 
 
@@ -295,7 +301,6 @@ class Eventlet(Runtime):
             "listeners": sum(len(bucket) for bucket in hub.listeners.values()),
             "secondaries": sum(len(bucket) for bucket in hub.secondaries.values()),
             "timers": sum(not timer.called for timer in timers),
-            "waiting": hub._coopselectors_nest.waiting,
         }
 
 
