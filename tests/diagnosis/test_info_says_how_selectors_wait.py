@@ -12,8 +12,8 @@ from unittest import mock
 import pytest
 
 import coopselectors
-from coopselectors import _unpatched
 from coopselectors.__main__ import main
+from support import native, seams
 from support.runtimes import missing
 
 
@@ -25,7 +25,7 @@ def failing(code):
 
 
 def all_broken(primitives):
-    return mock.patch.multiple(_unpatched, **{"select": _unpatched.select, **primitives})
+    return mock.patch.multiple(seams.platform, **{"select": native.select, **primitives})
 
 
 def test_info(runtime):
@@ -84,7 +84,7 @@ def test_what_is_not_installed_has_no_version():
 # ENOSYS: defined, and not implemented.  EPERM: seccomp's usual answer.  EMFILE: no descriptor left.
 @pytest.mark.parametrize("code", [errno.ENOSYS, errno.EPERM, errno.EACCES, errno.EMFILE])
 def test_the_order_of_falling_back(code):
-    names = [name for name in ("epoll", "poll", "select") if getattr(_unpatched, name)]
+    names = [name for name in ("epoll", "poll", "select") if native.find(name)]
     broken = {}
     for name in names:
         with all_broken(broken):
@@ -106,7 +106,9 @@ def test_one_that_begins_to_fail_does_not_change_a_living_selector(connect, code
     selector = coopselectors.DefaultSelector()
     kind = type(selector)
     selector.register(reader, coopselectors.EVENT_READ)
-    with mock.patch.object(_unpatched, kind.__name__[: -len("Selector")].lower(), failing(code)):
+    with mock.patch.object(
+        seams.platform, kind.__name__[: -len("Selector")].lower(), failing(code)
+    ):
         assert type(coopselectors.DefaultSelector()) is not kind
         writer.send(b"x")
         assert len(selector.select(1)) == 1

@@ -9,8 +9,8 @@ import sys
 import pytest
 
 import coopselectors.__main__ as command
-from coopselectors._check import RUNTIMES, _rows
-from support import runtimes
+from coopselectors._check import RUNTIMES
+from support import runtimes, seams
 
 
 @pytest.fixture
@@ -25,7 +25,7 @@ def run(capsys):
 
 @pytest.fixture(autouse=True)
 def short_pause(monkeypatch):
-    monkeypatch.setattr(_rows, "_PAUSE", 0.7)
+    monkeypatch.setattr(seams.self_check, "_PAUSE", 0.7)
 
 
 def test_as_it_is_called_by_users():
@@ -78,7 +78,7 @@ def sabotage(monkeypatch, module, script):
             args = [sys.executable, "-c", script, *args[3:]]
         return start(args, **options)
 
-    monkeypatch.setattr(_rows.subprocess, "Popen", popen)
+    monkeypatch.setattr(seams.self_check.subprocess, "Popen", popen)
 
 
 RUN_SERVER = "import runpy; runpy.run_module('coopselectors._check.server', run_name='__main__')"

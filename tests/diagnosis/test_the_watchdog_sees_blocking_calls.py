@@ -11,6 +11,7 @@ from functools import partial
 import pytest
 
 import coopselectors
+from support import native
 from support.runtimes import standard
 
 pytestmark = pytest.mark.usefixtures("trace_all_threads")
@@ -19,8 +20,8 @@ hubs_only = pytest.mark.runtimes("gevent-libev", "gevent-libuv", "eventlet")
 
 # Before any patch, as a library would have.  Imitations of other platforms have no epoll.
 captured = standard.EpollSelector if hasattr(select, "EPOLLIN") else standard.SelectSelector
-native_select = coopselectors._unpatched.select
-native_poll = coopselectors._unpatched.poll
+native_select = native.select
+native_poll = native.poll
 
 LONG = 0.4
 THRESHOLD = 0.1

@@ -97,7 +97,7 @@ class Adversity(RuleBasedStateMachine):
         if Adversity.patience < PATIENCE:
             gc.collect()  # what a failure left behind
         self.before = descriptors()
-        self.nested = what_is_in(self.nest())  # by a primitive that is kept for its next call
+        self.nested = what_is_in(self.outer())  # by a primitive that is kept for its next call
         self.world = World(self.runtime, CLASSES, Adversity.patience)
 
     @initialize(registered=st.lists(st.tuples(ANY, ANY, EVENTS, YES), min_size=4, max_size=12))
@@ -119,22 +119,20 @@ class Adversity(RuleBasedStateMachine):
         if self.world.dropped:
             gc.collect()
         assert descriptors() <= self.before  # the collector may find what others left
-        nest = self.nest()
-        assert nest is None or nest.waiting == 0
         until = time.monotonic() + Adversity.patience
-        while what_is_in(nest) - self.nested:
-            assert time.monotonic() < until, what_is_in(nest) - self.nested
+        while what_is_in(outer) - self.nested:
+            assert time.monotonic() < until, what_is_in(outer) - self.nested
             self.runtime.sleep(0.001)  # the hub has not come to answer the doorbell
 
-    def nest(self):
-        hub = self.runtime.cooperative and self.runtime.hub()
-        return getattr(hub, "_coopselectors_nest", None)
+    def outer(self):
+        """The descriptor of the hub's outer epoll, if it has one."""
+        return seams.outer_epoll(self.runtime.hub()) if self.runtime.cooperative else None
 
 
-def what_is_in(nest):
-    if nest is None or nest.fd is None:
+def what_is_in(outer):
+    if outer is None:
         return set()
-    with open(f"/proc/self/fdinfo/{nest.fd}") as lines:
+    with open(f"/proc/self/fdinfo/{outer}") as lines:
         return {line.split()[1] for line in lines if line.startswith("tfd")}
 
 

@@ -89,7 +89,10 @@ runtime = enter()
 queue = ours.kqueue()
 with pair() as (reader, writer):
     queue.control([ours.kevent(reader, ours.KQ_FILTER_READ, ours.KQ_EV_ADD)], 0)
-    queue._waitable.withdraw()
+    chain = [standins.real_epoll() for _ in range(4)]
+    for outer, inner in zip(chain, chain[1:]):
+        outer.register(inner.fileno(), 1)
+    queue.control([ours.kevent(chain[0], ours.KQ_FILTER_READ, ours.KQ_EV_ADD)], 0)
     task = soon(runtime, writer.send, b"x")
     [event] = queue.control(None, 1, LIMIT)
     assert event.ident == reader.fileno()

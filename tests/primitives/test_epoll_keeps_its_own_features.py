@@ -11,11 +11,8 @@ from posix import close
 
 import pytest
 
-from coopselectors import _unpatched
 from coopselectors import select as ours
-from coopselectors._hubs import _deputy
-from coopselectors._pollers import doorbell
-from support.runtimes import BACKENDS
+from support import native
 
 IN, OUT, HUP, RDHUP = 0x1, 0x4, 0x10, 0x2000
 EXCLUSIVE, ONESHOT, ET = 1 << 28, 1 << 30, 1 << 31
@@ -23,15 +20,10 @@ EXCLUSIVE, ONESHOT, ET = 1 << 28, 1 << 30, 1 << 31
 hubs_only = pytest.mark.runtimes("gevent-libev", "gevent-libuv", "eventlet")
 pytestmark = [
     pytest.mark.epoll,
-    pytest.mark.usefixtures("trace_all_threads", "no_idle_threads"),
+    pytest.mark.usefixtures("trace_all_threads", "new_threads"),
     # eventlet warns of every fork, and the interpreter of those beside threads.
     pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore:.*fork"),
 ]
-
-
-@pytest.fixture
-def no_idle_threads(monkeypatch):
-    monkeypatch.setattr(_deputy.office, "_idle", [])
 
 
 @pytest.fixture
@@ -54,24 +46,8 @@ def watch(epoll, connect):
 
 def introduce(runtime, epoll):
     """Wait, of which nothing may come, until the hub has it."""
-    epoll.poll(0.001)
-    while runtime.cooperative and not epoll._waitable.seats:
-        epoll.poll(0.01)
-
-
-def asleep(runtime, number):
-    until = time.monotonic() + 20
-    while runtime.cooperative and runtime.hub()._coopselectors_nest.waiting < number:
-        assert time.monotonic() < until
-        runtime.sleep(0.001)
-
-
-def under_way(runtime, number):
-    """Let others run until so many threads wait for somebody."""
-    until = time.monotonic() + 20
-    while len(_deputy.office._under_way) != number:
-        assert time.monotonic() < until
-        runtime.sleep(0.001)
+    for _ in range(3):
+        epoll.poll(0.005)
 
 
 def send_later(runtime, writer):
@@ -83,7 +59,7 @@ def test_each_with_a_maxevents_of_its_own(runtime, epoll, watch):
     files = [watch() for _ in range(8)]
     introduce(runtime, epoll)
     tasks = {each: runtime.spawn(epoll.poll, 20, each) for each in (1, 3, 5, -1)}
-    asleep(runtime, 4)
+    runtime.settle()
     for _, writer in files:
         writer.send(b"x")
     assert len(runtime.join(tasks.pop(-1))) >= 1
@@ -128,7 +104,7 @@ def test_one_change_for_several_is_told_to_one(runtime, epoll, watch, extra):
     _reader, writer = watch(IN | extra)
     introduce(runtime, epoll)
     tasks = [runtime.spawn(epoll.poll, seconds) for seconds in (0.5, 0.5, 0.5)]
-    asleep(runtime, 3)
+    runtime.settle()
     writer.send(b"x")
     found = [runtime.join(task) for task in tasks]
     assert sorted(map(len, found)) == [0, 0, 1]
@@ -140,7 +116,7 @@ def test_who_is_killed_takes_no_change_with_it(runtime, epoll, watch, timeout):
     reader, writer = watch(IN | ET)
     introduce(runtime, epoll)
     task = runtime.spawn(epoll.poll, timeout)
-    asleep(runtime, 1)
+    runtime.settle()
     writer.send(b"x")
     runtime.kill(task)
     assert epoll.poll(5) == [(reader.fileno(), IN)]
@@ -159,9 +135,7 @@ def test_who_waits_for_an_exclusive_file(runtime, epoll, watch, timeout):
         started = time.monotonic()
         assert epoll.poll(0.03) == []
         assert time.monotonic() - started >= 0.03
-    assert bool(_deputy.office._idle) == runtime.cooperative  # there was a thread
     epoll.unregister(reader)
-    assert not epoll._waitable.needs_thread
     introduce(runtime, epoll)
     task = send_later(runtime, peer)
     assert epoll.poll(timeout) == [(other.fileno(), IN)]
@@ -188,7 +162,7 @@ def woken_of_four(runtime, connect):
         woken.append(epoll)
 
     tasks = {epoll: runtime.spawn(wait, epoll) for epoll in made[1:]}
-    under_way(runtime, 4)
+    runtime.settle()
     runtime.sleep(0.05)
     writer.send(b"x")
     while not woken:
@@ -203,37 +177,8 @@ def woken_of_four(runtime, connect):
         else:
             with pytest.raises(ValueError, match="closed"):
                 runtime.join(task)
-    under_way(runtime, 0)
+    runtime.settle()
     return found
-
-
-@hubs_only
-def test_nobody_is_told_of_the_doorbell(runtime, epoll, watch):
-    reader, writer = watch(IN | EXCLUSIVE)
-    patient = runtime.spawn(epoll.poll, 30, 1)
-    under_way(runtime, 1)
-    for _ in range(3):
-        task = runtime.spawn(epoll.poll)
-        under_way(runtime, 2)
-        runtime.kill(task)
-        while epoll._waitable.called_back:
-            assert epoll.poll(0) == []
-        under_way(runtime, 1)
-    kernel = epoll._waitable
-    kernel.call_back(True)
-    assert [fd for fd, _ in kernel.native.poll(0)] == [doorbell()]
-    for timeout in (0, 0.02):
-        assert epoll.poll(timeout) == epoll.poll(timeout, 1) == []
-    kernel.call_back(True)
-    kernel.call_back(False)
-    assert epoll.poll(0) == []
-    kernel.call_back(False)
-    assert kernel.native.poll(0) == []
-    assert kernel.collect == kernel.native.poll
-    writer.send(b"x")
-    assert runtime.join(patient) == [(reader.fileno(), IN)]
-    under_way(runtime, 0)
-    assert not runtime.hub()._coopselectors_nest.guests
 
 
 @hubs_only
@@ -243,16 +188,15 @@ def test_a_thread_that_is_called_back_puts_changes_back(runtime, epoll, watch, e
     other, peer = watch(IN | ONESHOT)
     for _ in range(3):
         task = runtime.spawn(epoll.poll)
-        under_way(runtime, 1)
+        runtime.settle()
         runtime.sleep(0.01)
-        [errand] = _deputy.office._under_way
         for end in (writer, peer):
             end.send(b"x")
         runtime.kill(task)
-        under_way(runtime, 0)
+        runtime.settle()
         found = dict(epoll.poll(5))
         found.update(epoll.poll(0))
-        assert found == {reader.fileno(): IN, other.fileno(): IN}, errand.pairs
+        assert found == {reader.fileno(): IN, other.fileno(): IN}
         assert epoll.poll(0) == ([] if extra & ET else [(reader.fileno(), IN)])
         reader.recv(1)
         other.recv(1)
@@ -266,7 +210,7 @@ def test_a_thread_that_is_called_back_puts_changes_back(runtime, epoll, watch, e
 def test_closing_wakes_who_has_a_thread_wait(runtime, epoll, watch, in_thread):
     watch(IN | EXCLUSIVE)
     tasks = [runtime.spawn(epoll.poll, timeout) for timeout in (None, 20)]
-    under_way(runtime, 2)
+    runtime.settle()
     started = time.monotonic()
     if in_thread:
         runtime.join_thread(runtime.start_thread(epoll.close))
@@ -276,8 +220,7 @@ def test_closing_wakes_who_has_a_thread_wait(runtime, epoll, watch, in_thread):
         with pytest.raises(ValueError, match="closed"):
             runtime.join(task)
     assert time.monotonic() - started < 5
-    under_way(runtime, 0)
-    assert len(_deputy.office._idle) == 2
+    runtime.settle()
 
 
 @hubs_only
@@ -285,25 +228,24 @@ def test_who_waits_already_when_the_exclusive_file_comes(runtime, epoll, watch):
     watch()
     introduce(runtime, epoll)
     task = runtime.spawn(epoll.poll, 20)
-    asleep(runtime, 1)
+    runtime.settle()
     reader, writer = watch(IN | EXCLUSIVE)
-    under_way(runtime, 1)
-    assert not epoll._waitable.seats
+    runtime.settle()
     writer.send(b"x")
     assert runtime.join(task) == [(reader.fileno(), IN)]
 
 
 @pytest.fixture
-def refused(runtime, epoll, watch):
-    """An epoll that no nest takes, a file in it, and that one's peer."""
+def refused(runtime, epoll, watch, refuse_nesting):
+    """An epoll that the kernel does not nest in a hub's, a file in it, and that one's peer."""
     reader, writer = watch()
     introduce(runtime, epoll)
-    epoll._waitable.withdraw()
+    refuse_nesting(epoll)
     return epoll, reader, writer
 
 
 @hubs_only
-def test_where_no_nest_takes_it_a_thread_waits(runtime, refused):
+def test_where_it_cannot_be_nested_a_thread_waits(runtime, refused):
     epoll, reader, writer = refused
     assert epoll.poll(0.01) == []
     before = runtime.census()
@@ -322,32 +264,31 @@ def test_where_no_nest_takes_it_a_thread_waits(runtime, refused):
         started = time.monotonic()
         assert epoll.poll(0.0304) == []
         assert time.monotonic() - started >= 0.0304
-    assert len(_deputy.office._idle) == 1
     assert runtime.census() == before
 
 
 @hubs_only
-def test_where_no_nest_takes_it_what_is_told_once_stays_for_who_comes(runtime, refused, watch):
+def test_where_it_cannot_be_nested_what_is_told_once_stays_for_who_comes(runtime, refused, watch):
     epoll, _reader, _writer = refused
     other, peer = watch(IN | ET)
     tasks = [runtime.spawn(epoll.poll, 20) for _ in range(2)]
-    under_way(runtime, 2)
+    runtime.settle()
     for task in tasks:
         runtime.kill(task)
-    under_way(runtime, 0)
+    runtime.settle()
     assert epoll.poll(0) == []
     task = runtime.spawn(epoll.poll, 20)
-    under_way(runtime, 1)
+    runtime.settle()
     peer.send(b"x")
     assert runtime.join(task) == [(other.fileno(), IN)]
 
 
 @hubs_only
 @pytest.mark.parametrize("in_thread", [False, True])
-def test_where_no_nest_takes_it_closing(runtime, refused, in_thread):
+def test_where_it_cannot_be_nested_closing(runtime, refused, in_thread):
     epoll, _, _ = refused
     tasks = [runtime.spawn(epoll.poll, timeout) for timeout in (None, 20)]
-    under_way(runtime, 2)
+    runtime.settle()
     runtime.sleep(0.02)
     started = time.monotonic()
     if in_thread:
@@ -358,7 +299,7 @@ def test_where_no_nest_takes_it_closing(runtime, refused, in_thread):
         with pytest.raises(ValueError, match="closed"):
             runtime.join(task)
     assert time.monotonic() - started < 5
-    under_way(runtime, 0)
+    runtime.settle()
 
 
 @hubs_only
@@ -372,19 +313,14 @@ def test_more_epolls_on_one_file_than_the_kernel_allows(runtime):
     for epoll in made:
         epoll.register(reader, IN)
     tasks = [runtime.spawn(epoll.poll, 60) for epoll in made]
-    until = time.monotonic() + 60
-    while runtime.hub()._coopselectors_nest.waiting < number:
-        assert time.monotonic() < until
-        runtime.sleep(0.01)
-    refused = [epoll for epoll in made if epoll._waitable.refused]
-    assert refused or runtime.name in BACKENDS  # a hub without an epoll is one level less
-    assert len(refused) < number
+    runtime.sleep(0.1)
+    runtime.settle()
     os.write(writer, b"x")
     for task in tasks:
         assert runtime.join(task) == [(reader, IN)]
     for epoll in made:
         epoll.close()
-    under_way(runtime, 0)
+    runtime.settle()
     close(reader)
     close(writer)
 
@@ -395,16 +331,15 @@ def test_a_register_that_only_nesting_forbids(runtime, watch):
     (reader, writer), chain = watch(), []
     inner = reader
     for _ in range(4):
-        chain.append(_unpatched.epoll())
+        chain.append(native.epoll())
         chain[-1].register(inner, IN)
         inner = chain[-1]
     with ours.epoll() as late:
         introduce(runtime, late)
         task = runtime.spawn(late.poll, 20)
-        asleep(runtime, 1)
+        runtime.settle()
         late.register(inner, IN)
-        assert late._waitable.refused or runtime.name in BACKENDS
-        under_way(runtime, 0 if not late._waitable.refused else 1)
+        runtime.settle()
         writer.send(b"x")
         assert runtime.join(task) == [(inner.fileno(), IN)]
         with ours.epoll() as deeper:
@@ -426,7 +361,6 @@ def test_what_a_register_refuses_for_other_reasons(runtime, epoll, watch):
         epoll.register(reader, IN)
     with open(__file__) as file, pytest.raises(PermissionError):
         epoll.register(file, IN)
-    assert epoll._waitable.seats
 
 
 def test_an_epoll_in_an_epoll(runtime, epoll, watch):
@@ -454,7 +388,7 @@ def test_by_its_descriptor(runtime, epoll, watch, which):
             for each in (epoll, another, epoll)
             for timeout in (None, 20)
         ]
-        asleep(runtime, 6)
+        runtime.settle()
         writer.send(b"x")
         for task in tasks:
             assert runtime.join(task) == there
@@ -504,7 +438,6 @@ def test_a_number_that_another_file_gets_is_watched_as_that_is_told(runtime, epo
     assert runtime.join(task) == [(number, IN)]
     for timeout in (0, 5, None):
         assert epoll.poll(timeout) == [(number, IN)]
-    assert not epoll._waitable.needs_thread
     close(number)
 
 
@@ -536,7 +469,7 @@ def test_who_waits_at_the_fork_waits_on_in_both(runtime, epoll, watch, in_child,
     reader, writer = watch()
     introduce(runtime, epoll)
     tasks = [runtime.spawn(epoll.poll, 20), runtime.spawn(epoll.poll, None, 1)]
-    asleep(runtime, 2)
+    runtime.settle()
     go, gone = connect()
 
     def child():
@@ -554,13 +487,15 @@ def test_who_waits_at_the_fork_waits_on_in_both(runtime, epoll, watch, in_child,
 
 @hubs_only
 @pytest.mark.parametrize("why", ["exclusive", "refused"])
-def test_a_child_that_closes_does_not_ring_at_its_parents(runtime, epoll, watch, in_child, why):
+def test_a_child_that_closes_does_not_wake_its_parents_threads(
+    runtime, epoll, watch, in_child, refuse_nesting, why
+):
     reader, writer = watch(IN | (EXCLUSIVE if why == "exclusive" else 0))
     if why == "refused":
         introduce(runtime, epoll)
-        epoll._waitable.withdraw()
+        refuse_nesting(epoll)
     task = runtime.spawn(epoll.poll, 20)
-    under_way(runtime, 1)
+    runtime.settle()
     runtime.sleep(0.02)
 
     def child():
@@ -572,7 +507,6 @@ def test_a_child_that_closes_does_not_ring_at_its_parents(runtime, epoll, watch,
 
     assert "closed" in in_child(child)()
     assert epoll.poll(0) == []
-    assert epoll._native.poll(0) == []
     writer.send(b"x")
     assert runtime.join(task) == [(reader.fileno(), IN)]
 
@@ -581,7 +515,7 @@ def test_a_child_that_closes_does_not_ring_at_its_parents(runtime, epoll, watch,
 def test_a_child_waits_without_its_parents_threads(runtime, refused, in_child):
     epoll, reader, writer = refused
     task = runtime.spawn(epoll.poll, 20)
-    under_way(runtime, 1)
+    runtime.settle()
 
     def child():
         later = send_later(runtime, writer)

@@ -15,10 +15,8 @@ import time
 
 import pytest
 
-from coopselectors import _unpatched
 from coopselectors import select as ours
-from coopselectors._hubs import hub_for
-from coopselectors.select import _select
+from support import native
 
 READ, WRITE = 1, 2
 POLLNVAL = 0x020
@@ -159,7 +157,7 @@ def test_what_others_drain_while_they_have_their_turn_is_not_told_of(runtime, wa
 
 
 @hubs_only
-def test_who_always_finds_something_gives_way_now_and_then(runtime, watched, monkeypatch):
+def test_who_always_finds_something_gives_way_now_and_then(runtime, watched):
     primitive, reader, writer = watched
     writer.send(b"x")
     ready = {reader.fileno(): READ}
@@ -176,22 +174,6 @@ def test_who_always_finds_something_gives_way_now_and_then(runtime, watched, mon
         assert primitive.wait(None) == ready
         assert time.monotonic() < until
     runtime.kill(task)
-
-    # but not at each call
-    now = [time.monotonic()]  # what is noted by it holds for the tests that follow
-    for module in ("_waiting", "_epoll"):
-        part = getattr(ours, module, None)
-        if part is not None:
-            monkeypatch.setattr(part, "monotonic", lambda: now[0])
-    hub = hub_for("")
-    waits = []
-    wait = hub.wait
-    monkeypatch.setattr(hub, "wait", lambda *how: waits.append(1) or wait(*how), raising=False)
-    ours._waiting.find_way().thread.hurry_until = 0
-    for _ in range(100):
-        assert primitive.wait(None) == ready
-        now[0] += 0.001
-    assert 15 <= len(waits) <= 25  # each 5 ms, see sys.getswitchinterval
 
 
 @hubs_only
@@ -325,7 +307,7 @@ def test_two_hundred_calls_leave_no_descriptor(runtime, Primitive, connect):
     call_often()
     now = runtime.census()
     # `select` keeps some for its next calls
-    assert now.pop("descriptors") <= before.pop("descriptors") + _select._KEPT
+    assert now.pop("descriptors") <= before.pop("descriptors") + 16
     assert now == before
 
 
@@ -401,20 +383,12 @@ def test_files_change_between_the_calls(runtime, primitive, connect):
     runtime.join(task)
 
 
-@pytest.mark.runtimes("native")
-def test_in_an_ordinary_process_the_native_one_is_asked(runtime, watched, monkeypatch):
-    primitive, reader, writer = watched
-    monkeypatch.setattr(hub_for(""), "wait", None, raising=False)
-    writer.send(b"x")
-    assert primitive.wait(5) == {reader.fileno(): READ}
-
-
 def test_the_module_is_whole(runtime):
-    pristine = _unpatched.constants()
+    pristine = native.constants
     assert {name: getattr(ours, name) for name in pristine} == pristine
     assert {*ours.__all__} >= {"error", "select", *pristine}
     for name in ("select", "poll", "epoll", "devpoll", "kqueue", "kevent"):
-        assert hasattr(ours, name) == (getattr(_unpatched, name) is not None)
+        assert hasattr(ours, name) == (native.find(name) is not None)
     assert ours.error is standard.error
     for name in ("select", "poll", "epoll", "devpoll", "kqueue"):
         each = getattr(ours, name, None)
@@ -438,7 +412,7 @@ def test_a_time_out_may_be_any_number(runtime, watched):
         with pytest.raises((ValueError, TypeError, OverflowError)) as ours_says:
             primitive.call(bad)
         with pytest.raises((ValueError, TypeError, OverflowError)) as native_says:
-            _unpatched.select([], [], [], bad)
+            native.select([], [], [], bad)
         assert ours_says.type is native_says.type
     writer.send(b"x")
     assert primitive.call(Number(20)) == primitive.call(20)
@@ -453,7 +427,7 @@ def test_select_refuses_what_the_native_one_refuses(runtime, connect):
             with pytest.raises((ValueError, TypeError)) as ours_says:
                 ours.select([bad], [], [], 0)
             with pytest.raises((ValueError, TypeError)) as native_says:
-                _unpatched.select([bad], [], [], 0)
+                native.select([bad], [], [], 0)
             assert ours_says.type is native_says.type
 
 

@@ -18,9 +18,8 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 import coopselectors
-from coopselectors import _unpatched
 from coopselectors import select as ours
-from support import primitives, workers
+from support import native, primitives, workers
 
 _WANTED = os.environ.get("COOPSELECTORS_TEST_EXAMPLES")
 EXAMPLES = int(_WANTED or (40 if not workers.PLATFORM else 15))  # stand-ins are slow
@@ -142,11 +141,10 @@ class World:
     def __init__(self, runtime, name):
         self.runtime, self.name = runtime, name
         kind = KINDS.get(name, Polled)
-        mine, theirs = getattr(ours, name), getattr(_unpatched, name)
+        mine, theirs = getattr(ours, name), native.find(name)
         if name != "select":
             mine, theirs = mine(), theirs()
         self.both = kind(name, mine), kind(name, theirs)
-        self.thread = ours._waiting.find_way().thread
         self.far = {}  # {descriptor: the peer of what has it}
         self.masks = {}  # {number: what it is registered for}
         for number in range(FILES):

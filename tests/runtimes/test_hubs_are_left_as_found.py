@@ -6,12 +6,11 @@ import os
 import time
 from posix import write
 from textwrap import dedent
-from types import SimpleNamespace
 
 import pytest
 
-from coopselectors import EVENT_READ, _unpatched
-from coopselectors._hubs import hub_for
+from coopselectors import EVENT_READ
+from support import native
 from support.runtimes import missing
 
 hubs_only = pytest.mark.runtimes("gevent-libev", "gevent-libuv", "eventlet")
@@ -60,7 +59,7 @@ def test_a_waiting_selector_keeps_the_hub_alive(runtime, selector, connect):
     reader, writer = connect()
     selector.register(reader, EVENT_READ)
     thread = runtime.start_thread(
-        lambda: (_unpatched.select([], [], [], 0.1), write(writer.fileno(), b"x"))
+        lambda: (native.select([], [], [], 0.1), write(writer.fileno(), b"x"))
     )
     assert len(selector.select()) == 1
     runtime.join_thread(thread)
@@ -228,25 +227,15 @@ def test_the_interpreter_ends_while_selectors_are_open(run_python, loop, name, t
 
 
 @gevent_only
-@pytest.mark.classes("DefaultSelector")
-def test_a_hub_of_another_thread_that_ends_while_it_is_called(runtime, Selector):
-    hubs = []
-
-    def in_thread():
-        with Selector() as selector:
-            selector.select(0.01)
-        hubs.append(runtime.hub())
-
-    runtime.join_thread(runtime.start_thread(in_thread))
-    adapter = hub_for("select")
-    adapter.call_soon(hubs[0], runtime.sleep)  # must not raise
-
-    def run_callback_threadsafe(function):
-        raise AttributeError("a defect")
-
-    living = SimpleNamespace(ptr=1, run_callback_threadsafe=run_callback_threadsafe)
-    with pytest.raises(AttributeError, match="a defect"):
-        adapter.call_soon(SimpleNamespace(loop=living), runtime.sleep)
+def test_a_selector_outlives_a_hub_of_another_thread_that_waited_in_it(runtime, selector, connect):
+    (reader, _), (file, peer) = connect(), connect()
+    selector.register(reader, EVENT_READ)
+    for _ in range(3):
+        assert runtime.join_thread(runtime.start_thread(selector.select, 0.01)) == []
+    selector.register(file, EVENT_READ)  # that hub cannot be told any more
+    peer.send(b"x")
+    assert [key.fileobj for key, _ in selector.select(5)] == [file]
+    selector.close()
 
 
 @gevent_only
@@ -264,12 +253,10 @@ def test_a_close_that_gevent_has_put_off(runtime, selector):
 
 
 @gevent_only
-def test_a_close_that_gevent_puts_off_while_others_run(runtime, selector, monkeypatch):
-    monkeypatch.setattr(runtime.hub(), "_coopselectors_due", float("inf"), raising=False)
+def test_a_close_that_gevent_puts_off_while_others_run(runtime, selector):
     reader, writer = os.pipe()
     key = selector.register(reader, EVENT_READ)
     runtime.introduce(selector)
-    selector._poller.sleepy = 0  # it looks first, and the close is put off just before
     task = runtime.spawn(os.close, writer)
     started = time.monotonic()
     assert selector.select(20) == [(key, EVENT_READ)]

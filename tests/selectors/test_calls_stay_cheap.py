@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
+import time
 from collections import Counter
 
 import pytest
 
-from coopselectors import EVENT_READ, EVENT_WRITE, _unpatched
-from coopselectors._hubs import hub_for
-from coopselectors._pollers import EpollPoller
+from coopselectors import EVENT_READ, EVENT_WRITE
+from support import native, seams
 
 hubs_only = pytest.mark.runtimes("gevent-libev", "gevent-libuv", "eventlet")
 gevent_only = pytest.mark.runtimes("gevent-libev", "gevent-libuv")
@@ -17,20 +16,29 @@ gevent_only = pytest.mark.runtimes("gevent-libev", "gevent-libuv")
 
 @pytest.fixture
 def calls(monkeypatch):
-    """How often every epoll here is asked for what: the selectors' and the hub's nest."""
+    """How often the kernel is asked for what, by selectors that are made from now on."""
     counted = Counter()
 
-    def count(name, original):
-        def counting(*arguments):
-            counted[name] += 1
-            return original(*arguments)
+    class Epoll:
+        def __init__(self, *arguments):
+            counted["epoll_create"] += 1
+            self._real = native.epoll(*arguments)
 
-        return counting
+        def __getattr__(self, name):
+            call = getattr(self._real, name)
 
-    for name in ("register", "modify", "unregister", "poll"):
-        monkeypatch.setattr(EpollPoller, name, count(name, getattr(EpollPoller, name)))
-    for name in ("epoll", "dup"):
-        monkeypatch.setattr(_unpatched, name, count(name, getattr(_unpatched, name)))
+            def counting(*arguments):
+                counted[name] += 1
+                return call(*arguments)
+
+            return counting
+
+    def dup(fd, real=seams.platform.dup):
+        counted["dup"] += 1
+        return real(fd)
+
+    monkeypatch.setattr(seams.platform, "epoll", Epoll)
+    monkeypatch.setattr(seams.platform, "dup", dup)
     return counted
 
 
@@ -47,12 +55,13 @@ def test_who_waits_and_is_woken(runtime, Selector, connect, calls, timeout):
 
         def write():
             for number in range(rounds):
-                while len(woken) < number or not nest.waiting:
+                while len(woken) < number:
                     runtime.sleep(0.001)
+                for _ in range(2):
+                    runtime.sleep(0.001)  # it sleeps by now
                 writer.send(b"x")
 
         woken = []
-        nest = runtime.hub()._coopselectors_nest
         task = runtime.spawn(write)
         calls.clear()
         for _ in range(rounds):
@@ -61,8 +70,9 @@ def test_who_waits_and_is_woken(runtime, Selector, connect, calls, timeout):
         counted = calls.copy()
         runtime.join(task)
     polls = counted.pop("poll")
+    counted.pop("fileno", None)
     assert counted == {}
-    # The selector itself, and now and then the nest, or a look before the sleep.
+    # After the sleep, and now and then before it.
     assert polls <= 1.5 * rounds
 
 
@@ -78,57 +88,18 @@ def test_one_call_that_finds_something(runtime, Selector, connect, calls):
         assert calls == {"poll": 3}
 
 
-@pytest.mark.epoll
-@hubs_only
-def test_who_was_woken_for_another_asks_who_is_meant(runtime, connect, calls):
-    def one():
-        from coopselectors import EpollSelector
-
-        selector = EpollSelector()
-        reader, writer = connect()
-        selector.register(reader, EVENT_READ)
-        runtime.introduce(selector)
-        return selector, writer
-
-    (waiting, _), (idle, ready) = one(), one()
-    nest = runtime.hub()._coopselectors_nest
-    task = runtime.spawn(waiting.select)
-    while not nest.waiting:
-        runtime.sleep(0.001)
-    nest.trust = 1000
-    calls.clear()
-    ready.send(b"x")  # of this nobody waits to hear
-    while not calls["modify"]:  # it is muted
-        runtime.sleep(0.001)
-    assert calls["poll"] <= 4
-    waiting.close()
-    with pytest.raises(ValueError, match="closed"):
-        runtime.join(task)
-    idle.close()
-
-
 @gevent_only
-def test_who_selects_again_and_again_lets_the_loop_turn(runtime, selector, connect, monkeypatch):
+def test_who_selects_again_and_again_lets_the_loop_turn(runtime, selector, connect):
     # Between greenlets gevent switches for milliseconds without a look at its timers and files.
-    def passes():
-        times[0] += 0.0001
-        return times[0]
-
-    module = __import__(type(hub_for("select")).__module__, fromlist=["monotonic"])
-    times = [10.0]
-    monkeypatch.setattr(module, "monotonic", passes)
     selector.register(connect()[1], EVENT_WRITE)
     turns = []
-    hub = runtime.hub()
-    monkeypatch.setattr(hub, "_coopselectors_due", 0.0, raising=False)
-    with hub.loop.check() as check:
+    with runtime.hub().loop.check() as check:
         check.start(turns.append, None)
-        for _ in range(100):
+        until = time.monotonic() + 0.1
+        while time.monotonic() < until:
             assert len(selector.select(1)) == 1
         check.stop()
-    # Half a millisecond without one, for 10 ms: 20.  A slow machine's loop turns more often by
-    # itself, and less than half of them are seen with the libuv loop of gevent 24.2.
-    assert 5 <= len(turns) <= 70
+    assert len(turns) >= 5
 
 
 @hubs_only
@@ -136,43 +107,6 @@ def test_no_time_at_all_after_a_sleep(runtime, selector, connect):
     others = []
     selector.register(connect()[0], EVENT_READ)
     runtime.introduce(selector)
-    selector._poller.sleepy = 1
     runtime.spawn(others.append, "ran")
     assert selector.select(1e-9) == []
     assert others == ["ran"]
-
-
-def test_a_file_is_answered_for_without_a_second_look(runtime, Selector, monkeypatch):
-    # `events` is asked once for each file, as long as it stays what it is
-    with Selector() as selector:
-        reader, writer = os.pipe()
-        asked = []
-        events = selector._poller.events
-        monkeypatch.setattr(
-            selector._poller, "events", lambda mask: asked.append(1) or events(mask)
-        )
-        selector.register(writer, EVENT_WRITE)
-        for number, change in enumerate((None, "data", "other data"), 1):
-            selector.modify(writer, EVENT_WRITE, change)
-            for _ in range(3):
-                [(key, mask)] = selector.select(1)
-                assert (key.data, mask) == (change, EVENT_WRITE)
-            assert len(asked) == number
-        selector.unregister(writer)
-        os.close(reader)
-        os.close(writer)
-
-
-@hubs_only
-def test_who_goes_straight_to_sleep_looks_before_its_files_are_watched(
-    runtime, selector, connect, monkeypatch
-):
-    # there may be a regular file among them, which is always ready and which no hub takes
-    reader, writer = connect()
-    selector.register(reader, EVENT_READ)
-    runtime.introduce(selector)
-    selector._poller.withdraw()  # the kernel does not nest it any more
-    selector._poller.sleepy = 1
-    monkeypatch.setattr(hub_for("select"), "watch_file", None)
-    writer.send(b"x")
-    assert len(selector.select(20)) == 1
