@@ -189,7 +189,7 @@ def story_of_one_that_is_not_nested(kernel, runtime, Selector, connect):
 
 def fail_everywhere(story, kernel, *of_the_test):
     """Let each call of a story fail in every way; return how often one did."""
-    runtime, _, connect = of_the_test
+    *_, connect = of_the_test
     story(kernel, *of_the_test)  # also opens what is kept for all
     connect.close()
     before = sorted(os.listdir("/proc/self/fd"))

@@ -20,6 +20,7 @@ from hypothesis.stateful import run_state_machine_as_test as run_machine
 
 import coopselectors
 from coopselectors import EVENT_READ, EVENT_WRITE
+from support import seams
 from support.adversity import World
 
 _WANTED = os.environ.get("COOPSELECTORS_TEST_EXAMPLES")
@@ -119,10 +120,11 @@ class Adversity(RuleBasedStateMachine):
         if self.world.dropped:
             gc.collect()
         assert descriptors() <= self.before  # the collector may find what others left
+        outer = self.outer()
         until = time.monotonic() + Adversity.patience
         while what_is_in(outer) - self.nested:
             assert time.monotonic() < until, what_is_in(outer) - self.nested
-            self.runtime.sleep(0.001)  # the hub has not come to answer the doorbell
+            self.runtime.sleep(0.001)  # the hub has not come to hear of it
 
     def outer(self):
         """The descriptor of the hub's outer epoll, if it has one."""
