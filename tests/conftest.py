@@ -21,7 +21,7 @@ from posix import waitpid as posix_waitpid
 
 import pytest
 
-from support import matrix, runtimes, standins, summary, workers
+from support import matrix, quick, runtimes, standins, summary, workers
 
 if workers.PLATFORM:
     standins.install(workers.PLATFORM)
@@ -97,6 +97,13 @@ def pytest_generate_tests(metafunc):
         wanted = metafunc.definition.get_closest_marker("primitives")
         names = [name for name in primitives.NAMES if not wanted or name in wanted.args]
         metafunc.parametrize("Primitive", names, indirect=True)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items):
+    for item in items:
+        if quick.is_quick(item.nodeid):
+            item.add_marker("quick")
 
 
 @pytest.fixture(scope="session")

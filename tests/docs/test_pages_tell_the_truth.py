@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import coopselectors
-from support import ROOT, runtimes
+from support import ROOT, TESTS, quick, runtimes
 
 pytestmark = pytest.mark.once
 
@@ -128,7 +128,8 @@ def test_what_it_names_exists():
 def test_the_files_that_a_page_names_exist(page):
     names = re.findall(r"``((?:\w+/)*\w+\.(?:py|rst))``", (ROOT / page).read_text())
     assert len(names) > 8
-    places = [ROOT, PACKAGE, ROOT / "tests", ROOT / "docs", PACKAGE / "_hubs", PACKAGE / "_check"]
+    tests = [path for path in (ROOT / "tests").iterdir() if path.is_dir()]
+    places = [ROOT, PACKAGE, *tests, ROOT / "docs", PACKAGE / "_hubs", PACKAGE / "_check"]
     made_up = {"_NAME.py"}
     for name in names:
         if Path(name).name not in made_up:
@@ -142,3 +143,12 @@ def test_the_functions_that_the_page_about_the_code_names_exist():
     assert len(names) > 8
     for name in names:
         assert f"def {name}(" in source, name
+
+
+def test_what_is_quick_exists():
+    for each in quick.QUICK:
+        path, _, name = each.partition("::")
+        assert (TESTS / path).exists(), each
+        if name:
+            function = name.partition("[")[0].rpartition("::")[2]
+            assert f"def {function}" in (TESTS / path).read_text(), each

@@ -6,11 +6,11 @@ import inspect
 import re
 import select as standard
 import selectors
+import typing
 
 import pytest
 
 import coopselectors
-from coopselectors import _audit, _install, _watchdog
 
 EVERYWHERE = {
     "EVENT_READ",
@@ -38,8 +38,18 @@ WHERE_THE_PLATFORM_HAS_IT = {
 }
 PRIMITIVES = ["select", "poll", "epoll", "devpoll", "kqueue", "kevent"]
 
-# What is no name of ours, but is given to the caller.
-GIVEN = [_audit.Finding, _install.Installed, _watchdog.Watch]
+
+def given_by(function):
+    """The class of what a function gives to its caller, or of what is in the list that it gives."""
+    found = typing.get_type_hints(function)["return"]
+    return typing.get_args(found)[0] if typing.get_args(found) else found
+
+
+# No names of ours.
+GIVEN = [
+    given_by(function)
+    for function in (coopselectors.audit, coopselectors.install, coopselectors.warn_blocking)
+]
 
 
 def public(owner):

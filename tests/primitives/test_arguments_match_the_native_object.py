@@ -7,7 +7,6 @@ out has to be the same, the error's text included, and so has what either says o
 from __future__ import annotations
 
 import gc
-import os
 import posix
 import socket
 import warnings
@@ -19,7 +18,7 @@ from types import SimpleNamespace
 import pytest
 
 from coopselectors import select as ours
-from support import native
+from support import native, seams
 
 IN, OUT, INT = 0x1, 0x4, 2**31
 ET, ONESHOT, EXCLUSIVE = 1 << 31, 1 << 30, 1 << 28
@@ -298,14 +297,8 @@ class Twins:
 @pytest.fixture
 def hurry(runtime, request):
     """Whether whoever finds something may go on, or has to give way first."""
-    thread = ours._waiting.find_way().thread
-    hurries = request.param == "hurried"
-
-    def again():
-        thread.hurry_until = 1e12 if hurries else 0
-
-    yield again
-    thread.hurry_until = 0
+    yield lambda: seams.time_slice(request.param == "hurried")
+    seams.time_slice(False)
 
 
 both_ways = pytest.mark.parametrize("hurry", ["hurried", "calm"], indirect=True)
@@ -437,12 +430,12 @@ def test_time_outs_of_select(runtime, kind, hurry, files):
 
 def refused(timeout):
     """Whether select(2) takes it for no time-out at all."""
-    reader, writer = os.pipe()
-    os.close(writer)
+    reader, writer = posix.pipe()
+    posix.close(writer)
     try:
         return isinstance(outcome(NATIVE["select"], [reader], [], [], timeout)[0], type)
     finally:
-        os.close(reader)
+        posix.close(reader)
 
 
 class Sequence:

@@ -16,7 +16,7 @@ import time
 import pytest
 
 from coopselectors import select as ours
-from support import native
+from support import native, seams
 
 READ, WRITE = 1, 2
 POLLNVAL = 0x020
@@ -132,12 +132,7 @@ def test_what_is_there_is_told_of_again_and_what_is_not_is_not(runtime, watched)
 @pytest.fixture
 def calm(runtime):
     """Has whoever waits next give others their turn first, as after a while."""
-    thread = ours._waiting.find_way().thread
-
-    def forget():
-        thread.hurry_until = 0
-
-    return forget
+    return lambda: seams.time_slice(False)
 
 
 @hubs_only

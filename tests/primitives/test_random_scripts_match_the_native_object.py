@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 import coopselectors
 from coopselectors import select as ours
-from support import native, primitives, workers
+from support import native, primitives, seams, workers
 
 _WANTED = os.environ.get("COOPSELECTORS_TEST_EXAMPLES")
 EXAMPLES = int(_WANTED or (40 if not workers.PLATFORM else 15))  # stand-ins are slow
@@ -237,7 +237,7 @@ class World:
 
     def calm(self):
         """Whoever polls next has to give way first."""
-        self.thread.hurry_until = 0
+        seams.time_slice(False)
 
     def poll(self, seconds):
         mine, theirs = self.both

@@ -250,17 +250,3 @@ def test_a_close_that_gevent_has_put_off(runtime, selector):
     assert time.monotonic() - started < 10
     selector.unregister(reader)
     os.close(reader)
-
-
-@gevent_only
-def test_a_close_that_gevent_puts_off_while_others_run(runtime, selector):
-    reader, writer = os.pipe()
-    key = selector.register(reader, EVENT_READ)
-    runtime.introduce(selector)
-    task = runtime.spawn(os.close, writer)
-    started = time.monotonic()
-    assert selector.select(20) == [(key, EVENT_READ)]
-    assert time.monotonic() - started < 10
-    runtime.join(task)
-    selector.unregister(reader)
-    os.close(reader)

@@ -235,7 +235,7 @@ class Gevent(Runtime):
             "watchers": len(watchers),
             "active": sum(watcher.active for watcher in watchers),
             # what keeps the loop alive: somebody waits
-            "waited for": sum(watcher.active and watcher.ref for watcher in watchers),
+            "waited for": sum(bool(each.active and each.ref) for each in watchers),
         }
 
 

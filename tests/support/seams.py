@@ -9,7 +9,7 @@ import sys
 import threading
 from typing import Any
 
-from coopselectors import _unpatched
+from coopselectors import _unpatched, select
 from coopselectors._check import _rows
 from coopselectors._hubs import _deputy, hub_for
 from coopselectors._pollers import doorbell
@@ -53,6 +53,14 @@ def trace_all_threads(monkeypatch: Any) -> None:
 
     if start is not None:
         monkeypatch.setattr(hub, "start_thread", lambda *how: start(traced, how))
+
+
+def time_slice(lasts: bool) -> None:
+    """Whether a primitive that finds something at once may return without giving way here.
+
+    The clock says so, and a test that makes some thousand calls cannot wait for it each time.
+    """
+    select._waiting.find_way().thread.hurry_until = 1e12 if lasts else 0
 
 
 #: The self-check's module that starts processes: a test shortens its pause, and has a process
