@@ -1,4 +1,4 @@
-"""Is everything in its room, and does nobody look upwards?"""
+"""Does every file import only from the layers below its own?"""
 
 from __future__ import annotations
 
@@ -12,9 +12,12 @@ from support import ROOT
 
 PACKAGE = Path(coopselectors.__file__).parent
 
-# Each may import what stands before it, and its own inside; `_check`, which has programs of its
-# own, what users import.
-ROOMS = [
+#: Lines in a file, at most.
+LONGEST = 300
+
+#: The layers, the lowest first: the modules and subpackages of the package.  One may import those
+#: before it, and from itself; `_check`, which has programs of its own, also what users import.
+LAYERS = [
     "_version",
     "_fork",
     "_unpatched",
@@ -39,9 +42,9 @@ ROOMS = [
 
 
 def imports_of(path):
-    """The rooms of this package that a file imports, type checkers' imports left out.
+    """The layers of this package that a file imports, type checkers' imports left out.
 
-    What it imports by the package's full name is no room, and thereby refused: see `ROOMS`.
+    What it imports by the package's full name is no layer, and thereby refused: see `LAYERS`.
     """
     tree = ast.parse(path.read_text())
     depth = len(path.relative_to(PACKAGE).parts)
@@ -58,24 +61,24 @@ def imports_of(path):
             yield node.module
 
 
-def test_every_room_has_its_place():
+def test_every_layer_has_its_place():
     files = {path.stem for path in PACKAGE.glob("*.py")} - {"__init__"}
     packages = {path.parent.name for path in PACKAGE.glob("*/__init__.py")}
-    assert sorted(ROOMS) == sorted(files | packages)
+    assert sorted(LAYERS) == sorted(files | packages)
 
 
-def test_the_page_about_the_rooms_has_them_in_this_order():
+def test_the_page_about_the_layers_has_them_in_this_order():
     page = ROOT / "docs" / "architecture.rst"
-    assert re.findall(r"^   \* - ``(\w+)/?``$", page.read_text(), re.MULTILINE) == ROOMS
+    assert re.findall(r"^   \* - ``(\w+)/?``$", page.read_text(), re.MULTILINE) == LAYERS
 
 
-def test_every_room_imports_only_rooms_before_it():
-    for index, room in enumerate(ROOMS):
-        path = PACKAGE / room
+def test_every_layer_imports_only_layers_before_it():
+    for index, layer in enumerate(LAYERS):
+        path = PACKAGE / layer
         files = list(path.glob("*.py")) if path.is_dir() else [path.with_suffix(".py")]
         assert files
         for file in files:
-            allowed = {*ROOMS[:index], room} | ({PACKAGE.name} if room == "_check" else set())
+            allowed = {*LAYERS[:index], layer} | ({PACKAGE.name} if layer == "_check" else set())
             assert set(imports_of(file)) <= allowed, file
 
 
@@ -85,7 +88,7 @@ def test_every_module_says_first_what_it_answers():
         assert docstring, file
         first = docstring.splitlines()[0]
         assert first[-1] in "?.:", file
-        assert len(file.read_text().splitlines()) <= 300, file
+        assert len(file.read_text().splitlines()) <= LONGEST, file
 
 
 def test_no_file_names_a_hub_but_its_adapter():
