@@ -90,9 +90,8 @@ def test_a_register_that_only_nesting_forbids(runtime, Selector):
 @pytest.fixture
 def refused(runtime, selector, refuse_nesting):
     """A selector that the kernel refuses to nest."""
-    runtime.introduce(selector)
     refuse_nesting(selector)
-    selector.select(0.001)  # it is refused now
+    runtime.introduce(selector)  # it is refused now
     return selector
 
 
