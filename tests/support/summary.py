@@ -16,7 +16,7 @@ import pytest
 
 from . import workers
 
-#: Longest first, for one may begin with another.  Only those that are under test: "gevent-libev-poll"
+#: Longest first, for one may begin with another.  Only those under test: "gevent-libev-poll"
 #: is the name of a backend, and also how the id of a test begins that is of poll() under gevent.
 _RUNTIMES = sorted([*workers.UNDER_TEST, "gevent", "eventlet"], key=len, reverse=True)
 
