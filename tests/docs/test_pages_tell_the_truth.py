@@ -23,7 +23,7 @@ def test_the_example_runs(run_python):
         pytest.skip(runtimes.missing("gevent-libev"))
     [example] = re.findall(r"\.\. code-block:: python\n\n((?:    .*\n|\n)+)", README)[:1]
     output = run_python(textwrap.dedent(example))
-    assert output.count("others run on") >= 8
+    assert output.count("others run on") >= 3  # nine where nothing else runs
     assert "EVENT" not in output
     assert output.count("[(SelectorKey(") == 1
     # and the standard module hangs, as it is said there
