@@ -16,7 +16,7 @@ from typing import NamedTuple
 HERE = Path(__file__).parent
 sys.path[:0] = [str(HERE.parent / "tests"), str(HERE.parent)]
 
-from test_rooms import PACKAGE, ROOMS, imports_of  # noqa: E402
+from internals.test_layers import LAYERS, PACKAGE, imports_of  # noqa: E402
 
 # Ground and ink change together, so that both can be read whatever the page around them is.
 STYLE = """\
@@ -156,24 +156,24 @@ def call(lanes: list[str], steps: list[Arrow | Note]) -> str:
 
 
 def edges() -> dict[str, set[str]]:
-    """{room: those that it imports, but for what another of them imports already}"""
+    """{layer: those that it imports, but for what another of them imports already}"""
     direct, below = {}, {}
-    for room in ROOMS:
-        path = PACKAGE / room
+    for layer in LAYERS:
+        path = PACKAGE / layer
         files = list(path.glob("*.py")) if path.is_dir() else [path.with_suffix(".py")]
-        direct[room] = {name for file in files for name in imports_of(file)} & {
-            *ROOMS[: len(direct)]
+        direct[layer] = {name for file in files for name in imports_of(file)} & {
+            *LAYERS[: len(direct)]
         }
-        below[room] = direct[room].union(*(below[name] for name in direct[room]))
+        below[layer] = direct[layer].union(*(below[name] for name in direct[layer]))
     return {
-        room: {name for name in names if not any(name in below[other] for other in names)}
-        for room, names in direct.items()
+        layer: {name for name in names if not any(name in below[other] for other in names)}
+        for layer, names in direct.items()
     }
 
 
-def question(room: str) -> str:
-    """The first sentence of a room."""
-    path = PACKAGE / room
+def question(layer: str) -> str:
+    """The first sentence of a layer."""
+    path = PACKAGE / layer
     file = path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
     first = ast.get_docstring(ast.parse(file.read_text(encoding="utf-8"))).splitlines()[0]
     for mark in "?:":
@@ -186,22 +186,22 @@ def question(room: str) -> str:
 def modules() -> str:
     """One line for each, with arcs for the imports."""
     step, left = 30, 190
-    width, height = 920, step * len(ROOMS) + 24
-    at = {room: 12 + step * (number + 0.5) for number, room in enumerate(ROOMS)}
+    width, height = 920, step * len(LAYERS) + 24
+    at = {layer: 12 + step * (number + 0.5) for number, layer in enumerate(LAYERS)}
     shapes = []
-    for room, names in edges().items():
+    for layer, names in edges().items():
         for name in sorted(names):
-            start, end = at[name], at[room]
+            start, end = at[name], at[layer]
             reach = left - 8 - min(170, 12 + 0.42 * (end - start))
             shapes.append(
                 f'<path class="arc" d="M{left - 8} {end:g}C{reach:g} {end:g} {reach:g} {start:g} '
                 f'{left - 8} {start:g}"/>'
             )
-    for room, y in at.items():
+    for layer, y in at.items():
         shapes += [
             f'<circle class="tip" cx="{left - 4}" cy="{y:g}" r="3.5"/>',
-            text(left + 8, y + 4, room, "name", "start"),
-            text(left + 116, y + 4, question(room), "soft", "start"),
+            text(left + 8, y + 4, layer, "name", "start"),
+            text(left + 116, y + 4, question(layer), "soft", "start"),
         ]
     return svg(width, height, shapes)
 

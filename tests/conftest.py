@@ -16,36 +16,32 @@ import socket
 import subprocess
 import sys
 import textwrap
-import threading
 import traceback
 from posix import waitpid as posix_waitpid
 
 import pytest
 
-import matrix
-import runtimes
-import standins
-import workers
+from support import matrix, quick, runtimes, standins, summary, workers
 
 if workers.PLATFORM:
     standins.install(workers.PLATFORM)
 
 # Before anything is patched: the order in which most programs get it wrong.
 import coopselectors
-import primitives
-from coopselectors import _unpatched
-from coopselectors._hubs import hub_for
+from support import native, primitives, seams
 
 CLASSES = [name for name in coopselectors.__all__ if name.endswith("Selector")]
 CLASSES.remove("BaseSelector")
 
 _runtime = None
+_introduced = []
 _stderr = pytest.StashKey()
 
 
 def pytest_addoption(parser):
     parser.addoption("--worker", help="for the tests' own use; see workers.py")
     parser.addoption("--matrix", metavar="FILE", help="note there what ran where; see matrix.py")
+    parser.addoption("--summary", metavar="FILE", help="write the final table there as well")
 
 
 def pytest_configure(config):
@@ -56,9 +52,11 @@ def pytest_configure(config):
         config.pluginmanager.register(session)
     else:
         config.pluginmanager.register(workers.MainSession())
-        path = config.getoption("--matrix")
-        if path and not hasattr(config, "workerinput"):  # pytest-xdist's controller hears of all
-            config.pluginmanager.register(matrix.Matrix(path))
+        if not hasattr(config, "workerinput"):  # pytest-xdist's controller hears of all
+            path = config.getoption("--matrix")
+            if path:
+                config.pluginmanager.register(matrix.Matrix(path))
+            config.pluginmanager.register(summary.Summary(config.getoption("--summary")))
     _runtime = runtimes.enter(workers.OWN)
     config.stash[_stderr] = os.dup(2)
 
@@ -84,7 +82,7 @@ def pytest_generate_tests(metafunc):
     if "runtime" in metafunc.fixturenames:
         wanted = metafunc.definition.get_closest_marker("runtimes")
         params = []
-        for name in workers.UNDER_TEST:
+        for name in [workers.OWN] if workers.IS_WORKER else workers.UNDER_TEST:
             if wanted and runtimes.family(name) not in wanted.args:
                 continue
             lack = runtimes.missing(name)
@@ -101,14 +99,23 @@ def pytest_generate_tests(metafunc):
         metafunc.parametrize("Primitive", names, indirect=True)
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items):
+    for item in items:
+        if quick.is_quick(item.nodeid):
+            item.add_marker("quick")
+
+
 @pytest.fixture(scope="session")
 def runtime(request):
     """The runtime that this process is of."""
     assert request.param == _runtime.name
-    ours, theirs = socket.socketpair()
-    with ours, theirs, coopselectors.DefaultSelector() as selector:
-        selector.register(ours, coopselectors.EVENT_READ)
-        _runtime.introduce(selector)  # opens what is kept for all, not to be taken for a leak
+    if not _introduced:
+        ours, theirs = socket.socketpair()
+        with ours, theirs, coopselectors.DefaultSelector() as selector:
+            selector.register(ours, coopselectors.EVENT_READ)
+            _runtime.introduce(selector)  # opens what is kept for all, not to be taken for a leak
+        _introduced.append(True)
     return _runtime
 
 
@@ -213,7 +220,7 @@ def signals(runtime):
 
     def send(number, gap):
         for _ in range(number):
-            _unpatched.select([], [], [], gap)
+            native.select([], [], [], gap)
             os.kill(os.getpid(), saved[-1][0])
 
     def start(handler, number=1, gap=0.05, which=signal.SIGUSR1):
@@ -229,14 +236,31 @@ def signals(runtime):
 
 
 @pytest.fixture
+def refuse_nesting():
+    """Puts something into a selector or an epoll that the kernel refuses to nest any deeper.
+
+    Nesting is limited to five epolls.  The hub's own is one, ours in it another one, the selector
+    a third: with four more it works still, but not within a hub.
+    """
+    made = []
+
+    def refuse(selector):
+        chain = [native.real_epoll() for _ in range(4)]
+        for outer, inner in zip(chain, chain[1:]):
+            outer.register(inner.fileno(), 1)
+        selector.register(chain[0].fileno(), 1)
+        made.extend(chain)
+
+    yield refuse
+    for each in made:
+        each.close()
+
+
+@pytest.fixture
 def trace_all_threads(monkeypatch):
-    """Have what measures coverage look into threads that `threading` knows nothing of."""
-    hub = hub_for("select")
-    start = getattr(hub, "start_thread", None)
+    seams.trace_all_threads(monkeypatch)
 
-    def traced(function, arguments):
-        sys.settrace(threading._trace_hook)
-        function(*arguments)
 
-    if start is not None:
-        monkeypatch.setattr(hub, "start_thread", lambda *how: start(traced, how))
+@pytest.fixture
+def new_threads(monkeypatch):
+    seams.forget_idle_threads(monkeypatch)

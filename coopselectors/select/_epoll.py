@@ -16,7 +16,6 @@ from ._waiting import (
     LONGEST,
     NATIVE,
     PLAIN,
-    TIME_SLICE,
     descriptor_of,
     find_way,
     integer_of,
@@ -136,7 +135,7 @@ class epoll(WithDescriptor):
             try:
                 # As in `in_time_slice`, with a call less.
                 if (
-                    0 < self._thread.slice_ends - clock.monotonic() <= TIME_SLICE
+                    clock.monotonic() < self._thread.slice_ends
                     and not self._needs_a_turn
                     and (
                         timeout is _AT_ONCE  # asked most often

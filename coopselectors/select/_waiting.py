@@ -22,7 +22,6 @@ __all__ = [
     "LONGEST",
     "NATIVE",
     "PLAIN",
-    "TIME_SLICE",
     "Source",
     "Way",
     "descriptor_of",
@@ -38,9 +37,9 @@ __all__ = [
 # How to wait for ours is not said by a replaced ``select.epoll``, only by ``select.select``.
 _NO_PRIMITIVE = ""
 
-#: Seconds for which a greenlet that asks again and again may keep the others from their turn: as
-#: long as CPython lets a thread run while others want to.
-TIME_SLICE = sys.getswitchinterval()
+# Seconds for which a greenlet that asks again and again may keep the others from their turn: as
+# long as CPython lets a thread run while others want to.
+_TIME_SLICE = sys.getswitchinterval()
 
 #: A plain time-out up to this, or down to its negative, is one that every primitive can count.
 LONGEST = 2_000_000
@@ -85,14 +84,12 @@ def wait(
             poller.raise_closed()
         raise
     finally:
-        way.thread.slice_ends = clock.monotonic() + TIME_SLICE
+        way.thread.slice_ends = clock.monotonic() + _TIME_SLICE
 
 
 def in_time_slice(way: Way) -> bool:
     """True while the current time slice lasts: ready results may be returned without yielding."""
-    # Ends by itself where a clock was set back, as by a test that froze it.
-    rest = getattr(way.thread, "slice_ends", 0) - clock.monotonic()
-    return 0 < rest <= TIME_SLICE and not way.hub.needs_a_turn
+    return clock.monotonic() < getattr(way.thread, "slice_ends", 0) and not way.hub.needs_a_turn
 
 
 def number_of(timeout: Any, validate: Callable[[Any], Any]) -> Any:

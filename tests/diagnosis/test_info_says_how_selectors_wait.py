@@ -1,0 +1,139 @@
+"""Does the diagnosis say how selectors wait here, and why?"""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import select
+from importlib import metadata
+from unittest import mock
+
+import pytest
+
+import coopselectors
+from coopselectors.__main__ import main
+from support import native, seams
+from support.runtimes import missing
+
+
+def failing(code):
+    def primitive(*_):
+        raise OSError(code, os.strerror(code))
+
+    return primitive
+
+
+def all_broken(primitives):
+    return mock.patch.multiple(seams.platform, **{"select": native.select, **primitives})
+
+
+def test_info(runtime):
+    runtime.sleep(0.001)  # the hub is started
+    found = coopselectors.info()
+    assert found["runtime"] == runtime.owner
+    assert found["versions"]["coopselectors"] == coopselectors.__version__
+    assert found["default"] in coopselectors.__all__
+    assert found["default"] not in str(found["passed_over"])
+    assert found["evidence"]["select"].startswith(f"{runtime.owner}: ")
+    waits_in = {"native": "the kernel", "gevent": runtime.name[7:12], "eventlet": "eventlet.hubs."}
+    assert waits_in[runtime.owner] in found["hub"]
+    json.dumps(found)
+
+
+@pytest.mark.runtimes("gevent-libev", "gevent-libuv", "eventlet")
+def test_asking_starts_no_hub(runtime):
+    found = runtime.join_thread(runtime.start_thread(coopselectors.info))
+    assert "not started yet" in found["hub"]
+
+
+@pytest.mark.skipif(bool(missing("gevent-libev")), reason="gevent is not installed")
+def test_asking_starts_no_hub_of_the_main_thread_either(run_python):
+    output = run_python(
+        """
+        import gevent.monkey
+        gevent.monkey.patch_all()
+        import coopselectors
+        print(coopselectors.info()["hub"])
+        """
+    )
+    assert output == "a gevent hub that is not started yet\n"
+
+
+def test_asking_imports_nothing(run_python):
+    run_python(
+        """
+        import sys, coopselectors
+        before = {*sys.modules}  # what measures coverage may be there already
+        coopselectors.info()
+        assert not {"gevent", "eventlet", "greenlet"} & ({*sys.modules} - before)
+        """
+    )
+
+
+def test_what_is_not_installed_has_no_version():
+    def version(name, real=metadata.version):
+        if name == "gevent":
+            raise metadata.PackageNotFoundError(name)
+        return real(name)
+
+    with mock.patch.object(metadata, "version", version):
+        assert coopselectors.info()["versions"]["gevent"] is None
+
+
+# ENOSYS: defined, and not implemented.  EPERM: seccomp's usual answer.  EMFILE: no descriptor left.
+@pytest.mark.parametrize("code", [errno.ENOSYS, errno.EPERM, errno.EACCES, errno.EMFILE])
+def test_the_order_of_falling_back(code):
+    names = [name for name in ("epoll", "poll", "select") if native.find(name)]
+    broken = {}
+    for name in names:
+        with all_broken(broken):
+            found = coopselectors.info()
+            assert found["default"] == f"{name.capitalize()}Selector"
+            for passed_over in broken:
+                [why] = [s for s in found["passed_over"] if s.startswith(passed_over.capitalize())]
+                assert os.strerror(code) in why
+        broken[name] = failing(code)
+    with all_broken(broken):
+        found = coopselectors.info()
+    assert found["default"] is None
+    assert os.strerror(code) in str(found["passed_over"])
+
+
+@pytest.mark.parametrize("code", [errno.ENOSYS, errno.EPERM])
+def test_one_that_begins_to_fail_does_not_change_a_living_selector(connect, code):
+    reader, writer = connect()
+    selector = coopselectors.DefaultSelector()
+    kind = type(selector)
+    selector.register(reader, coopselectors.EVENT_READ)
+    with mock.patch.object(
+        seams.platform, kind.__name__[: -len("Selector")].lower(), failing(code)
+    ):
+        assert type(coopselectors.DefaultSelector()) is not kind
+        writer.send(b"x")
+        assert len(selector.select(1)) == 1
+        assert type(selector) is kind
+    selector.close()
+
+
+def test_a_stranger_is_named():
+    def traced(*arguments, real=select.select):
+        return real(*arguments)
+
+    with mock.patch.object(select, "select", traced):
+        found = coopselectors.info()
+        assert found["runtime"] == "foreign"
+        assert "traced" in found["hub"]
+        assert "traced" in found["evidence"]["select"]
+
+
+def test_the_command(capsys):
+    assert main(["info"]) == 0
+    text = capsys.readouterr().out
+    assert "runtime:\n    native\n" in text
+    assert "    select: native: select.select\n" in text
+    assert main(["info", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["default"] == coopselectors.info()["default"]
+    with mock.patch.object(metadata, "version", side_effect=metadata.PackageNotFoundError):
+        main(["info"])
+    assert "gevent: not installed" in capsys.readouterr().out

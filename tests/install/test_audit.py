@@ -1,0 +1,416 @@
+"""Is everything found that would block a hub, with its holder, and nothing else?"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import json
+import select
+import selectors
+import subprocess
+import sys
+import textwrap
+import types
+
+import pytest
+
+import coopselectors
+from support.runtimes import missing, standard
+from support.workers import PLATFORM
+
+pytestmark = pytest.mark.epoll
+
+LIBRARY = """
+import select
+import selectors
+from select import epoll, select as choose
+from selectors import EpollSelector, PollSelector, SelectSelector, BaseSelector, EVENT_READ
+
+TABLE = {"primitive": select.poll, "number": 1}
+
+def serve(kind=selectors.EpollSelector, *, wait=select.select):
+    pass
+
+class Own(selectors.EpollSelector):
+    pass
+
+class Client:
+    kind = selectors.EpollSelector
+    OPTIONS = {"kind": selectors.EpollSelector}
+    shared = select.epoll()
+
+    def __init__(self):
+        self._poll = select.poll()
+
+    @staticmethod
+    def wait(kind=selectors.EpollSelector):
+        pass
+
+client = Client()
+living = selectors.EpollSelector()
+pool = {"first": [selectors.EpollSelector()]}
+pair = (1, select.epoll())
+by_number = {1: select.epoll()}
+own = Own()
+
+def started():
+    local = select.poll()
+    yield local
+
+generator = started()
+next(generator)
+"""
+
+CAPTURED = {
+    "library.epoll": "the class select.epoll",
+    "library.choose": "the function select.select",
+    "library.EpollSelector": "the class selectors.EpollSelector",
+    "library.TABLE['primitive']": "the function select.poll",
+    "library.serve(kind=)": "the class selectors.EpollSelector",
+    "library.serve(wait=)": "the function select.select",
+    "library.Own": "the class library.Own",
+    "library.Client.kind": "the class selectors.EpollSelector",
+    "library.Client.OPTIONS['kind']": "the class selectors.EpollSelector",
+    "library.Client.wait(kind=)": "the class selectors.EpollSelector",
+}
+
+LIVING = {
+    "library.living": "a selectors.EpollSelector object",
+    "library.own": "a library.Own object",
+    "library.pair[1]": "a select.epoll object",
+    "library.by_number[1]": "a select.epoll object",
+    "library.Client.shared": "a select.epoll object",
+    "library.client._poll": "a select.poll object",
+    "library.pool['first'][0]": "a selectors.EpollSelector object",
+}
+
+#: Whether these are still in the way depends on the patcher.
+KEPT = {
+    "library.PollSelector": "the class selectors.PollSelector",
+    "library.SelectSelector": "the class selectors.SelectSelector",
+}
+
+
+@pytest.fixture
+def library(monkeypatch):
+    gc.collect()  # that of the test before
+    module = types.ModuleType("library")
+    monkeypatch.setitem(sys.modules, "library", module)
+    exec(LIBRARY, vars(module))
+    yield module
+    if coopselectors.is_installed():
+        coopselectors.uninstall()
+    for selector in (module.living, module.own, module.pool["first"][0]):
+        selector.close()
+
+
+def found(prefix="library"):
+    """What was found of this test's own."""
+    return {
+        finding.where: finding.what for finding in coopselectors.audit() if prefix in finding.where
+    }
+
+
+def test_everything_in_a_module(library):
+    said = found()
+    [within] = [where for where in said if where.startswith("library.generator<in a generator>")]
+    assert said.pop(within) == "a select.poll object"
+    assert said == {**CAPTURED, **LIVING, **KEPT}
+
+
+def test_a_module_with_two_names_is_looked_at_once(library, monkeypatch):
+    before = found()
+    monkeypatch.setitem(sys.modules, "library_too", library)
+    assert found() == before
+
+
+def test_what_it_holds(library):
+    held = {finding.where: finding.held for finding in coopselectors.audit()}
+    assert held["library.living"] is library.living
+    assert held["library.Own"] is library.Own
+    assert held["library.choose"] is select.select
+
+
+def test_one_audit_does_not_see_the_last(library):
+    assert found() == found() == found()
+
+
+def test_after_install_nothing_is_captured_but_the_primitives(library):
+    coopselectors.install()
+    said = found()
+    left = {*CAPTURED, *KEPT} & {*said}
+    assert {said[where] for where in left} == {
+        "the class library.Own",  # whose base cannot be changed
+        "the class select.epoll",
+        "the function select.poll",
+        "the function select.select",
+    }
+    assert {*LIVING} <= {*said}
+
+
+def test_variables_of_what_is_running():
+    waiting = select.epoll()
+    said = found("test_variables_of_what_is_running")
+    waiting.close()
+    [(where, what)] = said.items()
+    assert where.startswith(f"'waiting' in {__name__}.test_variables_of_what_is_running() (File ")
+    assert what == "a select.epoll object"
+
+
+def test_what_is_ours_is_nobodys_business():
+    with coopselectors.EpollSelector() as ours, coopselectors.PollSelector() as others:
+        ours.select(0)
+        others.select(0)
+        held = [finding.held for finding in coopselectors.audit()]
+    assert ours not in held
+    assert ours._poller._epoll not in held
+    assert others._poller._poll not in held
+
+
+def test_who_is_held_by_nobody_with_a_name():
+    class Odd:
+        def __init__(self):
+            self.poll = select.poll()
+            self.me = self
+
+    Odd()
+    assert f"<a {__name__}.{Odd.__qualname__}>.poll" in found("<locals>")
+    gc.collect()
+
+
+def test_a_holder_that_cannot_be_asked():
+    class Proxy:
+        __slots__ = ("held",)
+
+        @property
+        def __dict__(self):
+            raise RuntimeError("not set up yet")
+
+    kept = [Proxy()]
+    kept[0].held = select.epoll()
+    said = found("Proxy")
+    kept[0].held.close()
+    assert [*said.values()] == ["a select.epoll object"]
+
+
+SCRIPT = """
+import sys
+{before}
+{patch}
+{after}
+import coopselectors
+
+def wait():
+    mine = epoll()
+    hub.sleep(60)
+
+import types
+task = hub.spawn(wait)
+hub.sleep(0)
+with coopselectors.DefaultSelector() as selector:
+    selector.select(0.01)
+for finding in coopselectors.audit():
+    print(finding)
+task.kill()
+"""
+
+PATCHES = {
+    "gevent": "import gevent.monkey; gevent.monkey.patch_all(); import gevent as hub",
+    "eventlet": "import eventlet; eventlet.monkey_patch(); import eventlet as hub",
+}
+
+BEFORE = "import subprocess, socketserver; from select import epoll; from selectors import *"
+
+
+@pytest.mark.parametrize("name", PATCHES)
+def test_patched_after_the_import(run_python, name):
+    if missing({"gevent": "gevent-libev"}.get(name, name)):
+        pytest.skip(f"not installed: {name}")
+    script = SCRIPT.format(before=BEFORE, patch=PATCHES[name], after="")
+    said = run_python(script, PYTHONWARNINGS="ignore").splitlines()
+    by_both = {
+        "__main__.EpollSelector: the class selectors.EpollSelector",
+        "__main__.epoll: the class select.epoll",
+    }
+    by_eventlet = {
+        "__main__.DefaultSelector: the class selectors.EpollSelector",
+        "__main__.PollSelector: the class selectors.PollSelector",
+        "__main__.SelectSelector: the class selectors.SelectSelector",
+        "subprocess._PopenSelector: the class selectors.PollSelector",
+        "socketserver._ServerSelector: the class selectors.PollSelector",
+    }
+    [local] = [line for line in said if line.startswith("'mine' in __main__.wait() ")]
+    said.remove(local)
+    assert local.endswith(": a select.epoll object")
+    by_gevent = {"__main__.DefaultSelector: the class selectors.EpollSelector"}
+    assert {*said} == by_both | (by_gevent if name == "gevent" else by_eventlet)
+
+
+@pytest.mark.parametrize("name", PATCHES)
+def test_patched_before_the_import(run_python, name):
+    if missing({"gevent": "gevent-libev"}.get(name, name)):
+        pytest.skip(f"not installed: {name}")
+    after = "import subprocess, socketserver, selectors; from selectors import *; epoll = object"
+    script = SCRIPT.format(before="", patch=PATCHES[name], after=after)
+    said = run_python(script, PYTHONWARNINGS="ignore").splitlines()
+    assert {*said} <= {"subprocess._PopenSelector: the class selectors.PollSelector"}
+
+
+@pytest.mark.skipif(missing("eventlet") != "", reason="not installed: eventlet")
+def test_what_eventlets_asyncio_hub_waits_with(run_python):
+    script = SCRIPT.format(before="from select import epoll", patch=PATCHES["eventlet"], after="")
+    said = run_python(script, PYTHONWARNINGS="ignore", EVENTLET_HUB="asyncio").splitlines()
+    assert not [line for line in said if "asyncio" in line]
+    assert any(line.startswith("'mine' in __main__.wait()") for line in said)
+
+
+def test_a_loop_that_belongs_to_no_hub():
+    loop = asyncio.SelectorEventLoop(standard.DefaultSelector())
+    said = found("._selector")
+    loop.close()
+    assert [*said.values()] == ["a selectors.EpollSelector object"]
+
+
+def test_not_all_was_patched(run_python):
+    if missing("gevent-libev"):
+        pytest.skip("not installed: gevent")
+    said = run_python(
+        """
+        import gevent.monkey; gevent.monkey.patch_all(aggressive=False)
+        import coopselectors, select
+        for finding in coopselectors.audit():
+            print(finding)
+        """
+    )
+    assert "select.epoll: the class select.epoll\n" in said
+    assert "selectors.EpollSelector: the class selectors.EpollSelector\n" in said
+
+
+def command(*arguments, **options):
+    return subprocess.run(
+        [sys.executable, "-m", "coopselectors", "audit", *arguments],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+        **options,
+    )
+
+
+@pytest.fixture
+def script(tmp_path):
+    path = tmp_path / "program.py"
+
+    def write(text):
+        path.write_text(textwrap.dedent(text))
+        return str(path)
+
+    return write
+
+
+def test_a_program_that_would_block(script):
+    path = script(
+        """
+        from selectors import EpollSelector
+        import helper
+
+        if __name__ == "__main__":
+            print("not to be run")
+        """
+    )
+    helper = path.replace("program.py", "helper.py")
+    with open(helper, "w") as file:
+        file.write("from select import poll")
+    done = command(path)
+    assert done.returncode == 1, done.stderr
+    lines = done.stdout.splitlines()
+    assert "program.EpollSelector: the class selectors.EpollSelector" in lines
+    assert "helper.poll: the function select.poll" in lines
+    assert lines[-1].endswith("would block a hub (nothing is patched)")
+    assert "not to be run" not in lines
+    as_json = json.loads(command("--json", path).stdout)
+    assert {"where": "helper.poll", "what": "the function select.poll"} in as_json
+
+
+def test_a_module_that_would_not(script):
+    done = command("-m", "json")
+    assert done.stdout == "json: nothing would block a hub (nothing is patched)\n"
+    assert done.returncode == 0
+
+
+def test_a_module_beside_us(script, tmp_path):
+    script("from selectors import EpollSelector")
+    assert "program.EpollSelector" in command("-m", "program", cwd=tmp_path).stdout
+
+
+@pytest.mark.parametrize("name", PATCHES)
+def test_a_program_in_a_patched_process(script, name):
+    if missing({"gevent": "gevent-libev"}.get(name, name)):
+        pytest.skip(f"not installed: {name}")
+    path = script("from selectors import DefaultSelector; import socketserver")
+    done = command("--patch", name, path)
+    assert "program." not in done.stdout.replace("program: ", "")
+    assert f"({name} has patched select)" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("import no_such_module", "ModuleNotFoundError: No module named 'no_such_module'"),
+        ("import sys; sys.exit(3)", "SystemExit: 3"),
+        ("1 +", "SyntaxError: invalid syntax"),
+    ],
+)
+def test_a_program_that_cannot_be_imported(script, text, reason):
+    path = script(text)
+    done = command(path)
+    assert done.returncode == 2
+    assert done.stderr == f"cannot import {path}: {reason}\n"
+    assert done.stdout == ""
+
+
+@pytest.mark.parametrize("arguments", [[], ["-m", "json", "script.py"]])
+def test_bad_arguments(arguments):
+    done = command(*arguments)
+    assert done.returncode == 2
+    assert "one of them: -m PACKAGE, or a script" in done.stderr
+
+
+def test_another_platforms_primitives_are_found_by_name():
+    if PLATFORM:
+        pytest.skip("these are the stand-ins")
+    kind = type("KqueueSelector", (selectors.BaseSelector,), {"__module__": "selectors"})
+    made = types.ModuleType("made")
+    made.Kqueue = kind
+    sys.modules["made"] = made
+    try:
+        assert found("made.") == {"made.Kqueue": "the class selectors.KqueueSelector"}
+    finally:
+        del sys.modules["made"]
+
+
+@pytest.mark.parametrize("name", PATCHES)
+def test_after_install_nothing_is_left_to_find(run_python, name):
+    if missing({"gevent": "gevent-libev"}.get(name, name)):
+        pytest.skip(f"not installed: {name}")
+    output = run_python(
+        f"""
+        import kafka, multiprocessing.connection, subprocess
+        import kafka.producer.kafka
+        {PATCHES[name]}
+        import coopselectors
+        before = [str(finding) for finding in coopselectors.audit()]
+        coopselectors.install()
+        after = [str(finding) for finding in coopselectors.audit()]
+        print(len(before), *after)
+        print(*before, sep=chr(10))
+        """,
+        PYTHONWARNINGS="ignore",
+    )
+    numbers, *before = output.splitlines()
+    assert numbers == str(len(before))
+    assert [line for line in before if line.startswith("kafka.")]
+    if name == "eventlet":  # gevent reaches the standard PollSelector, wherever it is
+        assert "subprocess._PopenSelector: the class selectors.PollSelector" in before
+        held = "multiprocessing.connection._WaitSelector: the class selectors.PollSelector"
+        assert held in before

@@ -1,0 +1,374 @@
+"""Do the selectors inside other people's modules become ours, and the others' again?"""
+
+from __future__ import annotations
+
+import gc
+import selectors
+import sys
+import types
+import weakref
+
+import pytest
+
+import coopselectors
+from support.runtimes import missing
+
+NAMES = ("DefaultSelector", "SelectSelector", "PollSelector", "EpollSelector")
+
+#: What a library may look like.
+LIBRARY = """
+from selectors import DefaultSelector, EpollSelector as Private, SelectSelector
+import selectors
+
+CONFIG = {"selector": selectors.DefaultSelector, "other": int, "number": 1}
+
+def serve(selector=selectors.PollSelector, size=3, *, also=selectors.SelectSelector, kind=int):
+    return selector, size, also, kind
+
+class Client:
+    selector = selectors.PollSelector
+    OPTIONS = {"selector": selectors.SelectSelector}
+
+    def wait(self, selector=DefaultSelector):
+        return selector
+"""
+
+
+@pytest.fixture
+def library(monkeypatch):
+    """A module that took classes before; whatever is installed is undone at the end."""
+    module = types.ModuleType("library")
+    exec(LIBRARY, vars(module))
+    monkeypatch.setitem(sys.modules, "library", module)
+    yield module
+    if coopselectors.is_installed():
+        coopselectors.uninstall()
+
+
+def everything_in(module):
+    return [
+        module.DefaultSelector,
+        module.Private,
+        module.SelectSelector,
+        dict(module.CONFIG),
+        module.serve(),
+        module.Client.selector,
+        dict(module.Client.OPTIONS),
+        module.Client().wait(),
+    ]
+
+
+def test_everything_that_holds_a_class_gets_ours(library):
+    before = everything_in(library)
+    standard = {name: getattr(selectors, name) for name in NAMES}
+    done = coopselectors.install()
+    ours = coopselectors
+    assert coopselectors.is_installed()
+    assert everything_in(library) == [
+        ours.DefaultSelector,
+        ours.EpollSelector,
+        ours.SelectSelector,
+        {"selector": ours.EpollSelector, "other": int, "number": 1},
+        (ours.PollSelector, 3, ours.SelectSelector, int),
+        ours.PollSelector,
+        {"selector": ours.SelectSelector},
+        ours.EpollSelector,
+    ]
+    for name in NAMES:
+        assert getattr(selectors, name) is getattr(coopselectors, name)
+        assert f"selectors.{name}" in done.replaced
+    assert {
+        "library.CONFIG['selector']",
+        "library.Client.OPTIONS['selector']",
+        "library.Client.wait(selector=)",
+        "library.serve(selector=)",
+        "library.serve(also=)",
+    } <= {*done.replaced}
+    assert coopselectors.install().replaced == done.replaced  # once is enough
+    assert coopselectors.uninstall() == []
+    assert not coopselectors.is_installed()
+    assert everything_in(library) == before
+    assert {name: getattr(selectors, name) for name in NAMES} == standard
+
+
+def test_only_in_some_modules(library):
+    standard = {name: getattr(selectors, name) for name in NAMES}
+    done = coopselectors.install(modules=["library"])
+    assert all(place.startswith("library.") for place in done.replaced)
+    assert library.Private is coopselectors.EpollSelector
+    assert {name: getattr(selectors, name) for name in NAMES} == standard
+    coopselectors.uninstall()
+    done = coopselectors.install(modules=iter(["selectors"]))
+    assert library.Private is standard["EpollSelector"]
+    assert sorted(done.replaced) == sorted(f"selectors.{name}" for name in NAMES)
+
+
+def test_a_module_by_its_second_name(library, monkeypatch):
+    monkeypatch.setitem(sys.modules, "library_too", library)
+    coopselectors.install(modules=["library_too"])
+    assert library.Private is coopselectors.EpollSelector
+
+
+def test_in_no_module(library):
+    assert coopselectors.install(modules=[]).replaced == []
+    assert library.Private is selectors.EpollSelector
+    assert not coopselectors.is_installed()
+
+
+def test_a_module_that_is_not_loaded(library):
+    with pytest.raises(ValueError, match="'no_such_module': no such module is loaded"):
+        coopselectors.install(modules=["library", "no_such_module"])
+    assert not coopselectors.is_installed()
+    assert library.Private is selectors.EpollSelector
+
+
+def test_a_failure_half_way_leaves_nothing_behind(library):
+    class Stubborn(type):
+        def __setattr__(cls, name, value):
+            raise TypeError(f"{name} stays what it is")
+
+    class Final(metaclass=Stubborn):
+        kind = selectors.EpollSelector
+
+    type.__setattr__(Final, "__module__", "library")
+    library.Final = Final
+    before = everything_in(library)
+    with pytest.raises(TypeError, match="kind stays what it is"):
+        coopselectors.install()
+    assert not coopselectors.is_installed()
+    assert everything_in(library) == before
+
+
+def test_what_others_changed_since_is_left_alone(library):
+    coopselectors.install()
+    library.Private = None
+    library.serve.__defaults__ = ()
+    del library.CONFIG["selector"]
+    assert sorted(coopselectors.uninstall()) == [
+        "library.CONFIG['selector']",
+        "library.Private",
+        "library.serve(selector=)",
+    ]
+    assert library.Private is None
+    assert library.serve.__defaults__ == ()
+    assert "selector" not in library.CONFIG
+    assert library.SelectSelector is selectors.SelectSelector
+
+
+def test_nothing_to_undo():
+    with pytest.raises(RuntimeError, match="nothing to undo"):
+        coopselectors.uninstall()
+
+
+def test_a_module_that_vanished(library):
+    coopselectors.install()
+    del sys.modules["library"]
+    assert coopselectors.uninstall() == []
+    assert library.Private is selectors.EpollSelector
+
+
+def test_selectors_that_exist_are_reported(library):
+    with selectors.PollSelector() as living, coopselectors.PollSelector() as ours:
+        left = coopselectors.install().left
+        assert any(each is living for each in left)
+        assert not any(each is ours for each in left)
+
+
+def test_odd_things_among_the_modules(library, monkeypatch):
+    odd = types.SimpleNamespace(kind=selectors.PollSelector)
+    monkeypatch.setitem(sys.modules, "nothing", None)
+    monkeypatch.setitem(sys.modules, "odd", odd)
+    done = coopselectors.install()
+    assert library.Client.selector is coopselectors.PollSelector
+    assert odd.kind is not coopselectors.PollSelector  # it is no module, and keeps what it has
+    assert not [place for place in done.replaced if place.startswith(("nothing", "odd"))]
+
+
+#: {when: (before the patch, after it)}
+ORDERS = {
+    "before the patch": ("coopselectors.install()", ""),
+    "after it": ("", "coopselectors.install()"),
+}
+
+
+@pytest.mark.parametrize("order", ORDERS)
+@pytest.mark.parametrize("name", ["gevent", "eventlet"])
+def test_what_was_captured_before_the_patch_is_cooperative(run_python, name, order):
+    if missing({"gevent": "gevent-libev"}.get(name, name)):
+        pytest.skip(f"not installed: {name}")
+    before, after = ORDERS[order]
+    patch = {
+        "gevent": "import gevent.monkey; gevent.monkey.patch_all(); import gevent as hub",
+        "eventlet": "import eventlet; eventlet.monkey_patch(); import eventlet as hub",
+    }[name]
+    output = run_python(
+        f"""
+        import warnings
+        warnings.simplefilter("ignore")
+        import multiprocessing.connection, selectors, socketserver, subprocess, sys, time
+        import coopselectors
+        standard = [subprocess._PopenSelector, socketserver._ServerSelector]
+        {before}
+        {patch}
+        theirs = dict(vars(selectors))
+        {after}
+        if {after!r}:
+            assert selectors.EpollSelector is coopselectors.EpollSelector
+            assert subprocess._PopenSelector is coopselectors.PollSelector
+        assert socketserver._ServerSelector is coopselectors.PollSelector
+        assert multiprocessing.connection._WaitSelector is coopselectors.PollSelector
+
+        class Handler(socketserver.BaseRequestHandler):
+            def handle(self):
+                self.request.sendall(self.request.recv(100).upper())
+
+        ticks = []
+        def tick():
+            while True:
+                hub.sleep(0.001)
+                ticks.append(1)
+
+        server = socketserver.TCPServer(("127.0.0.1", 0), Handler)
+        started = time.monotonic()
+        hub.spawn(server.serve_forever, 20)  # a hub that it blocks stands still for so long
+        hub.spawn(tick)
+        hub.sleep(0.2)
+        assert time.monotonic() - started < 10
+        assert len(ticks) >= 2, len(ticks)
+        import socket
+        client = socket.create_connection(server.server_address)
+        client.sendall(b"hello")
+        assert client.recv(100) == b"HELLO"
+        data = b"x" * 1000000
+        done = subprocess.run(["cat"], input=data, stdout=subprocess.PIPE)
+        assert done.stdout == data
+        if {after!r}:
+            coopselectors.uninstall()
+            assert dict(vars(selectors)) == theirs
+            assert [subprocess._PopenSelector, socketserver._ServerSelector] == standard
+        print("done")
+        """
+    )
+    assert output == "done\n"
+
+
+@pytest.mark.skipif(missing("gevent-libev") != "", reason="not installed: gevent")
+def test_as_a_plug_in_of_gevents(run_python, tmp_path):
+    metadata = tmp_path / "application-1.dist-info"
+    metadata.mkdir()
+    (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: application\nVersion: 1\n")
+    group = "gevent.plugins.monkey.did_patch_all"
+    (metadata / "entry_points.txt").write_text(f"[{group}]\nours = application:use\n")
+    (tmp_path / "application.py").write_text(
+        "def use(event):\n    import coopselectors\n    coopselectors.install()\n"
+    )
+    output = run_python(
+        f"""
+        import sys
+        sys.path.insert(0, {str(tmp_path)!r})
+        import subprocess
+        import gevent.monkey
+        gevent.monkey.patch_all()
+        import coopselectors, selectors
+        assert coopselectors.is_installed()
+        assert selectors.EpollSelector is coopselectors.EpollSelector
+        print(subprocess._PopenSelector is coopselectors.PollSelector)
+        """
+    )
+    assert output == "True\n"
+
+
+@pytest.mark.parametrize("name", ["gevent", "eventlet"])
+def test_a_patch_that_comes_later_and_install_again(run_python, name):
+    if missing({"gevent": "gevent-libev"}.get(name, name)):
+        pytest.skip(f"not installed: {name}")
+    patch = {
+        "gevent": "import gevent.monkey; gevent.monkey.patch_all()",
+        "eventlet": "import eventlet; eventlet.monkey_patch()",
+    }[name]
+    output = run_python(
+        f"""
+        import warnings
+        warnings.simplefilter("ignore")
+        import selectors
+        from selectors import DefaultSelector, EpollSelector
+        standard = DefaultSelector
+        import coopselectors
+        coopselectors.install()
+        {patch}
+        assert EpollSelector is coopselectors.EpollSelector
+        assert not hasattr(selectors, "EpollSelector")
+        coopselectors.install()
+        for name in ("DefaultSelector", "EpollSelector", "PollSelector", "SelectSelector"):
+            assert getattr(selectors, name) is getattr(coopselectors, name), name
+        coopselectors.uninstall()
+        assert EpollSelector is standard
+        print("done")
+        """
+    )
+    assert output == "done\n"
+
+
+class Lazy:
+    """As Django's and others' lazy objects: to ask what it is has an effect, and may fail."""
+
+    @property
+    def __class__(self):
+        raise RuntimeError("not set up yet")
+
+
+class Unhashable(type):
+    def __eq__(cls, other):
+        return NotImplemented
+
+    __hash__ = None
+
+
+@pytest.mark.parametrize("how", ["install", "audit"])
+def test_odd_things_in_modules(library, how):
+    class Gone:
+        pass
+
+    library.proxy = weakref.proxy(selectors.EpollSelector)
+    library.dead = weakref.proxy(Gone)
+    library.lazy = Lazy()
+    library.unhashable = Unhashable("Odd", (), {})
+    library.TABLE = {1: library.lazy, 2: library.proxy}
+    library.Holder = type("Holder", (), {"__module__": "library", "lazy": library.lazy})
+    del Gone
+    gc.collect()
+    with pytest.raises(ReferenceError):
+        str(library.dead)
+    kept = dict(vars(library))
+    if how == "audit":
+        found = [finding.where for finding in coopselectors.audit()]
+        assert "library.Private" in found
+        assert not [where for where in found if where.startswith(("library.lazy", "library.dead"))]
+    else:
+        coopselectors.install()
+        assert library.Private is coopselectors.EpollSelector
+    for name in ("proxy", "dead", "lazy", "unhashable", "TABLE", "Holder"):
+        assert vars(library)[name] is kept[name]
+
+
+@pytest.mark.skipif(missing("eventlet") != "", reason="not installed: eventlet")
+def test_what_was_captured_after_eventlets_patch_is_ours_too(run_python):
+    output = run_python(
+        """
+        import warnings
+        warnings.simplefilter("ignore")
+        import eventlet
+        eventlet.monkey_patch()
+        import selectors, socketserver
+        from selectors import DefaultSelector
+        theirs = DefaultSelector
+        import coopselectors
+        coopselectors.install()
+        assert DefaultSelector is coopselectors.DefaultSelector, DefaultSelector
+        assert socketserver._ServerSelector is coopselectors.SelectSelector
+        coopselectors.uninstall()
+        assert DefaultSelector is selectors.DefaultSelector is theirs
+        print("done")
+        """
+    )
+    assert output == "done\n"

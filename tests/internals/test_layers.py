@@ -1,0 +1,113 @@
+"""Does every file import only from the layers below its own?"""
+
+from __future__ import annotations
+
+import ast
+import os
+import re
+from pathlib import Path
+
+import coopselectors
+from support import ROOT
+
+PACKAGE = Path(coopselectors.__file__).parent
+
+#: Lines in a file, at most.
+LONGEST = 300
+
+#: The layers, the lowest first: the modules and subpackages of the package.  One may import those
+#: before it, and from itself; `_check`, which has programs of its own, also what users import.
+LAYERS = [
+    "_version",
+    "_unpatched",
+    "_runtime",
+    "_fork",
+    "_owned",
+    "_wakeup",
+    "_backends",
+    "_poller",
+    "_shadow",
+    "_files_poller",
+    "_hubs",
+    "select",
+    "_keys",
+    "_extra_events",
+    "_ready",
+    "_selectors",
+    "_default",
+    "_info",
+    "_bindings",
+    "_standard",
+    "_install",
+    "_audit",
+    "_watchdog",
+    "_check",
+    "__main__",
+]
+
+
+def imports_of(path):
+    """The layers of this package that a file imports, type checkers' imports left out.
+
+    What it imports by the package's full name is no layer, and thereby refused: see `LAYERS`.
+    """
+    tree = ast.parse(path.read_text())
+    depth = len(path.relative_to(PACKAGE).parts)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
+            node.body = []
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and node.level == depth:
+            names = [node.module] if node.module else [alias.name for alias in node.names]
+            yield from (name.partition(".")[0] for name in names)
+        elif isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names if PACKAGE.name in alias.name)
+        elif isinstance(node, ast.ImportFrom) and PACKAGE.name in (node.module or ""):
+            yield node.module
+
+
+def test_every_layer_has_its_place():
+    files = {path.stem for path in PACKAGE.glob("*.py")} - {"__init__"}
+    packages = {path.parent.name for path in PACKAGE.glob("*/__init__.py")}
+    assert sorted(LAYERS) == sorted(files | packages)
+
+
+def test_the_page_about_the_layers_has_them_in_this_order():
+    page = ROOT / "docs" / "architecture.rst"
+    assert re.findall(r"^   \* - ``(\w+)/?``$", page.read_text(), re.MULTILINE) == LAYERS
+
+
+def test_every_layer_imports_only_layers_before_it():
+    for index, layer in enumerate(LAYERS):
+        path = PACKAGE / layer
+        files = list(path.glob("*.py")) if path.is_dir() else [path.with_suffix(".py")]
+        assert files
+        for file in files:
+            allowed = {*LAYERS[:index], layer} | ({PACKAGE.name} if layer == "_check" else set())
+            assert set(imports_of(file)) <= allowed, file
+
+
+def test_every_module_says_first_what_it_answers():
+    for file in PACKAGE.rglob("*.py"):
+        docstring = ast.get_docstring(ast.parse(file.read_text()))
+        assert docstring, file
+        first = docstring.splitlines()[0]
+        assert first[-1] in "?.:", file
+        assert len(file.read_text().splitlines()) <= LONGEST, file
+
+
+def test_no_file_names_a_hub_but_its_adapter():
+    for file in PACKAGE.rglob("*.py"):
+        if "_check" in file.parts or file.name in ("_gevent.py", "_eventlet.py"):
+            continue
+        for node in ast.walk(ast.parse(file.read_text())):
+            if isinstance(node, (ast.Import, ast.ImportFrom)):
+                assert "gevent" not in ast.unparse(node), file
+                assert "eventlet" not in ast.unparse(node), file
+
+
+def test_the_installed_package_is_the_one_under_test():
+    expected = os.environ.get("COOPSELECTORS_INSTALLED_IN")
+    if expected:
+        assert Path(expected) in PACKAGE.parents
+    assert (PACKAGE / "py.typed").exists()
