@@ -66,6 +66,7 @@ class Run:
         except BaseException as error:
             self.fault(f"{scene.__name__}: {type(error).__name__}: {error}")
             self.start.abort()
+            self.end = 0.0  # what comes after is a consequence
         finally:
             with self._lock:
                 self.done.update(own)
@@ -114,9 +115,10 @@ def one_for_all(selector):
 
     def one_for_all(run: Run, index: int, done: collections.Counter) -> None:
         what = f"a shared {type(selector).__name__}"
-        reader, writer = socket.socketpair()
-        with reader, writer:
-            while run.goes_on():
+        while run.goes_on():
+            # Closed after it is unregistered, as it should be, and its number is used again.
+            reader, writer = socket.socketpair()
+            with reader, writer:
                 key = selector.register(reader, EVENT_READ, index)
                 run.expect(selector.get_key(reader), key, f"{what}: get_key")
                 writer.send(b"x")
@@ -127,7 +129,8 @@ def one_for_all(selector):
                 until(run, selector, reader, EVENT_WRITE, f"{what}: write")
                 run.expect(selector.unregister(reader), changed, f"{what}: unregister")
                 run.expect(reader in selector.get_map(), False, f"{what}: still in the map")
-                done[f"rounds in {what}"] += 1
+            done[f"rounds in {what}"] += 1
+            time.sleep(0)  # others select while the number means no file
 
     return one_for_all
 
