@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import collections
+import errno
 import faulthandler
 import gc
 import os
@@ -84,7 +85,15 @@ def until(run: Run, selector, mine, wanted: int, what: str) -> None:
     """Select until our own file is reported, whatever others' files are reported beside it."""
     deadline = time.monotonic() + PATIENCE
     while time.monotonic() < deadline:
-        for key, events in selector.select(PATIENCE):
+        try:
+            found = selector.select(PATIENCE)
+        except OSError as error:
+            # What another thread closes on our way into select(2), that refuses: the standard
+            # module's class raises this, too.
+            if error.errno == errno.EBADF and isinstance(selector, coopselectors.SelectSelector):
+                continue
+            raise
+        for key, events in found:
             if key.fileobj is mine and events & wanted:
                 run.expect(key.fd, mine.fileno(), f"{what}: the key's descriptor")
                 return
