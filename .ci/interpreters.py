@@ -2,9 +2,10 @@
 
 As root on Debian or Ubuntu, ``install`` unpacks Debian unstable into a folder of its own, in about
 a minute, and keeps it.  It changes nothing of the machine itself but for one package, mmdebstrap.
-``test`` installs the checkout there and runs its tests with each interpreter.  If the machine has
-an interpreter itself, as on public CI, that one is used.  An interpreter that cannot be had has a
-row that says why, and the exit status is 1 if Debian should have had it.
+``test`` installs the checkout there, and with each interpreter runs the tests and then
+integration/threads.py; for WebAssembly, integration/pyodide.  If the machine has an interpreter
+itself, as on public CI, that one is used.  An interpreter that cannot be had has a row that says
+why, and the exit status is 1 if Debian should have had it.
 
 usage:
   python .ci/interpreters.py install
@@ -20,6 +21,7 @@ import fcntl
 import os
 import shlex
 import shutil
+import signal
 import ssl
 import subprocess
 import sys
@@ -49,8 +51,8 @@ class Interpreter:
     lack: str = ""  # why there is no package
 
     @property
-    def must_be_had(self) -> bool:
-        return bool(self.packages)
+    def is_free_threaded(self) -> bool:
+        return self.command.endswith("t")
 
 
 NO_PACKAGE = "neither Debian nor PyPI has a package of it"
@@ -66,6 +68,8 @@ INTERPRETERS = (
     Interpreter("cpython-3.14t", "python3.14t", **NATIVE),
     Interpreter("cpython-3.15t", "python3.15t", **NATIVE),
 )
+PYODIDE = "pyodide"
+NAMES = [*(each.name for each in INTERPRETERS), PYODIDE]
 
 
 class NotToBeHad(Exception):
@@ -82,7 +86,7 @@ class Machine:
         return str(path)
 
     def run(self, command: Sequence[str], environment: Mapping[str, str], **options: object) -> int:
-        return _wait(subprocess.Popen(command, env={**os.environ, **environment}, **options))
+        return _wait(command, env={**os.environ, **environment}, **options)
 
 
 class Chroot:
@@ -168,7 +172,7 @@ class Chroot:
             command = ["sh", "-c", 'cd "$0" && exec "$@"', self.inside(folder), *command]
         settings = [f"{name}={value}" for name, value in values.items()]
         enter = ["unshare", "--mount", "--propagation", "private", "sh", "-e", "-c", self._ENTER]
-        return _wait(subprocess.Popen([*enter, str(self._root), *settings, *command], **options))
+        return _wait([*enter, str(self._root), *settings, *command], **options)
 
 
 def _command(*command: str) -> None:
@@ -191,13 +195,15 @@ def _command(*command: str) -> None:
         raise NotToBeHad(f"{' '.join(command[:2])} ended with status {done.returncode}{reason}")
 
 
-def _wait(process: subprocess.Popen[bytes]) -> int:
+def _wait(command: Sequence[str], **options: object) -> int:
+    """The status of a command, which ends with all that it has started."""
+    process = subprocess.Popen(command, start_new_session=True, **options)
     try:
         return process.wait(LIMIT)
-    except BaseException:
-        process.terminate()
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
         process.wait()
-        raise
 
 
 def _apt_settings() -> list[str]:
@@ -288,20 +294,33 @@ def test(which: Interpreter, place: Machine | Chroot, file: Path, arguments: lis
     }
     if which.runtimes:
         settings["COOPSELECTORS_TEST_RUNTIMES"] = which.runtimes
-    if which.command.endswith("t"):
-        settings["PYTHON_GIL"] = "0"
     # From outside the checkout, so that it is the wheel which is imported.
     pytest = [python, "-m", "pytest", "-c", f"{source}/setup.cfg", "--rootdir", source, "-q"]
     pytest += ["-p", "outcomes", "--outcomes", place.inside(noted), "-p", "no:cacheprovider"]
     noted.unlink(missing_ok=True)
+    gil_off = {"PYTHON_GIL": "0"} if which.is_free_threaded else {}
     try:
-        status = place.run([*pytest, *arguments, f"{source}/tests"], settings, cwd=place.folder)
+        status = place.run(
+            [*pytest, *arguments, f"{source}/tests"], {**settings, **gil_off}, cwd=place.folder
+        )
+        if noted.exists():
+            file.parent.mkdir(parents=True, exist_ok=True)
+            shutil.move(str(noted), file)
+        if status:
+            return f"status {status} of pytest"
+        seconds = str(60 if which.is_free_threaded else 6)
+        threads = [python, f"{source}/integration/threads.py", "--seconds", seconds]
+        if place.run(threads, settings, cwd=place.folder):
+            return "something lost, wrong or left over in integration/threads.py"
     except subprocess.TimeoutExpired:
         return f"not done within {LIMIT} seconds"
-    if noted.exists():
-        file.parent.mkdir(parents=True, exist_ok=True)
-        shutil.move(str(noted), file)
-    return f"status {status} of pytest" if status else ""
+    return ""
+
+
+def test_pyodide(file: Path) -> str:
+    file.unlink(missing_ok=True)
+    command = [sys.executable, str(CHECKOUT / "integration/pyodide"), "--outcomes", str(file)]
+    return "failed, or not run" if _wait(command) else ""
 
 
 def where(which: Interpreter, folder: Path) -> Machine | Chroot:
@@ -309,35 +328,39 @@ def where(which: Interpreter, folder: Path) -> Machine | Chroot:
     if shutil.which(which.command):
         (folder / "machine").mkdir(exist_ok=True)
         return Machine(folder / "machine")
-    if not which.packages:
-        raise NotToBeHad(which.lack)
     return installed(folder)
 
 
 def test_all(names: Sequence[str], folder: Path, arguments: list[str]) -> int:
     rows, wrong = [], False
-    for which in INTERPRETERS:
-        if names and which.name not in names:
-            continue
-        file = folder / f"outcomes-{which.name}.json"
+    for name in names or NAMES:
+        file = folder / f"outcomes-{name}.json"
         began = time.monotonic()
-        print(f"=== {which.name}", flush=True)
+        print(f"=== {name}", flush=True)
         try:
-            with cache() as kept:
-                trouble = test(which, where(which, kept), file, arguments)
+            trouble = test_one(name, file, arguments)
+            wrong |= bool(trouble)
         except NotToBeHad as reason:
             trouble = f"not run: {reason}"
-            outcomes.note(file, interpreter=which.name, not_run=str(reason))
-            wrong |= which.must_be_had or which.name in names
-        else:
-            wrong |= bool(trouble)
-            if not file.exists():
-                outcomes.note(file, interpreter=which.name, not_run=trouble)
-        rows.append((which.name, f"{trouble or 'passed'} ({time.monotonic() - began:.0f} s)"))
+            outcomes.note(file, interpreter=name, not_run=str(reason))
+            wrong |= bool(names) or str(reason) != NO_PACKAGE
+        if not file.exists():
+            outcomes.note(file, interpreter=name, not_run=trouble)
+        rows.append((name, f"{trouble or 'passed'} ({time.monotonic() - began:.0f} s)"))
     print()
     for name, outcome in rows:
         print(f"{name:14} {outcome}")
     return int(wrong)
+
+
+def test_one(name: str, file: Path, arguments: list[str]) -> str:
+    if name == PYODIDE:
+        return test_pyodide(file)
+    [which] = (each for each in INTERPRETERS if each.name == name)
+    if not which.packages and not shutil.which(which.command):
+        raise NotToBeHad(which.lack)
+    with cache() as kept:
+        return test(which, where(which, kept), file, arguments)
 
 
 def main() -> int:
@@ -345,12 +368,13 @@ def main() -> int:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("what", choices=["install", "test", "run"])
-    parser.add_argument("--only", action="append", default=[], help="an interpreter's name")
+    parser.add_argument("--only", action="append", default=[], choices=NAMES)
     parser.add_argument("--outcomes", type=Path, default=CHECKOUT / ".tox")
     given, rest = sys.argv[1:], []
     if "--" in given:
         given, rest = given[: given.index("--")], given[given.index("--") + 1 :]
     chosen = parser.parse_args(given)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that what was started ends, too
     if chosen.what == "test":
         return test_all(chosen.only, chosen.outcomes, rest)
     try:

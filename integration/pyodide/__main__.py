@@ -82,7 +82,7 @@ def facts_of(said: str) -> dict[str, object]:
     failures = re.findall(r"^not ok \d+ - (.*)", said, re.MULTILINE)
     found = [["native", "", "passed", passed], ["native", "", "failed", len(failures)]]
     return {
-        "interpreter": f"{who[1]} on WebAssembly" if who else "pyodide",
+        "interpreter": who[1] if who else "CPython",
         "platform": "emscripten",
         "libraries": [who[2]] if who else [],
         "found": [each for each in found if each[3]],
