@@ -50,7 +50,7 @@ COMMANDS = {
     "python -m coopselectors info": ("tests/test_info.py", '"info"'),
     "python -m coopselectors audit": ("tests/test_audit.py", '"audit"'),
     "python integration/": ("tox.ini", "python {tox_root}/integration/"),
-    "python tests/matrix.py": ("tox.ini", "python {tox_root}/tests/matrix.py"),
+    "python .ci/platforms.py": ("tox.ini", "python {tox_root}/.ci/platforms.py"),
     "python benchmarks": ("benchmarks/__main__.py", "python benchmarks"),
     "python benchmarks/herd.py": ("benchmarks/herd.py", "python benchmarks/herd.py"),
     "tox": (".ci/run", "tox"),
