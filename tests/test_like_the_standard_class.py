@@ -15,7 +15,6 @@ import pytest
 from coopselectors import EVENT_READ, EVENT_WRITE
 from runtimes import standard
 
-
 # The stand-ins for other platforms have no standard class.
 pytestmark = pytest.mark.epoll
 
