@@ -61,8 +61,8 @@ NATIVE = {"extras": "test", "runtimes": "native", "lack": NO_PACKAGE}
 INTERPRETERS = (
     Interpreter("cpython-3.14", "python3.14", ("python3.14-venv",)),
     Interpreter("cpython-3.15", "python3.15", ("python3.15-venv",)),
-    # gevent has no wheel for PyPy: it is built there, in about a minute.
-    Interpreter("pypy-3.11", "pypy3", ("pypy3-venv", "pypy3-dev", "gcc", "libc6-dev", "make")),
+    # gevent has no wheel for PyPy, and is not built here.
+    Interpreter("pypy-3.11", "pypy3", ("pypy3-venv",), extras="test", runtimes="native"),
     # gevent has no wheel for these either, and greenlet turns the GIL on again.
     Interpreter("cpython-3.13t", "python3.13t", **NATIVE),
     Interpreter("cpython-3.14t", "python3.14t", **NATIVE),
