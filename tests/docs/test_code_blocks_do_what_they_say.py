@@ -58,7 +58,7 @@ COMMANDS = {
     ),
     "python -m coopselectors audit": ("tests/install/test_audit.py", '"audit"'),
     "python integration/": ("tox.ini", "python {tox_root}/integration/"),
-    "python docs/platforms.py": (".ci/run", "python docs/platforms.py .tox"),
+    "python .ci/platforms.py": (".ci/run", "python .ci/platforms.py .tox"),
     "python benchmarks": ("benchmarks/__main__.py", "python benchmarks"),
     "python benchmarks/herd.py": ("benchmarks/herd.py", "python benchmarks/herd.py"),
     "tox": (".ci/run", "tox"),
