@@ -18,7 +18,8 @@ How fast it is
 Every figure is our cost divided by theirs: the median over rounds in which all are measured in
 turn, in one process.  A select that sleeps makes no system call but the hub's own wait and one
 ``epoll_wait`` that does not block, now and then two, and no ``epoll_ctl``
-(``tests/test_costs.py`` counts them).  One command measures it all on your machine::
+(``tests/selectors/test_calls_stay_cheap.py`` counts them).  One command measures it all on your
+machine::
 
     python -m pip install ".[gevent,eventlet,bench]" && python benchmarks
 

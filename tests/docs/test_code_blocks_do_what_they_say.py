@@ -236,7 +236,7 @@ def test_a_program_does_what_its_page_says(program, tmp_path):
     if missing:
         pytest.skip(f"not there: {', '.join(missing)}")
     if first.mark == "on kqueue" and sys.platform == "linux":
-        script = f"import standins\nstandins.install('kqueue')\n{script}"
+        script = f"from support import standins\nstandins.install('kqueue')\n{script}"
     for block in BLOCKS[first.page]:
         if block.mark.startswith("file "):
             (tmp_path / block.mark.partition(" ")[2]).write_text(block.text)
