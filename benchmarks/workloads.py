@@ -1,22 +1,30 @@
 """What is measured?  Small pieces of work, each of which can be repeated as often as one likes.
 
     python benchmarks/workloads.py RUNTIME WORKLOAD SUBJECT REPETITIONS
+    python benchmarks/workloads.py RUNTIME WORKLOAD SUBJECT turns
 
 Sets the workload up, repeats it and exits, so that a run of 2 N repetitions less a run of N is
-N repetitions and nothing else.  RUNTIME is native, gevent-libev, gevent-libuv or eventlet;
+N repetitions and nothing else.  With "turns" it reads numbers of repetitions from the standard
+input, and answers each with the seconds that these took: of processor time and by the clock.
+RUNTIME is native, gevent-libev, gevent-libuv or eventlet;
 SUBJECT is what does the work, a name from `subjects`.  Only public names of the package are used.
 """
 
 from __future__ import annotations
 
+import gc
 import os
 import posix
 import selectors
 import socket
 import sys
+from functools import partial
 from selectors import EVENT_READ, EVENT_WRITE
+from time import perf_counter, process_time
 from types import SimpleNamespace
 from typing import Any, Callable, Dict, List, Tuple
+
+from _programs import PROGRAMS
 
 #: Repeats the work so many times.
 Run = Callable[[int], None]
@@ -54,11 +62,12 @@ def subjects(runtime: str, name: str) -> Tuple[Any, Any]:
 
     "standard.X" is the standard class before the patch, "hub.X" what the library has put into its
     place, "hub" the library's own selector, "ours.X" ours; "bare" is epoll without a selector, and
-    "recv" is no selector at all.
+    "recv" is no selector at all.  "ours.select" and "hub.select" are modules.  "installed" is no
+    class either: `install(select=True)` has replaced the standard ones; "plain": it has not.
     """
     import select
 
-    epoll = select.epoll
+    epoll = getattr(select, "epoll", None)
     standard = {each: getattr(selectors, each) for each in _CLASSES}
     hub = _patch(runtime)
     owner, _, class_name = name.partition(".")
@@ -66,12 +75,18 @@ def subjects(runtime: str, name: str) -> Tuple[Any, Any]:
         import coopselectors
 
         return hub, getattr(coopselectors, class_name or "DefaultSelector")
+    if name == "hub.select":
+        return hub, select
+    if name == "installed":
+        import coopselectors
+
+        coopselectors.install(select=True)
     if owner == "standard":
         return hub, standard[class_name or "DefaultSelector"]
     if owner == "hub":
         # gevent's DefaultSelector is its GeventSelector, and eventlet's its SelectSelector.
         return hub, getattr(selectors, class_name or "DefaultSelector")
-    return hub, {"bare": epoll, "recv": None}[owner]
+    return hub, {"bare": epoll}.get(owner)
 
 
 def _ready_and_idle(ready: int, idle: int) -> List[int]:
@@ -139,18 +154,23 @@ def _select_at_once(ready: int, registered: int) -> Callable[[Any, Any], Run]:
     return prepare
 
 
-def bare_poll(hub: Any, epoll: Any) -> Run:
-    """1000 ready of 1000, by epoll.poll and nothing around it."""
-    made = epoll()
-    for fd in _ready_and_idle(1000, 0):
-        made.register(fd, 1)
+def _epoll_at_once(ready: int, registered: int) -> Callable[[Any, Any], Run]:
+    """By epoll.poll, and nothing around it; `epoll` is the class, or a module that has it."""
 
-    def run(repetitions: int) -> None:
-        poll = made.poll
-        for _ in range(repetitions):
-            poll(-1, 1000)
+    def prepare(hub: Any, epoll: Any) -> Run:
+        made = getattr(epoll, "epoll", epoll)()
+        for fd in _ready_and_idle(ready, registered - ready):
+            made.register(fd, 1)
+        _keep.append(made)
 
-    return run
+        def run(repetitions: int) -> None:
+            poll = made.poll
+            for _ in range(repetitions):
+                poll(5, registered)
+
+        return run
+
+    return prepare
 
 
 def _change(what: str) -> Callable[[Any, Any], Run]:
@@ -181,84 +201,122 @@ def _change(what: str) -> Callable[[Any, Any], Run]:
     return prepare
 
 
-def _hop(idle: int, timeout: Any = None) -> Callable[[Any, Any], Run]:
-    """Two greenlets wake each other over a pair of sockets; half a repetition is a hop.
-
-    Each waits with `idle` files beside its own.  These are files of their own: the kernel limits
-    how many paths of nested epolls may lead to one file (epoll_ctl(2), EINVAL).
-    """
-
-    def prepare(hub: Any, kind: Any) -> Run:
-        here, there = socket.socketpair()
-        _keep.extend((here, there))
-        selects = []
-        for end in (here, there):
-            selector = kind()
-            for _ in range(idle):
-                pipe = os.pipe()
-                selector.register(pipe[0], EVENT_READ)
-            selector.register(end, EVENT_READ)
-            _keep.append(selector)
-            selects.append(selector.select)
-
-        def answer(repetitions: int) -> None:
-            select = selects[1]
-            for _ in range(repetitions):
-                select(timeout)
-                there.recv(1)
-                there.send(b"x")
-
-        def run(repetitions: int) -> None:
-            peer = hub.spawn(answer, repetitions)
-            hub.sleep(0)  # it waits
-            select = selects[0]
-            for _ in range(repetitions):
-                here.send(b"x")
-                select(timeout)
-                here.recv(1)
-            hub.join(peer)
-
-        return run
-
-    return prepare
-
-
-def recv_hop(hub: Any, _: Any) -> Run:
-    """The same by `recv` of the library's own sockets, without a selector."""
-    here, there = socket.socketpair()
+def _hop(hub: Any, waits: List[Callable[[], Any]], here: Any, there: Any) -> Run:
+    """Two greenlets wake each other over a pair of sockets; a repetition is two hops."""
 
     def answer(repetitions: int) -> None:
+        wait = waits[1]
         for _ in range(repetitions):
+            wait()
             there.recv(1)
             there.send(b"x")
 
     def run(repetitions: int) -> None:
         peer = hub.spawn(answer, repetitions)
-        hub.sleep(0)
+        hub.sleep(0)  # it waits
+        wait = waits[0]
         for _ in range(repetitions):
             here.send(b"x")
+            wait()
             here.recv(1)
         hub.join(peer)
 
     return run
 
 
+def _idle_files(number: int) -> List[int]:
+    """Files that are never ready, each of its own: the kernel limits how many paths of nested
+    epolls may lead to one (epoll_ctl(2), EINVAL)."""
+    return [os.pipe()[0] for _ in range(number)]
+
+
+def _selector_hop(idle: int, timeout: Any = None) -> Callable[[Any, Any], Run]:
+    """Each greenlet has a selector with `idle` files beside its socket."""
+
+    def prepare(hub: Any, kind: Any) -> Run:
+        pair = socket.socketpair()
+        waits = []
+        for end in pair:
+            selector = kind()
+            for fd in _idle_files(idle):
+                selector.register(fd, EVENT_READ)
+            selector.register(end, EVENT_READ)
+            _keep.append(selector)
+            waits.append(partial(selector.select, timeout))
+        return _hop(hub, waits, *pair)
+
+    return prepare
+
+
+def _select_hop(idle: int) -> Callable[[Any, Any], Run]:
+    """Each greenlet calls `select.select` for its socket and `idle` other files."""
+
+    def prepare(hub: Any, module: Any) -> Run:
+        pair = socket.socketpair()
+        waits = [partial(module.select, [end, *_idle_files(idle)], (), (), 5) for end in pair]
+        return _hop(hub, waits, *pair)
+
+    return prepare
+
+
+def _poll_hop(idle: int) -> Callable[[Any, Any], Run]:
+    """Each greenlet has a `select.poll()` with `idle` files beside its socket."""
+
+    def prepare(hub: Any, module: Any) -> Run:
+        pair = socket.socketpair()
+        waits = []
+        for end in pair:
+            poll = module.poll()
+            for fd in (*_idle_files(idle), end.fileno()):
+                poll.register(fd, module.POLLIN)
+            waits.append(partial(poll.poll, 5000))
+        return _hop(hub, waits, *pair)
+
+    return prepare
+
+
+def _select_at_once_of_20(hub: Any, module: Any) -> Run:
+    """`select.select`: 1 ready of 20."""
+    files = _ready_and_idle(1, 19)
+
+    def run(repetitions: int) -> None:
+        select = module.select
+        for _ in range(repetitions):
+            select(files, (), (), 5)
+
+    return run
+
+
+def recv_hop(hub: Any, _: Any) -> Run:
+    """The same by `recv` of the library's own sockets, without a selector."""
+    return _hop(hub, [lambda: None] * 2, *socket.socketpair())
+
+
 WORKLOADS: Dict[str, Callable[[Any, Any], Run]] = {
+    **PROGRAMS,
     "life": make_register_select_close,
     "communicate": communicate,
-    "1-of-1000": _select_at_once(1, 1000),
-    "1-of-100": _select_at_once(1, 100),
-    "1000-of-1000": _select_at_once(1000, 1000),
-    "bare-poll": bare_poll,
+    **{f"1-of-{number}": _select_at_once(1, number) for number in (1, 10, 100, 1000, 9000)},
+    **{f"{each}-of-{each}": _select_at_once(each, each) for each in (10, 100, 1000)},
+    **{f"epoll-{ready}-of-1000": _epoll_at_once(ready, 1000) for ready in (1, 1000)},
     "register": _change("register"),
     "modify": _change("modify"),
     "modify-data": _change("data"),
-    "hop-10": _hop(10),
-    "hop-1000": _hop(1000),
-    "hop-10-timeout": _hop(10, 5),
-    "hop-1000-timeout": _hop(1000, 5),
+    **{f"hop-{idle}": _selector_hop(idle) for idle in (1, 10, 100, 1000)},
+    **{f"hop-{idle}-timeout": _selector_hop(idle, 5) for idle in (10, 1000)},
     "recv-hop": recv_hop,
+    "select-1-of-20": _select_at_once_of_20,
+    **{f"select-hop-{idle}": _select_hop(idle) for idle in (0, 20)},
+    **{f"poll-hop-{idle}": _poll_hop(idle) for idle in (0, 20)},
 }
+
+
+def _take_turns(run: Run) -> None:
+    print("ready", flush=True)
+    for text in sys.stdin:
+        used, now = process_time(), perf_counter()
+        run(int(text))
+        print(process_time() - used, perf_counter() - now, flush=True)
 
 
 def main() -> None:
@@ -266,7 +324,12 @@ def main() -> None:
     hub, kind = subjects(runtime, subject)
     run = WORKLOADS[workload](hub, kind)
     run(3)  # the first time is not like the others
-    run(int(repetitions))
+    gc.collect()
+    gc.freeze()  # what only this file keeps is not looked at again and again
+    if repetitions == "turns":
+        _take_turns(run)
+    else:
+        run(int(repetitions))
     posix._exit(0)  # the end of the interpreter is not measured
 
 
