@@ -25,9 +25,13 @@ import subprocess
 import sys
 import tempfile
 from concurrent.futures import ThreadPoolExecutor, wait
+from functools import partial
 from pathlib import Path
 from threading import Lock
-from typing import Any, Dict, Iterable, Iterator, List, NamedTuple, Optional
+from typing import Any, Callable, Dict, Iterable, Iterator, List, Optional, Tuple
+
+from _rows import NOT, Row, rows
+from _turns import Work
 
 _WORKLOADS = Path(__file__).with_name("workloads.py")
 _COLLECTED = re.compile(r"Collected : (\d+)")
@@ -35,144 +39,9 @@ _COLLECTED = re.compile(r"Collected : (\d+)")
 _SYSTEM_CALLS = re.compile(r"^ *[\d.]+ +[\d.]+ +\d+ +(\d+) (?:[ \d]*) (\w+)$", re.MULTILINE)
 
 
-class Row(NamedTuple):
-    """A figure: what is done, by whom, and how much of the peer's cost is too much."""
-
-    name: str  # runtime/what
-    title: str
-    #: "instructions" and "system calls" are ratios, "epoll_wait" is a number for each hop; the
-    #: others are of `import`.
-    unit: str
-    workload: str
-    ours: str
-    peer: str
-    #: The most that may come out, if there is a limit.
-    at_most: Optional[float]
-    repetitions: int = 300
-
-    @property
-    def runtime(self) -> str:
-        return self.name.partition("/")[0]
-
-
-def rows() -> List[Row]:
-    """All of them, in the order of the page."""
-    return [*_native(), *_gevent(), *_elsewhere(), *_start()]
-
-
-def _instructions(
-    name: str, title: str, workload: str, peer: str, at_most: Optional[float], **options: Any
-) -> Row:
-    ours = options.pop("ours", "ours")
-    return Row(name, title, "instructions", workload, ours, peer, at_most, **options)
-
-
-def _native() -> Iterator[Row]:
-    life, communicate = "make, register, select, close", "two files, as communicate"
-    standard, default = "standard.DefaultSelector", "ours.DefaultSelector"
-    for name, title, workload, at_most, repetitions in (
-        ("life", life, "life", 1.15, 300),
-        ("communicate", communicate, "communicate", 0.95, 300),
-    ):
-        yield _instructions(
-            f"native/{name}", title, workload, standard, at_most, repetitions=repetitions
-        )
-    yield _instructions(
-        "native/communicate-poll",
-        f"{communicate}, PollSelector",
-        "communicate",
-        "standard.PollSelector",
-        1.2,
-        ours="ours.PollSelector",
-    )
-    yield _instructions(
-        "native/1-of-1000", "1 ready of 1000", "1-of-1000", standard, 0.85, repetitions=2000
-    )
-    title = "1000 ready of 1000"
-    yield _instructions(
-        "native/1000-of-1000", title, "1000-of-1000", standard, 0.35, repetitions=20
-    )
-    yield _instructions(
-        "native/1000-of-1000-bare", title, "1000-of-1000", "bare", 1.9, repetitions=20
-    )
-    for name, title, at_most in (
-        ("register", "register and unregister", 0.85),
-        ("modify", "modify", 0.65),
-        ("modify-data", "modify of data only", 0.7),
-    ):
-        yield _instructions(f"native/{name}", title, name, standard, at_most, ours=default)
-
-
-def _gevent() -> Iterator[Row]:
-    life, communicate = "make, register, select, close", "two files, as communicate"
-    for name, title, at_most, repetitions in (
-        ("life", life, 0.42, 200),
-        ("communicate", communicate, 0.40, 200),
-    ):
-        yield _instructions(
-            f"gevent-libev/{name}", title, name, "hub", at_most, repetitions=repetitions
-        )
-    yield _instructions(
-        "gevent-libev/communicate-poll",
-        f"{communicate}, PollSelector",
-        "communicate",
-        "hub.PollSelector",
-        0.45,
-        ours="ours.PollSelector",
-        repetitions=200,
-    )
-    for idle in (10, 1000):
-        title = f"blocked hop, {idle} idle"
-        yield _instructions(f"gevent-libev/hop-{idle}", title, f"hop-{idle}", "hub", 0.75)
-    for idle in (10, 1000):
-        yield Row(
-            f"gevent-libev/hop-{idle}-epoll_wait",
-            f"epoll_wait for each blocked hop, {idle} idle",
-            "epoll_wait",
-            f"hop-{idle}",
-            "ours",
-            "hub",
-            2,
-            2000,
-        )
-    title = "blocked hop with time-out, 1000 idle"
-    yield _instructions("gevent-libev/hop-timeout", title, "hop-1000-timeout", "hub", 0.63)
-    title = "blocked hop, 10 idle, against a bare recv"
-    yield _instructions("gevent-libev/hop-recv", title, "hop-10", "recv", 1.08)
-    yield _instructions(
-        "gevent-libev/1-of-1000", "1 ready of 1000", "1-of-1000", "hub", 0.22, repetitions=1000
-    )
-
-
-#: How blocked hops compared before the core was rebuilt: (without a time-out, with one).
-_HOPS_BEFORE = {"gevent-libuv": (9.9, 9.9), "eventlet": (9.9, 9.9)}
-
-
-def _elsewhere() -> Iterator[Row]:
-    for runtime, (plain, timed) in _HOPS_BEFORE.items():
-        yield _instructions(
-            f"{runtime}/life", "make, register, select, close", "life", "hub", 0.6, repetitions=200
-        )
-        title = "blocked hop, 10 idle"
-        yield _instructions(f"{runtime}/hop-10", title, "hop-10", "hub", plain, repetitions=100)
-        title += ", with time-out"
-        yield _instructions(
-            f"{runtime}/hop-10-timeout", title, "hop-10-timeout", "hub", timed, repetitions=100
-        )
-
-
-def _start() -> Iterator[Row]:
-    ours, theirs = "import coopselectors", "import selectors"
-    yield Row("native/import", ours, "instructions", "import", ours, theirs, None)
-    yield Row("native/import-ms", ours, "milliseconds", "import", ours, theirs, 10)
-    title = f"modules that {ours} loads besides its own and those of selectors"
-    yield Row("native/import-modules", title, "modules", "import", ours, theirs, 0)
-    install = "install() in a bare process"
-    for name, unit, at_most in (
-        ("native/install", "instructions", None),
-        ("native/install-ms", "milliseconds", 15),
-    ):
-        yield Row(name, install, unit, "install", "coopselectors.install()", theirs, at_most)
+#: A figure: its name, what it is of, ours, the peer, in which unit, the most that it may be, and
+#: how it is measured.
+Figure = Tuple[str, str, str, str, str, Optional[float], Callable[[], Dict[str, Any]]]
 
 
 class Bench:
@@ -188,56 +57,85 @@ class Bench:
         self._locks: Dict[Any, Lock] = {}
         self._known: Dict[Any, Any] = {}
 
-    def measure(self, row: Row) -> Dict[str, Any]:
-        """{"ours": figure, "peer": figure, "ratio": the one that has a bound}"""
-        if row.workload in ("import", "install"):
-            return self._start(row)
-        found = {
-            "ours": self._repeated(row, row.workload, row.ours),
-            "peer": self._repeated(row, *self._of_peer(row)),
+    def figures(self) -> Iterator[Figure]:
+        """All of them, none measured yet."""
+        for row in rows():
+            title = f"{row.title}"
+            if row.instructions != NOT:
+                yield (
+                    row.name,
+                    title,
+                    row.ours,
+                    row.against(),
+                    "instructions",
+                    row.instructions,
+                    partial(self._ratio, row),
+                )
+            if row.epoll_waits != NOT:
+                yield (
+                    f"{row.name}-epoll_wait",
+                    f"epoll_wait calls, {title}",
+                    row.ours,
+                    row.against(),
+                    "calls",
+                    row.epoll_waits,
+                    partial(self._epoll_waits, row),
+                )
+        yield from self._of_start()
+
+    def _of_start(self) -> Iterator[Figure]:
+        ours, theirs = "import coopselectors", "import selectors"
+        install = "coopselectors.install()"
+        others = f"modules that {ours} loads, but for its own and those of selectors"
+        for name, title, work, unit, at_most, measure in (
+            ("import", ours, ours, "instructions", None, self._import),
+            ("import-modules", others, ours, "modules", 0, self._foreign_modules),
+            ("import-ms", ours, ours, "milliseconds", 10, self._import_milliseconds),
+            ("install", install, install, "instructions", None, self._install),
+            ("install-ms", install, install, "milliseconds", 15, self._install_milliseconds),
+        ):
+            yield f"native/{name}", title, work, theirs, unit, at_most, measure
+
+    # Each returns {"ours": cost, "peer": cost, "figure": what is held against the limit}.
+
+    def _ratio(self, row: Row) -> Dict[str, Any]:
+        ours, peer = (self._repeated(work, row.repetitions) for work in row.works())
+        return {"ours": ours, "peer": peer, "figure": ours / peer}
+
+    def _epoll_waits(self, row: Row) -> Dict[str, Any]:
+        # A repetition is two hops, there and back.
+        ours, peer = (self._repeated(work, 2000, calls=True) for work in row.works())
+        return {
+            "ours": ours["epoll_wait"] / 2,
+            "peer": peer["epoll_wait"] / 2,
+            "figure": round(ours["epoll_wait"] / 2, 1),
+            "all system calls": [sum(calls.values()) / 2 for calls in (ours, peer)],
         }
-        if row.unit == "epoll_wait":
-            # A repetition is two hops, there and back.
-            figures: Dict[str, Any] = {
-                who: calls.get("epoll_wait", 0) / 2 for who, calls in found.items()
-            }
-            every = {who: sum(calls.values()) / 2 for who, calls in found.items()}
-            return {**figures, "figure": figures["ours"], "system calls": every}
-        return {**found, "figure": found["ours"] / found["peer"]}
 
-    @staticmethod
-    def _of_peer(row: Row) -> Any:
-        if row.peer == "bare":
-            return f"epoll-{row.workload}", "bare"
-        if row.peer == "recv":
-            return "recv-hop", "recv"
-        return row.workload, row.peer
-
-    def _repeated(self, row: Row, workload: str, subject: str) -> Any:
+    def _repeated(self, work: Work, number: int, calls: bool = False) -> Any:
         """What a repetition takes; counted once, if several rows ask for it."""
-        key = row.unit, row.runtime, workload, subject, row.repetitions
+        key = (work, number, calls)
         with self._lock:
             lock = self._locks.setdefault(key, Lock())
         with lock:
             if key not in self._known:
-                self._known[key] = self._count(row, workload, subject)
+                self._known[key] = self._count(work, number, calls)
             return self._known[key]
 
-    def _count(self, row: Row, workload: str, subject: str) -> Any:
-        number = row.repetitions
-        command = [sys.executable, str(_WORKLOADS), row.runtime, workload, subject]
-        count = self._system_calls if row.unit == "epoll_wait" else self._instructions
+    def _count(self, work: Work, number: int, calls: bool) -> Any:
+        command = [sys.executable, str(_WORKLOADS), *work]
+        count = self._system_calls if calls else self._instructions
         once, twice = (count([*command, str(times * number)]) for times in (1, 2))
-        if row.unit == "epoll_wait":
+        if calls:
             return {name: (twice[name] - once.get(name, 0)) / number for name in twice}
         return (twice - once) / number
 
     def _instructions(self, command: List[str]) -> int:
         with tempfile.TemporaryDirectory() as folder:
             valgrind = ["valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null"]
-            log = Path(folder, "log")
-            self._run([*valgrind, f"--log-file={log}", *command])
-            return int(_COLLECTED.findall(log.read_text())[-1])
+            _, pid = self._run([*valgrind, f"--log-file={folder}/%p", *command])
+            # Forked children have logs of their own.
+            return int(_COLLECTED.findall(Path(folder, str(pid)).read_text())[-1])
 
     def _system_calls(self, command: List[str]) -> Dict[str, int]:
         with tempfile.TemporaryDirectory() as folder:
@@ -246,91 +144,110 @@ class Bench:
             found = _SYSTEM_CALLS.findall(log.read_text())
             return {name: int(calls) for calls, name in found if name != "total"}
 
-    def _start(self, row: Row) -> Dict[str, Any]:
-        # Without `site`: what an environment's .pth files import is not ours.
-        python = [sys.executable, "-S", "-c"]
-        nothing, ours, theirs = "pass", "import coopselectors", "import selectors"
-        for code in (ours + "; coopselectors.install()", theirs):
-            self._run([*python, code])  # the byte code is there from now on
-        if row.unit == "modules":
-            return self._foreign_modules(python)
-        if row.unit == "milliseconds":
-            return self._milliseconds(python, row)
-        before = self._instructions([*python, nothing])
-        peer = self._instructions([*python, theirs]) - before
-        count = self._instructions([*python, ours])
-        if row.workload == "install":
-            install = self._instructions([*python, f"{ours}; coopselectors.install()"])
-            return {"ours": install - count, "peer": peer, "figure": (install - count) / peer}
-        return {"ours": count - before, "peer": peer, "figure": (count - before) / peer}
+    def _import(self) -> Dict[str, Any]:
+        nothing, peer = (self._start(code) for code in ("pass", "import selectors"))
+        ours = self._start("import coopselectors") - nothing
+        return {"ours": ours, "peer": peer - nothing, "figure": ours / (peer - nothing)}
 
-    def _foreign_modules(self, python: List[str]) -> Dict[str, Any]:
-        def loaded(module: str) -> List[str]:
-            code = f"import sys; import {module}; print(*sys.modules)"
-            return self._run([*python, code]).split()
+    def _install(self) -> Dict[str, Any]:
+        nothing, peer = (self._start(code) for code in ("pass", "import selectors"))
+        code = "import coopselectors"
+        ours = self._start(f"{code}; coopselectors.install()") - self._start(code)
+        return {"ours": ours, "peer": peer - nothing, "figure": ours / (peer - nothing)}
 
-        ours, theirs = loaded("coopselectors"), loaded("selectors")
+    def _start(self, code: str) -> int:
+        command = self._python(code)
+        self._run(command)  # the byte code is there from now on
+        return self._instructions(command)
+
+    @staticmethod
+    def _python(code: str) -> List[str]:
+        # Without `site`: what the .pth files of an environment import is not ours.
+        return [sys.executable, "-S", "-c", code]
+
+    def _foreign_modules(self) -> Dict[str, Any]:
+        ours, theirs = (
+            self._run(self._python(f"import sys, {module}; print(*sys.modules)"))[0].split()
+            for module in ("coopselectors", "selectors")
+        )
         own = [name for name in ours if name.partition(".")[0] == "coopselectors"]
         foreign = sorted({*ours} - {*own} - {*theirs})
-        return {"ours": len(ours), "peer": len(theirs), "figure": len(foreign), "foreign": foreign}
+        return {"ours": len(ours), "peer": len(theirs), "figure": len(foreign), "names": foreign}
 
-    def _milliseconds(self, python: List[str], row: Row) -> Dict[str, Any]:
-        timed = "import time; t = time.process_time(); {}; print(time.process_time() - t)"
-        code = {"ours": timed.format(row.ours), "peer": timed.format(row.peer)}
-        if row.workload == "install":
-            code["ours"] = f"import coopselectors; {code['ours']}"
-        seconds: Dict[str, List[float]] = {"ours": [], "peer": []}
-        for _ in range(15):
-            for who, text in code.items():
-                seconds[who].append(float(self._run([*python, text])))
+    def _import_milliseconds(self) -> Dict[str, Any]:
+        return self._milliseconds("", "import coopselectors")
+
+    def _install_milliseconds(self) -> Dict[str, Any]:
+        return self._milliseconds("import coopselectors", "coopselectors.install()")
+
+    def _milliseconds(self, before: str, code: str) -> Dict[str, Any]:
+        """Of processor time, in fresh interpreters that take turns."""
+        timed = "{}\nimport time; t = time.process_time(); {}; print(time.process_time() - t)"
+        commands = {
+            "ours": self._python(timed.format(before, code)),
+            "peer": self._python(timed.format("", "import selectors")),
+        }
+        seconds: Dict[str, List[float]] = {who: [] for who in commands}
+        for number in range(16):
+            for who, command in commands.items():
+                found = float(self._run(command)[0])
+                if number:  # the first time, there may be no byte code yet
+                    seconds[who].append(found)
         figures = {who: 1000 * statistics.median(series) for who, series in seconds.items()}
-        return {**figures, "figure": figures["ours"]}
+        return {**figures, "figure": round(figures["ours"], 1)}
 
-    def _run(self, command: List[str]) -> str:
-        done = subprocess.run(
-            command,
-            env=self._environment,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        if done.returncode:
-            raise RuntimeError(f"{' '.join(command)}: status {done.returncode}\n{done.stderr}")
-        return done.stdout
+    def _run(self, command: List[str]) -> Tuple[str, int]:
+        """What it prints, and its process id."""
+        pipe = subprocess.PIPE
+        with subprocess.Popen(
+            command, env=self._environment, stdout=pipe, stderr=pipe, text=True
+        ) as process:
+            out, errors = process.communicate()
+        if process.returncode:
+            raise RuntimeError(f"{' '.join(command)}: status {process.returncode}\n{errors}")
+        return out, process.pid
 
 
-def measure(chosen: Iterable[Row], package_path: Path, jobs: int) -> Iterator[Dict[str, Any]]:
-    """All figures of these rows, each as soon as it and those before it are there."""
-    bench = Bench(package_path)
-    chosen = list(chosen)
+def measure(where: Path, names: Iterable[str] = (), jobs: int = 1) -> Iterator[Dict[str, Any]]:
+    """The figures whose names contain one of these, each as soon as those before it are there."""
+    chosen = [
+        figure
+        for figure in Bench(where).figures()
+        if not names or any(name in figure[0] for name in names)
+    ]
     with ThreadPoolExecutor(jobs) as pool:
         # Instructions may be counted side by side; times are measured when nothing else runs.
-        counted = [
-            None if row.unit == "milliseconds" else pool.submit(bench.measure, row)
-            for row in chosen
+        futures = [
+            None if figure[4] == "milliseconds" else pool.submit(figure[-1]) for figure in chosen
         ]
-        for row, future in zip(chosen, counted):
+        for (name, title, ours, peer, unit, at_most, count), future in zip(chosen, futures):
             if future is None:
-                wait(each for each in counted if each)
-            found = future.result() if future else bench.measure(row)
+                wait(each for each in futures if each)
+            found = future.result() if future else count()
             yield {
-                **row._asdict(),
+                "name": name,
+                "title": title,
+                "subject": ours,
+                "against": peer,
+                "unit": unit,
+                "at most": at_most,
+                "held": at_most is None or round(found["figure"], 2) <= at_most,
                 **found,
-                "subject": row.ours,
-                "against": row.peer,
-                "held": row.at_most is None or round(found["figure"], 2) <= row.at_most,
             }
 
 
 def line(result: Dict[str, Any]) -> str:
     """A result as text."""
-    at_most = "" if result["at_most"] is None else f"{result['at_most']:.4g}"
-    verdict = "" if result["at_most"] is None else "ok" if result["held"] else "MISSED"
+    at_most = "" if result["at most"] is None else f"{result['at most']:.4g}"
+    verdict = "" if result["at most"] is None else "ok" if result["held"] else "MISSED"
     ours, peer = (f"{result[who]:14,.1f}" for who in ("ours", "peer"))
     return (
-        f"{result['name']:32} {result['unit']:12} {ours} {peer} {result['figure']:8.2f} "
+        f"{result['name']:36} {result['unit']:12} {ours} {peer} {result['figure']:8.2f} "
         f"{at_most:>6} {verdict}"
     )
+
+
+HEAD = f"{'':36} {'unit':12} {'ours':>14} {'peer':>14} {'figure':>8} {'most':>6}"
 
 
 def package_path() -> Path:
@@ -338,7 +255,12 @@ def package_path() -> Path:
     found = importlib.util.find_spec("coopselectors")
     if found is None or found.origin is None:
         return Path(__file__).resolve().parent.parent
-    return Path(found.origin).parent.parent
+    return Path(found.origin).resolve().parent.parent
+
+
+def missing_tools() -> List[str]:
+    """What would have to be installed."""
+    return [tool for tool in ("valgrind", "strace") if shutil.which(tool) is None]
 
 
 def main() -> int:
@@ -351,23 +273,17 @@ def main() -> int:
     parser.add_argument("--json", type=Path, metavar="FILE", help="write all figures there")
     parser.add_argument("--jobs", "-j", type=int, default=os.cpu_count() or 1, metavar="NUMBER")
     options = parser.parse_args()
-    chosen = [
-        row
-        for row in rows()
-        if not options.names or any(name in row.name for name in options.names)
-    ]
-    if options.list:
-        print(*(f"{row.name:32} {row.title}" for row in chosen), sep="\n")
-        return 0
-    for tool in ("valgrind", "strace"):
-        if shutil.which(tool) is None:
-            parser.error(f"{tool} is not installed")
     where = (options.package_path or package_path()).resolve()
     if not (where / "coopselectors" / "__init__.py").is_file():
         parser.error(f"there is no package coopselectors in {where}")
-    print(f"{'':32} {'unit':12} {'ours':>14} {'peer':>14} {'figure':>8} {'most':>6}", flush=True)
+    if options.list:
+        print(*(f"{name:36} {title}" for name, title, *_ in Bench(where).figures()), sep="\n")
+        return 0
+    if missing_tools():
+        parser.error(f"not installed: {', '.join(missing_tools())}")
+    print(HEAD, flush=True)
     results = []
-    for result in measure(chosen, where, options.jobs):
+    for result in measure(where, options.names, options.jobs):
         print(line(result), flush=True)
         results.append(result)
     if options.json:

@@ -89,7 +89,7 @@ def subjects(runtime: str, name: str) -> Tuple[Any, Any]:
     return hub, {"bare": epoll}.get(owner)
 
 
-def _ready_and_idle(ready: int, idle: int) -> List[int]:
+def ready_and_idle(ready: int, idle: int) -> List[int]:
     """Descriptors of which the first `ready` can be read from.  They stay open."""
     readable, writer = socket.socketpair()
     waiting, _other = socket.socketpair()
@@ -140,7 +140,7 @@ def communicate(hub: Any, kind: Any) -> Run:
 def _select_at_once(ready: int, registered: int) -> Callable[[Any, Any], Run]:
     def prepare(hub: Any, kind: Any) -> Run:
         selector = kind()
-        for fd in _ready_and_idle(ready, registered - ready):
+        for fd in ready_and_idle(ready, registered - ready):
             selector.register(fd, EVENT_READ)
         _keep.append(selector)
 
@@ -159,7 +159,7 @@ def _epoll_at_once(ready: int, registered: int) -> Callable[[Any, Any], Run]:
 
     def prepare(hub: Any, epoll: Any) -> Run:
         made = getattr(epoll, "epoll", epoll)()
-        for fd in _ready_and_idle(ready, registered - ready):
+        for fd in ready_and_idle(ready, registered - ready):
             made.register(fd, 1)
         _keep.append(made)
 
@@ -176,7 +176,7 @@ def _epoll_at_once(ready: int, registered: int) -> Callable[[Any, Any], Run]:
 def _change(what: str) -> Callable[[Any, Any], Run]:
     def prepare(hub: Any, kind: Any) -> Run:
         selector = kind()
-        fd, *others = _ready_and_idle(0, 1001)
+        fd, *others = ready_and_idle(0, 1001)
         for each in others:
             selector.register(each, EVENT_READ)
         _keep.append(selector)
@@ -277,7 +277,7 @@ def _poll_hop(idle: int) -> Callable[[Any, Any], Run]:
 
 def _select_at_once_of_20(hub: Any, module: Any) -> Run:
     """`select.select`: 1 ready of 20."""
-    files = _ready_and_idle(1, 19)
+    files = ready_and_idle(1, 19)
 
     def run(repetitions: int) -> None:
         select = module.select
