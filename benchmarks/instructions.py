@@ -208,12 +208,18 @@ class Bench:
         return out, process.pid
 
 
-def measure(where: Path, names: Iterable[str] = (), jobs: int = 1) -> Iterator[Dict[str, Any]]:
-    """The figures whose names contain one of these, each as soon as those before it are there."""
+def measure(
+    where: Path, names: Iterable[str] = (), jobs: int = 1, unwanted: Iterable[str] = ()
+) -> Iterator[Dict[str, Any]]:
+    """The figures whose names contain one of `names`, if there are any, and none of `unwanted`.
+
+    Each comes as soon as those before it are there.
+    """
     chosen = [
         figure
         for figure in Bench(where).figures()
-        if not names or any(name in figure[0] for name in names)
+        if (not names or any(name in figure[0] for name in names))
+        and not any(name in figure[0] for name in unwanted)
     ]
     with ThreadPoolExecutor(jobs) as pool:
         # Instructions may be counted side by side; times are measured when nothing else runs.
