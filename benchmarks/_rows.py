@@ -165,7 +165,7 @@ def _gevent() -> Iterator[Row]:
 
 
 #: How blocked hops compared before the core was rebuilt: (without a time-out, with one).
-_HOPS_BEFORE = {"gevent-libuv": (9.9, 9.9), "eventlet": (9.9, 9.9)}
+_HOPS_BEFORE = {"gevent-libuv": (0.85, 0.5), "eventlet": (0.14, 0.14)}
 
 
 def _elsewhere() -> Iterator[Row]:

@@ -68,7 +68,7 @@ def subjects(runtime: str, name: str) -> Tuple[Any, Any]:
     import select
 
     epoll = getattr(select, "epoll", None)
-    standard = {each: getattr(selectors, each) for each in _CLASSES}
+    standard = {each: getattr(selectors, each, None) for each in _CLASSES}
     hub = _patch(runtime)
     owner, _, class_name = name.partition(".")
     if owner == "ours":
