@@ -102,7 +102,7 @@ def write(figures: Dict[str, Any], folder: Path) -> None:
     for name, lines_of in figures["curves"].items():
         title = _CURVES[name]
         file = folder / f"speed-{name}.svg"
-        _curves(lines_of, f"{title}: microseconds", file)
+        _curves(lines_of, title, file)
         if name != "one-ready":
             lines += ["", f".. image:: {file.name}", f"   :alt: {title}"]
     (folder / "speed.rst").write_text("\n".join(lines) + "\n")
@@ -162,7 +162,11 @@ def _curves(runtimes: Dict[str, Any], title: str, file: Path) -> None:
                     [1e6 * each for each in seconds],
                     marker="o",
                     markersize=4,
+                    linewidth=2,
                     color=_COLOURS[subject],
                     label="coopselectors" if subject == "ours" else title_of(runtime, subject),
                 )
             axes.set(xscale="log", yscale="log", xlabel="files")
+            axes.xaxis.set_major_formatter("{x:g}")
+            axes.yaxis.set_major_formatter("{x:g}")
+        next(iter(all_axes.values())).set_ylabel("microseconds")

@@ -8,8 +8,8 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any, Dict, Iterator, List, Sequence
 
-#: It can be read on white and on black: 4.5 to 1 on either.
-_GREY = "#777777"
+#: It can be read on white and on black alike.
+_GREY = "#7d7d7d"
 
 
 def versions(*libraries: str) -> str:

@@ -71,9 +71,10 @@ class _Process:
         """The number of repetitions that take about so long."""
         repetitions = 1
         while True:
-            taken = repetitions * self.repeat(repetitions).clock
-            if taken > seconds / 4 or repetitions > 1e6:
-                return max(1, int(repetitions * seconds / max(taken, 1e-9)))
+            once = self.repeat(repetitions)
+            # What waits for others, or for a processor, must not take for ever.
+            if repetitions * max(once.processor, once.clock / 8) > seconds / 4:
+                return max(1, int(seconds / max(once.processor, once.clock / 8)))
             repetitions *= 4
 
 

@@ -226,20 +226,25 @@ def measure(
         futures = [
             None if figure[4] == "milliseconds" else pool.submit(figure[-1]) for figure in chosen
         ]
-        for (name, title, ours, peer, unit, at_most, count), future in zip(chosen, futures):
-            if future is None:
-                wait(each for each in futures if each)
-            found = future.result() if future else count()
-            yield {
-                "name": name,
-                "title": title,
-                "subject": ours,
-                "against": peer,
-                "unit": unit,
-                "at most": at_most,
-                "held": at_most is None or round(found["figure"], 2) <= at_most,
-                **found,
-            }
+        try:
+            for (name, title, ours, peer, unit, at_most, count), future in zip(chosen, futures):
+                if future is None:
+                    wait(each for each in futures if each)
+                found = future.result() if future else count()
+                yield {
+                    "name": name,
+                    "title": title,
+                    "subject": ours,
+                    "against": peer,
+                    "unit": unit,
+                    "at most": at_most,
+                    "held": at_most is None or round(found["figure"], 2) <= at_most,
+                    **found,
+                }
+        finally:
+            for future in futures:
+                if future:
+                    future.cancel()  # if one has failed, the others are not waited for
 
 
 def line(result: Dict[str, Any]) -> str:
