@@ -32,6 +32,20 @@ _first_was: Any = _KINDS  # which nobody offers
 _chosen: Set[Type[_Selector]] = set()
 
 
+class _WhereThereIsOne:
+    """`fileno`, which tools find in the class, and which an instance on poll or select lacks."""
+
+    def __init__(self, function: Any) -> None:
+        self.__func__ = function
+
+    def __get__(self, selector: Any, owner: Any = None) -> Any:
+        if selector is None:
+            return self.__func__
+        if not selector._poller.backend.has_kernel_object:
+            raise AttributeError(f"{owner.__name__!r} object has no attribute 'fileno'")
+        return self.__func__.__get__(selector, owner)
+
+
 class DefaultSelector(_Selector):
     """The best selector that this machine offers at the moment of the call.
 
@@ -68,7 +82,7 @@ class DefaultSelector(_Selector):
         chosen.close()
         super().__init__(runtime=runtime)
 
-    # Tools look for it in the class, as they find it in the standard one; see `_with_fileno`.
+    @_WhereThereIsOne
     def fileno(self) -> int:
         """Return the kernel object's descriptor; ValueError once the selector is closed.
 

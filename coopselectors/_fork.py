@@ -14,18 +14,19 @@ hook.  A finalizer may therefore run while nobody knows yet that this is a child
 
 from __future__ import annotations
 
+import _frozen_importlib
 import os
 import sys
 from typing import Any, Protocol, Set
 from weakref import ReferenceType, ref
 
-from ._unpatched import RLock, system
+from ._unpatched import system
 
 #: Another object in each process; compared by identity.
 generation: object = object()
 
 _pid: int = system.getpid()
-_lock: Any = RLock()
+_lock: Any = _frozen_importlib._ImportLockContext()  # type: ignore[attr-defined]
 
 
 class Owner(Protocol):
@@ -45,9 +46,11 @@ def tell(owner: Owner) -> None:
 
 
 def lock() -> Any:
-    """The one lock of this package, an RLock; nothing switches or blocks while it is held.
+    """The one lock of this package; nothing switches, blocks or imports while it is held.
 
-    It is made anew in a child: a thread that is not there may have held the other.
+    It is the interpreter's import lock: real under any patch, where eventlet makes every RLock that
+    it finds a green one; re-entrant, as finalizers and signal handlers need it; and held by fork()
+    itself, so that no child finds work half done by a thread that is not there.
     """
     if system.getpid() != _pid:
         notice()
@@ -56,12 +59,11 @@ def lock() -> Any:
 
 def notice() -> None:
     """Start a new generation if this is a child that has not done so yet."""
-    global generation, _pid, _lock
+    global generation, _pid
     pid = system.getpid()
     if pid == _pid:
         return
     _pid = pid
-    _lock = RLock()
     generation = object()
     for reference in _owners.copy():
         owner = reference()

@@ -11,6 +11,7 @@ anybody else's.  Among our own descriptors, the latest owner of a number counts.
 
 from __future__ import annotations
 
+import atexit
 from typing import Any, Dict
 
 from ._unpatched import system
@@ -60,10 +61,16 @@ _abandoned: Any = []
 def abandon(native: object) -> None:
     """Keep `native`, whose finalizer closes a number that is no longer ours, for ever."""
     _abandoned.append(native)
-    try:
-        import ctypes
 
-        # One reference that nothing gives back: lists are emptied when the interpreter ends.
-        ctypes.pythonapi.Py_IncRef(ctypes.py_object(native))
-    except (ImportError, AttributeError):
-        pass  # an interpreter without ctypes, or without reference counts
+
+@atexit.register
+def _keep_abandoned() -> None:
+    """One reference more that nothing gives back: lists are emptied when the interpreter ends."""
+    if _abandoned:
+        try:
+            import ctypes
+
+            for native in _abandoned:
+                ctypes.pythonapi.Py_IncRef(ctypes.py_object(native))
+        except (ImportError, AttributeError):
+            pass  # an interpreter without ctypes, or without reference counts

@@ -89,9 +89,6 @@ class clock:
     monotonic: Any = _unreplaced(_patched_time, "monotonic")
 
 
-# No patcher has touched this one so far.
-RLock: Any = _thread.RLock
-
 _count = _thread._count
 # What eventlet puts there counts greenlets.
 _counts_threads = type(_count) is BuiltinFunctionType

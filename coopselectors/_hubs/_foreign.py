@@ -68,9 +68,7 @@ class ForeignHub(Hub):
         if timeout != 0:
             if not poller.has_descriptor():
                 # Opening one may take the number of a file that was closed a moment ago.
-                pairs = poller.poll(0)
-                if pairs:
-                    return pairs
+                poller.poll(0)
             inner = poller.pollable()
         own = None if inner is None else inner.descriptor()
         try:
