@@ -267,7 +267,7 @@ class FilesPoller(Poller):
             for fd, key in filled.items():
                 self._fill(fresh, fd, key)
             if self.state is _fork.generation or self.state is STALE:
-                if self.backend.is_in_use():
+                if self.has_blocked_threads():
                     self._notify(True)  # the threads that are blocked in the old one
                 self._leave_all()
             self.backend.replace(fresh)

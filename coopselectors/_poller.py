@@ -175,6 +175,10 @@ class Poller:
             system.close(duplicate)
         return []
 
+    def has_blocked_threads(self) -> bool:
+        """Whether a thread may be blocked in `poll` or `block`."""
+        return self.backend.is_in_use()
+
     def cancel_block(self, on: bool) -> None:
         """Have the threads that are in `block` come out, until that is turned off."""
         with _fork.lock():
@@ -244,7 +248,7 @@ class Poller:
             self.state is _fork.generation
             and self.waiters is self.per_file_waiters is _NOBODY
             and self.shadow is None
-            and not backend.is_in_use()
+            and not self.has_blocked_threads()
         ):
             self.state = CLOSED  # most selectors end so: nobody has to be told
             backend.close()
@@ -257,7 +261,7 @@ class Poller:
             if is_ours:
                 self._leave_all()  # not before: other threads look again at once
                 self.changed()
-                if backend.is_in_use():
+                if self.has_blocked_threads():
                     self._notify(True)
             shadow, self.shadow = self.shadow, None
             backend.close()

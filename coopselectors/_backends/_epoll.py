@@ -121,7 +121,9 @@ class EpollBackend(Backend):
     def replace(self, fresh: EpollBackend) -> None:
         if self.is_ours():
             system.dup2(fresh._fd, self._fd, False)
-            fresh.close()
+            # Without polling it, which would take the edges of what are our own files now.
+            _owned.release(fresh._fd, fresh)
+            fresh.native.close()
         else:
             _owned.abandon(self.native)
             self.native, self._fd = fresh.native, fresh._fd

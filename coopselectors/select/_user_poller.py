@@ -6,7 +6,7 @@ to the kernel alone, children of fork(2) share it, and nothing is ever put in it
 
 from __future__ import annotations
 
-from typing import Any, Dict, List, NoReturn, Optional
+from typing import Any, Dict, List, NoReturn, Optional, Set
 
 from .. import _fork, _owned
 from .._backends import Backend, Pair
@@ -40,6 +40,8 @@ class UserPoller(Poller):
         self._is_shared = is_shared
         self._view_of = view_of  # kept alive, and closed by itself
         self._duplicate = -1
+        #: One object for each thread in `block`.
+        self._blocked: Set[object] = set()
         #: {fd: mask} of the files that report otherwise than for as long as it lasts.
         self.special: Dict[int, int] = {}
 
@@ -82,6 +84,21 @@ class UserPoller(Poller):
                 except OSError:
                     pass  # closed meanwhile
         return [pair for pair in pairs if pair[0] in self.told_once]
+
+    def block(self, timeout: Optional[float]) -> List[Pair]:
+        me = object()
+        self._blocked.add(me)
+        try:
+            if self.state is CLOSED:  # asked for after the line above, see `Poller.close`
+                return []
+            return super().block(timeout)
+        finally:
+            self._blocked.discard(me)
+
+    def has_blocked_threads(self) -> bool:
+        # Not whether the native object is in use: others may share the kernel object, and what
+        # wakes a thread would stay in there.
+        return bool(self._blocked)
 
     def descriptor(self) -> int:
         if self.state is not _fork.generation:
