@@ -185,7 +185,7 @@ class Poller:
             if self.state is not CLOSED:
                 self.cancelled += 1 if on else -1
                 if on or not self.cancelled:
-                    self._notify(on)
+                    self.notify(on)
 
     def give_back(self, pairs: List[Pair]) -> List[Pair]:
         """Have the kernel report once more what somebody took that has no use for it.
@@ -194,7 +194,7 @@ class Poller:
         """
         return []
 
-    def _notify(self, on: bool) -> None:
+    def notify(self, on: bool) -> None:
         """Wake the threads that are blocked in `poll`."""
         try:
             self.backend.notify(wakeup_fd(), on)
@@ -220,9 +220,9 @@ class Poller:
     def refuse(self) -> None:
         """Leave every outer poller, for good: the kernel allows no deeper nesting of a file."""
         self.refused = True
-        self._leave_all()
+        self.leave_all()
 
-    def _leave_all(self) -> None:
+    def leave_all(self) -> None:
         for outer in tuple(self.waiters):
             self.leave(outer)
 
@@ -259,10 +259,10 @@ class Poller:
             is_ours = self.state is _fork.generation or self.state is STALE
             self.state = CLOSED
             if is_ours:
-                self._leave_all()  # not before: other threads look again at once
+                self.leave_all()  # not before: other threads look again at once
                 self.changed()
                 if self.has_blocked_threads():
-                    self._notify(True)
+                    self.notify(True)
             shadow, self.shadow = self.shadow, None
             backend.close()
         if shadow is not None:

@@ -10,7 +10,7 @@ from typing import Any, Dict, List, NoReturn, Optional, Set
 
 from .. import _fork, _owned
 from .._backends import Backend, Pair
-from .._files_poller import _reports_once
+from .._files_poller import reports_once
 from .._poller import CLOSED, Poller
 from .._unpatched import system
 from .._wakeup import wakeup_fd
@@ -49,10 +49,10 @@ class UserPoller(Poller):
         """A file is now watched with such a mask."""
         self.special[fd] = mask
         self.exclusive = self.exclusive | {fd} if mask & _EXCLUSIVE else self.exclusive - {fd}
-        once = bool(mask & _PRI) and _reports_once(fd)
+        once = bool(mask & _PRI) and reports_once(fd)
         self.told_once = self.told_once | {fd} if once else self.told_once - {fd}
         if once or mask & _EXCLUSIVE:
-            self._leave_all()
+            self.leave_all()
 
     def forget(self, fd: int) -> None:
         self.special.pop(fd, None)
@@ -117,7 +117,7 @@ class UserPoller(Poller):
     def close(self) -> None:
         with _fork.lock():
             if self._duplicate >= 0:
-                self._leave_all()
+                self.leave_all()
                 if _owned.release(self._duplicate, self):
                     system.close(self._duplicate)
                 self._duplicate = -1
@@ -125,7 +125,7 @@ class UserPoller(Poller):
 
     def __del__(self) -> None:
         if self.state is not CLOSED and self._view_of is not None:
-            self._leave_all()
+            self.leave_all()
             if _owned.release(self._duplicate, self):
                 system.close(self._duplicate)
         else:
