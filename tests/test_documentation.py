@@ -46,9 +46,9 @@ pytestmark = pytest.mark.once
 
 #: {the beginning of a command: (who runs it, the text there that shows it)}
 COMMANDS = {
-    "python -m coopselectors": ("tests/test_check.py", '"-m", "coopselectors"'),
-    "python -m coopselectors info": ("tests/test_info.py", '"info"'),
-    "python -m coopselectors audit": ("tests/test_audit.py", '"audit"'),
+    "python -m coopselectors": ("tests/install/test_check.py", '"-m", "coopselectors"'),
+    "python -m coopselectors info": ("tests/install/test_info.py", '"info"'),
+    "python -m coopselectors audit": ("tests/install/test_audit.py", '"audit"'),
     "python integration/": ("tox.ini", "python {tox_root}/integration/"),
     "python tests/matrix.py": ("tox.ini", "python {tox_root}/tests/matrix.py"),
     "python benchmarks": ("benchmarks/__main__.py", "python benchmarks"),
