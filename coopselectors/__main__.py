@@ -124,8 +124,9 @@ def _audit(arguments: Sequence[str]) -> int:
         print(f"cannot import {options.module or options.script}: {reason}", file=sys.stderr)
         return 2
     found = audit()
+    rows = [{"where": each.where, "what": each.what, "advice": each.advice} for each in found]
     if options.json:
-        print(json.dumps([{"where": each.where, "what": each.what} for each in found], indent=2))
+        print(json.dumps(rows, indent=2))
     else:
         for each in found:
             print(each)
