@@ -6,19 +6,16 @@ import sys
 from typing import Any, Iterator, List, NamedTuple, Optional
 
 from . import _inert, _standard
-from ._bindings import Place, fixed, places_in
-from ._holders import (
-    Kept,
-    Table,
-    objects_of,
-    running_frames,
-    undisturbed,
-    variable,
-    variables_of,
-)
-from ._paths import Path, Paths
+from ._bindings import places_in
+from ._frames import running_frames, variable, variables_of
+from ._holders import Kept, Table, objects_of, undisturbed
+from ._paths import Paths
+from ._places import Place, fixed
 from ._runtime import NATIVE, current_runtime
 from ._standard import Standard, vars_of_module
+from ._steps import Path
+
+_STANDARD = ("select", "selectors")
 
 # Whose objects wait for a hub.
 _HUBS = ("eventlet.hubs", "gevent.")
@@ -44,9 +41,9 @@ class Finding(NamedTuple):
 def audit() -> List[Finding]:
     """Find what would block the hub in this process: what no patch has reached, or can reach.
 
-    Finds whatever holds one of these, in any loaded module, class or object, in dictionaries, lists,
-    sets and tuples, default arguments, closures, and in the variables of every function that is
-    running in any thread or greenlet:
+    Finds whatever holds one of these, in any loaded module, class or object, in dictionaries,
+    lists, sets and tuples, default arguments, closures, and in the variables of every function that
+    is running in any thread or greenlet:
 
     * classes of the standard ``selectors`` module that were captured before the patch,
     * the functions and types of the ``select`` module that wait, such as ``select.epoll``,
@@ -110,7 +107,7 @@ class _Audit:
                 label = variable(frame, name)
                 self._paths.variables.setdefault(id(value), Path(root, label))
                 if id(value) in self._things:
-                    yield fixed(root, label, name, value, "the function runs already")
+                    yield fixed(root, label, value, "the function runs already")
                 elif id(type(value)) in self._types:
                     self._add(value)
 
@@ -122,7 +119,9 @@ class _Audit:
         for holder in self._holders:
             if id(holder) not in homes:
                 inside = places_in(holder, self._things, self._paths)
-                places.extend(place for place in inside if place.root not in ("select", "selectors"))
+                places.extend(
+                    place for place in inside if place.root not in ("select", "selectors")
+                )
             elif patched:
                 places.extend(places_in(holder, self._things, self._paths))
         for place in places:

@@ -1,4 +1,4 @@
-"""Who refers to these objects?  What the collector knows, and the frames that it does not.
+"""Who refers to these objects?
 
 The collector answers in C, and one question costs one pass over all that it tracks, however many
 modules there are.  It does not know of everything:
@@ -6,7 +6,7 @@ modules there are.  It does not know of everything:
 * What ``gc.freeze()`` has set aside is left out of its answers.
 * A dictionary or tuple with nothing in it that the collector tracks, such as ``{1: epoll}``, is
   not tracked either (CPython before 3.14).
-* The variables of a function that is running are in no object that it knows (since CPython 3.11).
+* The variables of a function that is running are in no object that it knows, see `_frames`.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ import operator
 import sys
 from contextlib import contextmanager
 from itertools import compress
-from types import AsyncGeneratorType, CoroutineType, FrameType, GeneratorType, ModuleType
-from typing import Any, Dict, Iterator, List, Optional, Set, Tuple
+from types import FrameType, ModuleType
+from typing import Any, Dict, Iterator, List, Set, Tuple
 
 from . import _inert
 
@@ -31,18 +31,16 @@ _CHUNK = 2000
 # On CPython 3.12.1 it never comes back from listing what the module _asyncio refers to.
 _ASK_NO_MODULE = sys.version_info[:2] == (3, 12)
 
-_CO_OPTIMIZED = 1
+# CPython 3.12 freezes some hundred objects when it starts.
+_FROZEN_BY_PYTHON = 2000
 
 _MAY_BE_UNTRACKED = {id(dict), id(tuple)}
 
 
-#: {a type of what is suspended: where it keeps its frame}
-SUSPENDED = {GeneratorType: "gi_frame", CoroutineType: "cr_frame", AsyncGeneratorType: "ag_frame"}
-
 # Objects of these are records of what was found, by this call or an earlier one.
 _OWN = frozenset(
     f"{__package__}.{name}"
-    for name in ("_audit", "_bindings", "_holders", "_install", "_paths", "_standard")
+    for name in ("_audit", "_holders", "_install", "_paths", "_places", "_standard", "_steps")
 )
 
 
@@ -54,6 +52,10 @@ class Table(Dict[int, Any]):
     """A dictionary by identity that nobody takes for a holder of what is in it."""
 
 
+# What is tracked or was frozen, for as long as one call looks for something.
+_with_frozen = Kept()
+
+
 @contextmanager
 def undisturbed() -> Iterator[None]:
     """Keep the collector from running: it would untrack containers, and call finalizers."""
@@ -62,6 +64,7 @@ def undisturbed() -> Iterator[None]:
     try:
         yield
     finally:
+        _with_frozen.clear()
         if enabled:
             gc.enable()
 
@@ -70,15 +73,18 @@ def holders_of(things: List[Any]) -> Kept:
     """The objects that refer to one of `things`, but for frames and our own records."""
     if not things:
         return Kept()
-    if len(things) <= _FEW and not _frozen_count():
-        found = gc.get_referrers(*things)
+    arguments = tuple(things)
+    if len(things) <= _FEW and not _is_frozen():
+        found = gc.get_referrers(*arguments)
     else:
         wanted = set(map(id, things))
         found = [each for chunk in _chunks(everything()) for each in _among(chunk, wanted)]
     return Kept(
         each
         for each in found
-        if type(each) is not FrameType and _inert.home_of(type(each)) not in _OWN
+        if each is not arguments
+        and type(each) is not FrameType
+        and _inert.home_of(type(each)) not in _OWN
     )
 
 
@@ -91,23 +97,28 @@ def referents_of(holder: Any) -> List[Any]:
 def everything() -> List[Any]:
     """All objects that the collector tracks, those that were frozen included."""
     tracked: List[Any] = gc.get_objects()
-    if not _frozen_count():
+    if not _is_frozen():
         return tracked
-    # They can only be reached by going from one to the next.
+    if not _with_frozen:
+        _with_frozen.extend(_reached_from(tracked))
+    return _with_frozen
+
+
+def _reached_from(tracked: List[Any]) -> Kept:
+    """All that is tracked or was frozen, which can only be reached from one to the next."""
+    found = Kept(tracked)
     seen = set(map(id, tracked))
-    left: List[Any] = [tracked, [sys.modules, *_inert.subclasses_of(object)]]
-    frozen = Kept()
-    while left:
-        fresh = Kept()
-        for chunk in _chunks(left.pop()):
-            for each in _referents(chunk):
-                if id(each) not in seen and gc.is_tracked(each):
-                    seen.add(id(each))
-                    fresh.append(each)
-        if fresh:
-            frozen.extend(fresh)
-            left.append(fresh)
-    return [*tracked, *frozen]
+    level = Kept([*tracked, sys.modules, *_inert.subclasses_of(object)])
+    while level:
+        reached = Table()
+        for chunk in _chunks(level):
+            things = _referents(chunk)
+            reached.update(zip(map(id, things), things))
+        fresh = reached.keys() - seen
+        seen.update(fresh)
+        level = Kept(filter(gc.is_tracked, map(reached.__getitem__, fresh)))
+        found.extend(level)
+    return found
 
 
 def objects_of(kinds: Set[int]) -> Tuple[Kept, Table]:
@@ -122,15 +133,15 @@ def objects_of(kinds: Set[int]) -> Tuple[Kept, Table]:
     while levels[-1]:
         untracked = Table()
         for chunk in _chunks(levels[-1]):
-            things = _of_types(_referents(chunk), interesting)
+            things = of_types(_referents(chunk), interesting)
             inside = list(compress(things, map(operator.not_, map(gc.is_tracked, things))))
             untracked.update(zip(map(id, inside), inside))
         fresh = Kept(untracked.values())
         if seen:
             fresh = Kept(each for each in fresh if id(each) not in seen)
-        chosen = _of_types(fresh, kinds)
+        chosen = of_types(fresh, kinds)
         found.update(zip(map(id, chosen), chosen))
-        levels.append(Kept(_of_types(fresh, _MAY_BE_UNTRACKED)))
+        levels.append(Kept(of_types(fresh, _MAY_BE_UNTRACKED)))
         seen.update(untracked)
     holders = Table()
     wanted = set(found)
@@ -143,58 +154,14 @@ def objects_of(kinds: Set[int]) -> Tuple[Kept, Table]:
     return Kept(found.values()), holders
 
 
-def running_frames() -> Iterator[FrameType]:
-    """Of all functions that run in a thread or greenlet, but for modules and for our own."""
-    tops: List[Optional[FrameType]] = list(sys._current_frames().values())
-    greenlet = sys.modules.get("greenlet")
-    kind = _inert.module_vars(greenlet).get("greenlet") if _inert.is_module(greenlet) else None
-    if kind is not None and _inert.is_class(kind):
-        kinds = {id(kind), *map(id, _inert.subclasses_of(kind))}
-        frame_of = _inert.inherited(kind, "gr_frame").__get__
-        tops += map(frame_of, _of_types(everything(), kinds))
-    seen: Set[int] = set()
-    for top in tops:
-        frame = top
-        while frame is not None and id(frame) not in seen:
-            seen.add(id(frame))
-            name = frame.f_globals.get("__name__")
-            ours = type(name) is str and name.partition(".")[0] == _inert.OURS
-            if frame.f_code.co_flags & _CO_OPTIMIZED and not ours:
-                yield frame
-            frame = frame.f_back
+def of_types(things: List[Any], kinds: Set[int]) -> List[Any]:
+    """Those whose types have these identities; all in C, for there may be millions."""
+    return list(compress(things, map(kinds.__contains__, map(id, map(type, things)))))
 
 
-def variables_of(frame: FrameType) -> List[Tuple[str, Any]]:
-    snapshot: Any = frame.f_locals
-    if type(snapshot) is not dict:  # it is a proxy for the variables since CPython 3.13
-        return list(snapshot.items())
-    found = list(snapshot.items())
-    # It belongs to the frame, and would keep all that is in it alive.
-    if sys.getrefcount(snapshot) <= 3:
-        snapshot.clear()
-    return found
-
-
-def variables_of_suspended(holder: Any) -> List[Tuple[str, Any]]:
-    """(label, content) of the variables of a generator or coroutine that has begun to run."""
-    frame = getattr(holder, SUSPENDED[type(holder)])
-    return [] if frame is None else [
-        (variable(frame, name), value) for name, value in variables_of(frame)
-    ]
-
-
-def variable(frame: FrameType, name: str) -> str:
-    """The label of a variable of a function that runs."""
-    home = frame.f_globals.get("__name__")
-    return (
-        f"{name!r} in {home if type(home) is str else ''}.{frame.f_code.co_name}()"
-        f' (File "{frame.f_code.co_filename}", line {frame.f_lineno})'
-    )
-
-
-def _frozen_count() -> int:
+def _is_frozen() -> bool:
     count = getattr(gc, "get_freeze_count", None)  # PyPy has none
-    return count() if count is not None else 0
+    return count is not None and count() > _FROZEN_BY_PYTHON
 
 
 def _chunks(objects: List[Any]) -> Iterator[Kept]:
@@ -217,8 +184,3 @@ def _among(chunk: List[Any], wanted: Set[int]) -> Iterator[Any]:
         for each in chunk:
             if not wanted.isdisjoint(map(id, referents_of(each))):
                 yield each
-
-
-def _of_types(things: List[Any], kinds: Set[int]) -> List[Any]:
-    """Those whose types have these identities; all in C, for there may be millions."""
-    return list(compress(things, map(kinds.__contains__, map(id, map(type, things)))))

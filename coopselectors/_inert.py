@@ -19,7 +19,7 @@ _class_qualname = type.__dict__["__qualname__"].__get__
 _class_module = type.__dict__["__module__"].__get__
 _class_mro = type.__dict__["__mro__"].__get__
 vars_of_class = type.__dict__["__dict__"].__get__
-_module_vars = ModuleType.__dict__["__dict__"].__get__
+_module_vars: Any = vars(ModuleType)["__dict__"].__get__
 _ACCESSORS = (GetSetDescriptorType, MemberDescriptorType)
 
 # The types whose instances hash, compare and print themselves in C.
@@ -85,6 +85,7 @@ def subclasses_of(kind: type) -> Iterator[type]:
     """All of them, however far derived, each once."""
     seen = {id(kind)}
     left = [kind]
+    each: type
     while left:
         for each in type.__subclasses__(left.pop()):
             if id(each) not in seen:

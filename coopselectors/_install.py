@@ -11,9 +11,11 @@ import sys
 from typing import Any, Dict, Iterable, List, NamedTuple, Optional, Set
 
 from . import _inert, _standard
-from ._bindings import ABSENT, Place, attribute, places_in
+from ._bindings import attribute, places_in
 from ._holders import Kept, Table, undisturbed
 from ._paths import Paths
+from ._places import ABSENT, Place
+from ._replacements import NAMES, PRIMITIVES, counterpart, our_primitive
 from ._standard import Standard, vars_of_module
 
 
@@ -125,16 +127,16 @@ def _replace(wanted: Optional[Set[int]], select: bool) -> List[Any]:
     for place in sorted(places, key=lambda place: place.label):
         _put(place, standard.ours_for(place.held, place.key, selects))
     if wanted is None or id(vars_of_module("selectors")) in wanted:
-        for name in _standard.NAMES:
+        for name in NAMES:
             place = attribute(vars_of_module("selectors"), name, "selectors")
-            _put(place, _standard.counterpart(name))
+            _put(place, counterpart(name))
     if select and (wanted is None or id(vars_of_module("select")) in wanted):
-        for name in (*_standard.PRIMITIVES, "kevent"):
+        for name in (*PRIMITIVES, "kevent"):
             place = attribute(vars_of_module("select"), name, "select")
             absent = place.held is ABSENT
             # What somebody else has put there stands for nothing of ours, and stays.
             standard_one = None if absent else standard.ours_for(place.held, name, selects)
-            _put(place, _standard.our_primitive(name) if absent else standard_one)
+            _put(place, our_primitive(name) if absent else standard_one)
     return left
 
 

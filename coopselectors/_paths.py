@@ -7,58 +7,20 @@ type.
 
 from __future__ import annotations
 
-import gc
 import sys
-from collections import OrderedDict, defaultdict, deque
-from functools import partial
-from types import CellType, FunctionType
-from typing import Any, Dict, List, NamedTuple, Optional, Set
+from types import FunctionType
+from typing import Any, Dict, List, Optional, Set
 
 from . import _inert
-from ._holders import (
-    SUSPENDED,
-    Kept,
-    Table,
-    holders_of,
-    referents_of,
-    variables_of_suspended,
-)
+from ._holders import Kept, Table, holders_of, referents_of
+from ._steps import CLASS, CONTAINERS, INTERNAL, NAMESPACE, Path, step
 
 # How many steps to go outwards, and with how many objects at most.
 _STEPS = 6
 _MOST = 5000
 
-#: The types of dictionary, and of what is indexed by number, that are looked into.
-MAPPINGS = (dict, OrderedDict, defaultdict)
-SEQUENCES = (list, tuple, deque)
-_CONTAINERS = (*MAPPINGS, *SEQUENCES, CellType, partial, staticmethod, classmethod)
-
 # The types of objects that may be anybody's.
-_WITHOUT_HOME = (*_CONTAINERS, set, frozenset)
-
-# Whose objects hold what a hub itself waits with.
-_WAITS_FOR_A_HUB = "eventlet.hubs"
-
-# What the content of a container is to its owner.
-NAMESPACE = "namespace"  # of a module or an object
-CLASS = "class"
-DEFAULTS = "defaults"
-KEYWORD_DEFAULTS = "keyword defaults"
-CLOSURE = "closure"
-ARGUMENTS = "arguments"
-INTERNAL = "internal"  # the interpreter's own, such as a __mro__
-PLAIN = "plain"
-
-
-class Path(NamedTuple):
-    """How an object is reached."""
-
-    #: The name of the module that it is in; empty if nobody knows.
-    root: str
-    text: str
-    role: str = PLAIN
-    #: Whose namespace, defaults or closure it is.
-    owner: Any = None
+_WITHOUT_HOME = (*CONTAINERS, set, frozenset)
 
 
 class Paths:
@@ -95,7 +57,7 @@ class Paths:
                 holders = self._parents.get(id(each), ())
                 named = any(self._own(holder) for holder in holders)
                 for holder in holders[:50]:
-                    if not named or type(holder) in _CONTAINERS:
+                    if not named or type(holder) in CONTAINERS:
                         outer.append(holder)
             frontier = Kept(self._new(outer)[:_MOST])
             if not frontier:
@@ -185,95 +147,6 @@ class Paths:
             # Another one of that name is loaded, or this one was run like a script.
             name = f"{name} (not in sys.modules)" if type(name) is str else None
         return None if name is None else Path(name, name, NAMESPACE)
-
-
-def step(holder: Any, above: Path, thing: Any) -> Path:
-    """The path to `thing` by way of `holder`, to which `above` leads."""
-    kind = type(holder)
-    if issubclass(kind, dict):
-        return Path(above.root, at_key(above, _key_of(holder, thing)))
-    if kind in SEQUENCES:
-        index = next((i for i, each in enumerate(list(holder)) if each is thing), 0)
-        if above.role == CLOSURE and above.owner.__code__.co_freevars[index] == "__class__":
-            return Path(above.root, above.text, INTERNAL)  # what super() goes by
-        return Path(above.root, at_index(above, index))
-    if _inert.is_class(holder):
-        if type(thing) is dict and gc.get_referents(_inert.vars_of_class(holder))[0] is thing:
-            return Path(above.root, above.text, CLASS, holder)
-        return Path(above.root, above.text, INTERNAL)
-    if kind is FunctionType:
-        return _in_function(holder, above, thing)
-    if kind is partial:
-        if thing is holder.args:
-            return Path(above.root, f"{above.text}.args", ARGUMENTS, holder)
-        name = "keywords" if thing is holder.keywords else "func"
-        return Path(above.root, f"{above.text}.{name}")
-    if kind in (CellType, staticmethod, classmethod):
-        return Path(above.root, above.text)
-    if kind in SUSPENDED:
-        inside = (label for label, value in variables_of_suspended(holder) if value is thing)
-        return Path("", next(inside, above.text))
-    home = _inert.home_of(kind)
-    if home.startswith(_WAITS_FOR_A_HUB) or _inert.is_ours(kind):
-        above = above._replace(root=home)
-    namespace = _inert.own_vars(holder)
-    if namespace is not None and namespace is thing:
-        return Path(above.root, above.text, NAMESPACE, holder)
-    name = _key_of(namespace or {}, thing, None)
-    if name is None:
-        name = next((name for name, _, value in _inert.slots_of(holder) if value is thing), None)
-    if name is None:
-        return Path(above.root, f"{above.text}<in a {_inert.full_name(kind)}>")
-    return Path(above.root, in_object(holder, above, name))
-
-
-def at_key(above: Path, key: Any) -> str:
-    """What is held in a dictionary under `key`."""
-    if above.role in (NAMESPACE, CLASS) and type(key) is str:
-        return f"{above.text}.{key}"
-    if above.role == KEYWORD_DEFAULTS:
-        return f"default argument {_inert.text_of(key)} of {above.text}"
-    return f"{above.text}[{_inert.text_of(key)}]"
-
-
-def at_index(above: Path, index: int) -> str:
-    """What is held by a sequence at `index`."""
-    if above.role == DEFAULTS:
-        code = above.owner.__code__
-        names = code.co_varnames[: code.co_argcount]
-        name = names[index - len(above.owner.__defaults__ or ())]
-        return f"default argument {name!r} of {above.text}"
-    if above.role == CLOSURE:
-        name = above.owner.__code__.co_freevars[index]
-        return f"variable {name!r} in the closure of {above.text}"
-    return f"{above.text}[{index}]"
-
-
-def in_object(holder: Any, above: Path, name: str) -> str:
-    """What is held by an object as its attribute."""
-    if _inert.full_name(type(holder)) == "dataclasses.Field":
-        owner, _, field = above.text.partition(".__dataclass_fields__[")
-        if field:
-            return f"field {field[:-1]} of dataclass {owner}, its {name}"
-    return f"{above.text}.{name}"
-
-
-def _in_function(function: FunctionType, above: Path, thing: Any) -> Path:
-    if thing is function.__defaults__:
-        return Path(above.root, above.text, DEFAULTS, function)
-    if thing is function.__kwdefaults__:
-        return Path(above.root, above.text, KEYWORD_DEFAULTS, function)
-    if thing is function.__closure__:
-        return Path(above.root, above.text, CLOSURE, function)
-    if thing is _inert.own_vars(function):
-        return Path(above.root, above.text, NAMESPACE, function)
-    if type(thing) is dict and thing is not function.__globals__:
-        return Path(above.root, f"{above.text}.__annotations__")
-    return Path(above.root, above.text, INTERNAL)
-
-
-def _key_of(table: Dict[Any, Any], thing: Any, default: Any = "?") -> Any:
-    return next((key for key, each in list(dict.items(table)) if each is thing), default)
 
 
 def _rank(path: Path) -> Any:

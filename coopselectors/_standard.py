@@ -11,18 +11,9 @@ import sys
 from types import BuiltinFunctionType, ModuleType
 from typing import Any, Dict, Iterable, Optional
 
-from . import _default, _inert, _selectors, _unpatched, select
+from . import _inert
 from ._holders import Kept, Table, holders_of, referents_of
-
-NAMES = (
-    "DefaultSelector",
-    "SelectSelector",
-    "PollSelector",
-    "EpollSelector",
-    "DevpollSelector",
-    "KqueueSelector",
-)
-PRIMITIVES = ("select", "poll", "epoll", "devpoll", "kqueue")
+from ._replacements import NAMES, PRIMITIVES, StandardSelect, counterpart, our_primitive
 
 #: The modules of gevent and eventlet whose names stand for those of the standard module.
 GREEN_SELECTORS = ("gevent.selectors", "eventlet.green.selectors")
@@ -33,18 +24,6 @@ HOMES = ("selectors", *GREEN_SELECTORS)
 
 # How eventlet names the unpatched copies that it keeps for itself.
 _ORIGINAL = "__original_module_"
-
-
-def counterpart(name: str) -> Any:
-    """Our selector class of that name, if this platform has it."""
-    if name == "DefaultSelector":
-        return _default.DefaultSelector
-    return vars(_selectors).get(name) if name in NAMES else None
-
-
-def our_primitive(name: str) -> Any:
-    """Ours of that name, if this platform has it."""
-    return vars(select).get(name) if name else None
 
 
 def is_private(module: str, label: str = "") -> bool:
@@ -78,7 +57,10 @@ def primitive_name(thing: Any) -> Optional[str]:
 
 
 def can_be_called(primitive: Any) -> bool:
-    """Whether it makes something: the type of what ``select.poll()`` returns is called poll, too."""
+    """Whether it makes something.
+
+    The type of what ``select.poll()`` returns is called poll, too.
+    """
     ours = our_primitive(primitive_name(primitive) or "")
     return ours is None or _inert.is_class(ours) == _inert.is_class(primitive)
 
@@ -95,7 +77,7 @@ def blocks(kind: type) -> bool:
         kept = _inert.inherited(kind, "_select")
     if type(kept) is staticmethod:
         kept = kept.__func__
-    # The standard KqueueSelector asks for select.kqueue each time, which patchers take away with it.
+    # The standard KqueueSelector asks for select.kqueue each time; patchers take both away.
     return is_primitive(kept) or _inert.full_name(kind) == "selectors.KqueueSelector"
 
 
@@ -122,6 +104,18 @@ class Standard:
         self.types = Table()
         #: {id of a function or type of gevent's or eventlet's: its name in select}
         self.green = Table()
+        self._add_types()
+        self._modules = self._copies_of_select()
+        for module in self._modules:
+            for name in PRIMITIVES:
+                self._add_function(_inert.module_vars(module).get(name))
+        for home in _GREEN_SELECT:
+            for name, thing in vars_of_module(home).items():
+                # gevent copies what it finds there, and may have found ours.
+                if name in PRIMITIVES and _home_of_any(thing) in _GREEN_SELECT:
+                    self.green[id(thing)] = (thing, name)
+
+    def _add_types(self) -> None:
         bases = Kept()
         for kind in [object, *_inert.subclasses_of(object)]:
             name = _inert.name_of(kind)
@@ -136,18 +130,8 @@ class Standard:
                 name, home = _inert.name_of(kind), _inert.home_of(kind)
                 if home in HOMES and (name in NAMES or name == "GeventSelector"):
                     self.classes[id(kind)] = kind
-                elif name[:1] != "_" or home not in HOMES:
-                    if blocks(kind):
-                        self.derived[id(kind)] = kind
-        self._modules = self._copies_of_select()
-        for module in self._modules:
-            for name in PRIMITIVES:
-                self._add_function(_inert.module_vars(module).get(name))
-        for home in _GREEN_SELECT:
-            for name, thing in vars_of_module(home).items():
-                # gevent copies what it finds there, and may have found ours.
-                if name in PRIMITIVES and _home_of_any(thing) in _GREEN_SELECT:
-                    self.green[id(thing)] = (thing, name)
+                elif (name[:1] != "_" or home not in HOMES) and blocks(kind):
+                    self.derived[id(kind)] = kind
 
     def holders(self, things: Iterable[Any]) -> Kept:
         """Who holds one of `things`, which are from here.
@@ -174,14 +158,14 @@ class Standard:
             name = _inert.name_of(thing)
             default = name == "GeventSelector" or key == "DefaultSelector"
             return counterpart("DefaultSelector" if default else name)
-        if id(thing) in self.primitives:
-            name = primitive_name(thing)
+        if id(thing) in self.green:
+            primitive = self.green[id(thing)][1]
         else:
-            name = self.green[id(thing)][1] if id(thing) in self.green else ""
-        if name != "select":
-            return our_primitive(name or "")
+            primitive = (id(thing) in self.primitives and primitive_name(thing)) or ""
+        if primitive != "select":
+            return our_primitive(primitive)
         if id(thing) not in selects:
-            selects[id(thing)] = _Stand(thing).select
+            selects[id(thing)] = StandardSelect(thing).select
         return selects[id(thing)]
 
     def _copies_of_select(self) -> Kept:
@@ -201,21 +185,6 @@ class Standard:
             return False
         self.primitives[id(thing)] = thing
         return True
-
-
-class _Stand(select.Select):
-    """Where a function is at home that `install` has put in the place of ``select.select``.
-
-    It is pickled by the standard name, so that any process can read it, and a copy is itself.
-    """
-
-    __slots__ = ()
-
-    def __reduce__(self) -> Any:
-        return __import__, ("select",)  # the method is looked up there by its name
-
-    def __deepcopy__(self, memo: Any) -> Any:
-        return self
 
 
 def vars_of_module(name: str) -> Dict[Any, Any]:

@@ -116,9 +116,7 @@ def test_it_may_be_asked_for_later(library):
 def test_only_in_some_modules(library):
     offered, classes = dict(vars(select)), dict(vars(selectors))
     done = coopselectors.install(modules=["library"], select=True)
-    assert {*done.replaced} == {
-        place.format(name) for name in NAMES for place in PLACES
-    }
+    assert {*done.replaced} == {place.format(name) for name in NAMES for place in PLACES}
     assert is_ours(library.my_select, "select")
     assert dict(vars(select)) == offered
     assert coopselectors.uninstall() == []
