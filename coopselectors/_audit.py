@@ -114,7 +114,7 @@ class _Audit:
     def _captured(self) -> Iterator[Finding]:
         """Classes and functions."""
         homes = [id(vars_of_module(name)) for name in ("select", *_standard.HOMES)]
-        patched = current_runtime() != NATIVE
+        patched = _is_patched()
         places = Kept(self._variables)
         for holder in self._holders:
             if id(holder) not in homes:
@@ -161,6 +161,13 @@ class _Audit:
         if place.set is not None and place.root:
             return f"{call} replaces it"
         return f"{place.reason or 'nobody knows whose it is'}: call {call} before it is made"
+
+
+def _is_patched() -> bool:
+    try:
+        return current_runtime() != NATIVE
+    except Exception:  # what stands there may raise when it is looked at
+        return True
 
 
 def _what(thing: Any) -> str:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import select as _standard_select
+from importlib import import_module
 from types import MethodType
-from typing import Any, Dict
+from typing import Any
 
 from . import _default, _selectors, select
 
@@ -27,11 +29,11 @@ def counterpart(name: str) -> Any:
 
 def our_primitive(name: str) -> Any:
     """Ours of that name, if this platform has it."""
-    return _POLLERS.get(name) or vars(select).get(name)
+    return vars(select).get(name)
 
 
-class _ByStandardName:
-    """Where a function is at home that `install` has put in the place of a standard one.
+class StandardSelect(select.Select):
+    """Where a function is at home that `install` has put in the place of ``select.select``.
 
     It is pickled by the standard name, so that any process can read it, and a copy is itself.
     """
@@ -45,19 +47,20 @@ class _ByStandardName:
         return self
 
 
-class StandardSelect(_ByStandardName, select.Select):
-    __slots__ = ()
+def _pickle_by_standard_name(name: str) -> None:
+    """The same for ``poll`` and ``devpoll``, which are methods too, while they stand there."""
+    ours = vars(select).get(name)
+    if type(ours) is not MethodType:
+        return
+
+    def reduce(home: Any) -> Any:
+        is_in_place = vars(_standard_select).get(name) is ours
+        return import_module, ("select" if is_in_place else select.__name__,)
+
+    home: Any = type(ours.__self__)
+    home.__reduce__ = reduce
+    home.__deepcopy__ = lambda home, memo: home
 
 
-def _pollers() -> Dict[str, Any]:
-    """Our ``poll`` and ``devpoll``, where they are functions, as they are to be put in place."""
-    found = {}
-    for name in ("poll", "devpoll"):
-        ours = vars(select).get(name)
-        if type(ours) is MethodType:
-            home = type(f"_{name}", (_ByStandardName, type(ours.__self__)), {"__slots__": ()})
-            found[name] = getattr(home(), name)
-    return found
-
-
-_POLLERS = _pollers()
+_pickle_by_standard_name("poll")
+_pickle_by_standard_name("devpoll")

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import linecache
 import re
 import sys
 import time
-import traceback
 from types import FrameType
 from typing import Any, Callable, Optional
 
-from . import _unpatched, _standard
+from . import _standard, _unpatched
 from ._hubs import hub_for
 from ._hubs._nest import Pulse
 
@@ -46,7 +44,7 @@ class Watch:
 
     def _run(self) -> None:
         pause = self._threshold / 4
-        while not self._has_ended():
+        while not self.has_ended():
             answers = self._pulse.answers
             self._pulse.ask()
             _unpatched.select((), (), (), pause)
@@ -58,7 +56,7 @@ class Watch:
         seen: Optional[FrameType] = None
         since = 0.0
         told = True
-        while self._pulse.answers == answers and not self._has_ended():
+        while self._pulse.answers == answers and not self.has_ended():
             frame = sys._current_frames().get(self._thread)
             now = time.monotonic()
             if frame is not seen:
@@ -69,10 +67,13 @@ class Watch:
                     self._tell(frame, now - since)
             _unpatched.select((), (), (), pause)
 
-    def _has_ended(self) -> bool:
+    def has_ended(self) -> bool:
+        """Whether it was stopped, or its hub is gone."""
         return self._stopped or self._pulse.nest.gone
 
     def _tell(self, frame: FrameType, seconds: float) -> None:
+        import traceback
+
         stack = "".join(traceback.format_stack(frame))
         self._report(
             f"a select call has held up the hub for {seconds:.2f} s, and goes on:\n{stack}"
@@ -106,6 +107,8 @@ def _to_stderr(text: str) -> None:
 
 
 def _is_in_a_select_call(frame: FrameType) -> bool:
+    import linecache
+
     module = str(frame.f_globals.get("__name__", ""))
     if module.startswith(_HUBS):
         return False

@@ -40,6 +40,8 @@ ROOMS = [
     "_audit",
     "_watchdog",
     "_check",
+    "_commands",
+    "pytest_plugin",
     "__main__",
 ]
 
