@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import selectors
 import sys
 from typing import Any, Iterator, List, NamedTuple, Optional
 
@@ -179,8 +181,14 @@ def _what(thing: Any) -> str:
 
 
 def _made_at(thing: Any) -> Optional[str]:
+    """The line that made an object, if tracemalloc has seen it."""
     tracemalloc = sys.modules.get("tracemalloc")
     if tracemalloc is None or not tracemalloc.is_tracing():
         return None
-    trace = tracemalloc.get_object_traceback(thing)
-    return None if not trace else f"{trace[-1].filename}:{trace[-1].lineno}"
+    # CPython 3.11 does not find it for an object of a class, but for the primitive in it.
+    own = [each for each in gc.get_referents(thing) if _standard.is_primitive(type(each))]
+    for each in (thing, *own):
+        for frame in reversed(tracemalloc.get_object_traceback(each) or ()):
+            if frame.filename != selectors.__file__:
+                return f"{frame.filename}:{frame.lineno}"
+    return None

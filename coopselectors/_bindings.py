@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import deque
 from functools import partial
+from itertools import chain
 from types import CellType, FunctionType, ModuleType
 from typing import Any, Callable, Dict, Iterator, List, Tuple
 
@@ -41,12 +42,15 @@ def places_in(holder: Any, wanted: Table, paths: Paths) -> Iterator[Place]:
     kind = type(holder)
     path = paths.of(holder)
     describes = _inert.home_of(kind) in _DESCRIBES or _inert.name_of(kind) in _DESCRIPTORS
-    if path.role == INTERNAL or describes:
+    if path.role == INTERNAL or describes or _inert.is_ours(kind):
         return iter(())
     look = _BY_TYPE.get(kind)
+    if look is not None:
+        return look(holder, wanted, path)
+    look = next((look for base, look in _BY_BASE if issubclass(kind, base)), None)
     if look is None:
-        look = next((look for base, look in _BY_BASE if issubclass(kind, base)), _in_object)
-    return look(holder, wanted, path)
+        return _in_object(holder, wanted, path)
+    return chain(look(holder, wanted, path), _attributes(holder, wanted, path))
 
 
 def attribute(namespace: Any, name: str, root: str) -> Place:
@@ -77,7 +81,10 @@ def _in_dict(table: Any, wanted: Table, path: Path) -> Iterator[Place]:
 def _in_sequence(sequence: Any, wanted: Table, path: Path) -> Iterator[Place]:
     for index, held in _items(sequence, wanted):
         label = f"element {index} of {path.text}"
-        yield Place(path.root, label, index, held, *_places.item(sequence, index))
+        if type(sequence) in (list, deque):
+            yield Place(path.root, label, index, held, *_places.item(sequence, index))
+        else:
+            yield fixed(path.root, label, held, _in_one_of_its_own(sequence))
 
 
 def _in_tuple(holder: Any, wanted: Table, path: Path) -> Iterator[Place]:
@@ -130,33 +137,40 @@ def _in_suspended(holder: Any, wanted: Table, path: Path) -> Iterator[Place]:
             yield fixed(path.root, label, held, "it has begun to run")
 
 
-def _in_object(holder: Any, wanted: Table, path: Path) -> Iterator[Place]:
-    found = False
+def _attributes(holder: Any, wanted: Table, path: Path) -> Iterator[Place]:
+    if _inert.is_class(holder) or _inert.is_module(holder):
+        return  # whose namespace is a holder of its own
     namespace = _inert.own_vars(holder)
     for key, held in _entries(namespace, wanted) if namespace is not None else ():
-        found = True
         label = in_object(holder, path, str(key))
         yield Place(path.root, label, key, held, *_places.entry(namespace, key))
     for name, accessor, held in _inert.slots_of(holder):
         if id(held) in wanted:
-            found = True
             label = in_object(holder, path, name)
             yield Place(path.root, label, name, held, *_places.slot(holder, accessor))
-    if not found:
+
+
+def _in_object(holder: Any, wanted: Table, path: Path) -> Iterator[Place]:
+    places = list(_attributes(holder, wanted, path))
+    yield from places
+    if not places:
         for each in wanted.keys() & set(map(id, referents_of(holder))):
             yield fixed(path.root, path.text, wanted[each], _in_one_of_its_own(holder))
 
 
 def _nothing(holder: Any, wanted: Table, path: Path) -> Iterator[Place]:
-    """Its namespace holds what it seems to hold."""
+    """Its namespace, or what belongs to it, holds what it seems to hold."""
     return iter(())
 
 
 _Look = Callable[[Any, Table, Path], Iterator[Place]]
 
 _BY_TYPE: Dict[Any, _Look] = {
-    list: _in_sequence,
-    deque: _in_sequence,
+    **dict.fromkeys(MAPPINGS, _in_dict),
+    **dict.fromkeys((list, deque), _in_sequence),
+    tuple: _in_tuple,
+    set: _in_set,
+    frozenset: _in_frozenset,
     CellType: _in_cell,
     partial: _in_partial,
     staticmethod: _in_method,
@@ -166,6 +180,8 @@ _BY_TYPE: Dict[Any, _Look] = {
 }
 _BY_BASE: List[Tuple[Any, _Look]] = [
     (dict, _in_dict),
+    (list, _in_sequence),
+    (deque, _in_sequence),
     (tuple, _in_tuple),
     (set, _in_set),
     (frozenset, _in_frozenset),

@@ -11,8 +11,7 @@ from selectors import EVENT_READ, EVENT_WRITE, SelectorKey
 from time import monotonic
 from typing import TYPE_CHECKING, Any, ClassVar, Dict, List, Optional, Tuple, Type
 
-from . import _fork, _unpatched, _runtime
-from ._ready import Answers, Ready
+from . import _fork, _runtime, _unpatched
 from ._extra_events import KeventKey, check, key_of
 from ._files import Map, lookup
 from ._hubs import NATIVE, Hub, hub_for, pinned_hub, seen
@@ -24,6 +23,7 @@ from ._pollers import (
     PollPoller,
     SelectPoller,
 )
+from ._ready import Answers, Ready
 from ._runtime import offered
 
 if TYPE_CHECKING:

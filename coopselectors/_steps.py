@@ -9,7 +9,7 @@ from __future__ import annotations
 import gc
 from collections import OrderedDict, defaultdict, deque
 from functools import partial
-from types import CellType, FunctionType
+from types import CellType, FunctionType, MappingProxyType
 from typing import Any, Callable, Dict, List, NamedTuple, Tuple
 
 from . import _inert
@@ -19,7 +19,10 @@ from ._frames import SUSPENDED, variables_of_suspended
 MAPPINGS = (dict, OrderedDict, defaultdict)
 SEQUENCES = (list, tuple, deque)
 #: Those whose content says more than they do.
-CONTAINERS = (*MAPPINGS, *SEQUENCES, CellType, partial, staticmethod, classmethod)
+CONTAINERS = (
+    *(*MAPPINGS, *SEQUENCES),
+    *(CellType, MappingProxyType, partial, staticmethod, classmethod),
+)
 
 # Whose objects hold what a hub itself waits with.
 _WAITS_FOR_A_HUB = "eventlet.hubs"
@@ -127,7 +130,7 @@ _BY_TYPE: Dict[Any, _Step] = {
     **dict.fromkeys(SEQUENCES, _in_sequence),
     FunctionType: _in_function,
     partial: _in_partial,
-    **dict.fromkeys((CellType, staticmethod, classmethod), _as_the_holder),
+    **dict.fromkeys((CellType, MappingProxyType, staticmethod, classmethod), _as_the_holder),
     **dict.fromkeys(SUSPENDED, _in_suspended),
 }
 _BY_BASE: List[Tuple[Any, _Step]] = [(dict, _in_dict), (type, _in_class)]
