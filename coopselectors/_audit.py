@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import selectors
 import sys
 from typing import Any, Iterator, List, NamedTuple, Optional
@@ -186,8 +185,8 @@ def _made_at(thing: Any) -> Optional[str]:
     if tracemalloc is None or not tracemalloc.is_tracing():
         return None
     # CPython 3.11 does not find it for an object of a class, but for the primitive in it.
-    own = [each for each in gc.get_referents(thing) if _standard.is_primitive(type(each))]
-    for each in (thing, *own):
+    own = (_inert.own_vars(thing) or {}).get("_selector", thing)
+    for each in (thing, own):
         for frame in reversed(tracemalloc.get_object_traceback(each) or ()):
             if frame.filename != selectors.__file__:
                 return f"{frame.filename}:{frame.lineno}"

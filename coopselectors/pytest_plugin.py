@@ -79,9 +79,11 @@ class _Plugin:
     def _watched(self, item: pytest.Item) -> Generator[None, Any, Any]:
         self._ensure_watch()
         self._blocked.clear()
-        result = yield
-        blocked = [_from(str(item.path), text) for text in self._blocked]
-        item.user_properties.extend((_PROPERTY, text) for text in blocked)
+        try:
+            result = yield
+        finally:
+            blocked = [_from(str(item.path), text) for text in self._blocked]
+            item.user_properties.extend((_PROPERTY, text) for text in blocked)
         if blocked and self._fails:
             pytest.fail("\n".join(blocked), pytrace=False)
         return result
