@@ -76,15 +76,15 @@ print(json.dumps({
 def main(wanted: list[str]) -> int:
     wrong = 0
     print(f"{'package':18} modules  install    audit  uninstall  imported  raised")
-    for package, modules in PACKAGES.items():
+    everything = tuple(name for names in PACKAGES.values() for name in names)
+    for package, own in PACKAGES.items():
         if wanted and package not in wanted:
             continue
-        if modules and importlib.util.find_spec(package) is None:
+        if own and importlib.util.find_spec(package) is None:
             print(f"{package:18} not installed")
             continue
-        modules = modules or tuple(name for names in PACKAGES.values() for name in names)
         done = subprocess.run(
-            [sys.executable, "-W", "ignore", "-c", PROBE, *modules],
+            [sys.executable, "-W", "ignore", "-c", PROBE, *(own or everything)],
             capture_output=True,
             text=True,
             check=False,
