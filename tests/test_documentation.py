@@ -49,6 +49,11 @@ COMMANDS = {
     "python -m coopselectors": ("tests/install/test_check.py", '"-m", "coopselectors"'),
     "python -m coopselectors info": ("tests/install/test_info.py", '"info"'),
     "python -m coopselectors audit": ("tests/install/test_audit.py", '"audit"'),
+    "python -m coopselectors run": ("tests/install/test_run.py", '"run"'),
+    "pytest -p coopselectors.pytest_plugin": (
+        "tests/install/test_pytest_plugin.py",
+        '"coopselectors.pytest_plugin"',
+    ),
     "python integration/": ("tox.ini", "python {tox_root}/integration/"),
     "python tests/matrix.py": ("tox.ini", "python {tox_root}/tests/matrix.py"),
     "python benchmarks": ("benchmarks/__main__.py", "python benchmarks"),
