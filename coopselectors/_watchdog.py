@@ -68,7 +68,7 @@ class Watch:
             _unpatched.select((), (), (), pause)
 
     def has_ended(self) -> bool:
-        """Whether it was stopped, or its hub is gone."""
+        """Return whether it was stopped, or its hub is gone."""
         return self._stopped or self._pulse.nest.gone
 
     def _tell(self, frame: FrameType, seconds: float) -> None:

@@ -81,18 +81,14 @@ def test_they_are_reported(run):
     told = [line for line in result.outlines if "held up the hub" in line]
     assert len(told) == 4  # that of the fixture at its beginning and its end
     assert not [line for line in told if "waits" in line or "moment" in line]
-    assert not [
-        line for line in result.outlines if "pluggy" in line
-    ]  # the stack begins at the test
+    assert not [line for line in result.outlines if "_multicall" in line]  # it begins at the test
 
 
 def test_they_fail_if_that_is_asked_for(run):
     result = run("--hub-blocked=fail")
     result.assert_outcomes(passed=2, failed=2, errors=2)
     result.stdout.fnmatch_lines(["FAILED *::test_blocks - Failed: *"])
-    result.stdout.fnmatch_lines(
-        ["FAILED *::test_fails_by_itself - AssertionError: its own reason*"]
-    )
+    result.stdout.fnmatch_lines(["FAILED *::test_fails_by_itself - *"])
 
 
 def test_a_process_that_nobody_has_patched(pytester):
