@@ -30,19 +30,12 @@ from ._steps import (
     in_object,
 )
 
-# Types that refer to a class because they describe it, or belong to it.
-_DESCRIBES = frozenset(("typing", "types", "_abc", "weakref"))
-_DESCRIPTORS = frozenset(
-    f"{name}_descriptor" for name in ("getset", "member", "method", "wrapper", "classmethod")
-)
-
 
 def places_in(holder: Any, wanted: Table, paths: Paths) -> Iterator[Place]:
     """Where `holder` itself holds something whose identity is in `wanted`."""
     kind = type(holder)
     path = paths.of(holder)
-    describes = _inert.home_of(kind) in _DESCRIBES or _inert.name_of(kind) in _DESCRIPTORS
-    if path.role == INTERNAL or describes or _inert.is_ours(kind):
+    if path.role == INTERNAL or _inert.is_ours(kind):
         return iter(())
     look = _BY_TYPE.get(kind)
     if look is not None:

@@ -17,7 +17,7 @@ import sys
 from contextlib import contextmanager
 from itertools import compress
 from types import FrameType, ModuleType
-from typing import Any, Dict, Iterator, List, Set, Tuple
+from typing import Any, Dict, Iterator, List, Optional, Set, Tuple
 
 from . import _inert
 
@@ -52,19 +52,20 @@ class Table(Dict[int, Any]):
     """A dictionary by identity that nobody takes for a holder of what is in it."""
 
 
-# What is tracked or was frozen, for as long as one call looks for something.
-_with_frozen = Kept()
+#: What is tracked or was frozen, for as long as one call looks for something.
+_snapshot: Optional[Kept] = None
 
 
 @contextmanager
 def undisturbed() -> Iterator[None]:
     """Keep the collector from running: it would untrack containers, and call finalizers."""
+    global _snapshot
     enabled = gc.isenabled()
     gc.disable()
     try:
         yield
     finally:
-        _with_frozen.clear()
+        _snapshot = None
         if enabled:
             gc.enable()
 
@@ -95,13 +96,16 @@ def referents_of(holder: Any) -> List[Any]:
 
 
 def everything() -> List[Any]:
-    """All objects that the collector tracks, those that were frozen included."""
-    tracked: List[Any] = gc.get_objects()
-    if not _is_frozen():
-        return tracked
-    if not _with_frozen:
-        _with_frozen.extend(_reached_from(tracked))
-    return _with_frozen
+    """All objects that the collector tracks, those that were frozen included.
+
+    It is the same answer until `undisturbed` ends.
+    """
+    global _snapshot
+    found = _snapshot
+    if found is None:
+        found = Kept(gc.get_objects())
+        _snapshot = found = _reached_from(found) if _is_frozen() else found
+    return found
 
 
 def _reached_from(tracked: List[Any]) -> Kept:

@@ -25,6 +25,12 @@ HOMES = ("selectors", *GREEN_SELECTORS)
 # How eventlet names the unpatched copies that it keeps for itself.
 _ORIGINAL = "__original_module_"
 
+# Types that refer to a class because they describe it, or belong to it.
+_DESCRIBES = frozenset(("typing", "types", "_abc", "weakref"))
+_DESCRIPTORS = frozenset(
+    f"{name}_descriptor" for name in ("getset", "member", "method", "wrapper", "classmethod")
+)
+
 
 def is_private(module: str, label: str = "") -> bool:
     """Whether a module belongs to us or to a patcher, which needs what it holds as it is.
@@ -146,7 +152,7 @@ class Standard:
                 fresh.append(each)
         known = set(map(id, found))
         found.extend(each for each in holders_of(fresh) if id(each) not in known)
-        return found
+        return Kept(each for each in found if not _only_describes(each))
 
     def ours_for(self, thing: Any, key: Any, selects: Dict[int, Any]) -> Any:
         """What stands for a class or function that is held under `key`; None if nothing does.
@@ -198,3 +204,10 @@ def _home_of_any(thing: Any) -> Any:
         return _inert.home_of(thing)
     home = thing.__module__ if type(thing).__name__ == "function" else ""
     return home if type(home) is str else ""
+
+
+def _only_describes(holder: Any) -> bool:
+    kind = type(holder)
+    if kind is BuiltinFunctionType and type(holder.__self__) is ModuleType:
+        return True  # a function of the module that we have looked for
+    return _inert.home_of(kind) in _DESCRIBES or _inert.name_of(kind) in _DESCRIPTORS
