@@ -33,8 +33,8 @@ PACKAGES = {
     "all of them": (),
 }
 
-#: Seconds of the processor for one call in a process of a thousand modules; twice that is a failure,
-#: for what runs beside it costs it its caches.
+#: Seconds of the processor for one call in a process of a thousand modules.  Twice that is a
+#: failure: what runs beside it costs it its caches.
 LIMIT = 0.2
 
 PROBE = """

@@ -10,6 +10,7 @@ import selectors
 import subprocess
 import sys
 import textwrap
+import time
 import types
 
 import pytest
@@ -388,6 +389,80 @@ def test_bad_arguments(arguments):
     done = command(*arguments)
     assert done.returncode == 2
     assert "one of them: -m PACKAGE, or a script" in done.stderr
+
+
+@pytest.fixture
+def lazy_package(tmp_path):
+    """A package that imports its modules at their first use, as PEP 562 has it."""
+    package = tmp_path / "lazy_package"
+    (package / "inner").mkdir(parents=True)
+    (package / "__init__.py").write_text(
+        "import importlib\n"
+        "def __getattr__(name):\n"
+        "    return importlib.import_module(f'lazy_package.{name}')\n"
+    )
+    (package / "network.py").write_text("from selectors import DefaultSelector as Kind\n")
+    (package / "inner" / "__init__.py").write_text("")
+    (package / "inner" / "deep.py").write_text("from select import poll\n")
+    (package / "broken.py").write_text("raise RuntimeError('not today')\n")
+    (package / "__main__.py").write_text("raise SystemExit('this is the program')\n")
+    return tmp_path
+
+
+def test_what_a_lazy_package_has_not_loaded_is_listed(lazy_package):
+    done = command("-m", "lazy_package", cwd=lazy_package)
+    assert done.returncode == 3
+    assert done.stdout.startswith("lazy_package: nothing would block a hub")
+    assert "lazy_package loads its parts lazily" in done.stderr
+    for name in ("network", "broken", "inner", "inner.deep"):
+        assert f"lazy_package.{name}" in done.stderr
+    assert "__main__" not in done.stderr
+
+
+def test_its_modules_are_imported_if_that_is_asked_for(lazy_package):
+    done = command("-m", "lazy_package", "--deep", cwd=lazy_package)
+    assert done.returncode == 1
+    assert "lazy_package.network.Kind: the class selectors.EpollSelector" in done.stdout
+    assert "lazy_package.inner.deep.poll: the function select.poll" in done.stdout
+    assert "cannot import lazy_package.broken: RuntimeError: not today" in done.stderr
+    assert "this is the program" not in done.stderr
+    done = command("-m", "lazy_package", "--deep=*.inner*", cwd=lazy_package)
+    assert "lazy_package.inner.deep.poll" in done.stdout
+    assert "lazy_package.network.Kind" not in done.stdout
+    assert "not looked at: lazy_package.broken, lazy_package.network" in done.stderr
+
+
+def test_a_package_that_loads_no_more_by_itself_is_clear(tmp_path):
+    package = tmp_path / "plain"
+    package.mkdir()
+    (package / "__init__.py").write_text("")
+    (package / "other.py").write_text("from selectors import DefaultSelector")
+    done = command("-m", "plain", cwd=tmp_path)
+    assert done.returncode == 0
+    assert "plain: not loaded, and not looked at: plain.other" in done.stderr
+
+
+def test_it_says_so_if_it_takes_long(monkeypatch):
+    from coopselectors._commands import audit as the_command
+
+    said = []
+
+    def slowly():
+        until = time.monotonic() + 20
+        while not said and time.monotonic() < until:
+            time.sleep(0.01)
+        return []
+
+    stream = types.SimpleNamespace(write=said.append, flush=lambda: None)
+    monkeypatch.setattr(the_command.sys, "stderr", stream)
+    monkeypatch.setattr(the_command, "audit", slowly)
+    monkeypatch.setattr(the_command, "_PATIENCE", 0.05)
+    assert the_command.main(["-m", "json"]) == 0
+    assert said[0] == "looking at all objects of the process ..."
+
+
+def test_deep_goes_with_a_package(script):
+    assert "--deep goes with -m PACKAGE" in command("--deep=x", script("")).stderr
 
 
 def test_another_platforms_primitives_are_found_by_name():

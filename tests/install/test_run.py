@@ -25,7 +25,7 @@ if "say" in sys.argv:
 if "interrupt" in sys.argv:
     raise KeyboardInterrupt
 if "hook" in sys.argv:
-    sys.excepthook = lambda kind, error, trace: print("hook", kind.__name__, trace.tb_frame.f_code.co_name)
+    sys.excepthook = lambda kind, error, trace: print("hook", kind, trace.tb_frame.f_code.co_name)
     fail()
 import atexit
 atexit.register(print, "the end", fail.__name__)
