@@ -34,6 +34,9 @@ def running_frames() -> Iterator[FrameType]:
         kinds = {id(kind), *map(id, _inert.subclasses_of(kind))}
         frame_of = _inert.inherited(kind, "gr_frame").__get__
         tops += map(frame_of, of_types(everything(), kinds))
+    if sys.version_info < (3, 11):  # later the collector knows these variables, of the generator
+        suspended = of_types(everything(), set(map(id, SUSPENDED)))
+        tops += [getattr(each, SUSPENDED[type(each)]) for each in suspended]
     seen: Set[int] = set()
     for top in tops:
         frame = top

@@ -12,7 +12,7 @@ from types import BuiltinFunctionType, ModuleType
 from typing import Any, Dict, Iterable, Optional
 
 from . import _inert
-from ._holders import Kept, Table, holders_of, referents_of
+from ._holders import Kept, Table, everything, holders_of, of_types, referents_of
 from ._replacements import NAMES, PRIMITIVES, StandardSelect, counterpart, our_primitive
 
 #: The modules of gevent and eventlet whose names stand for those of the standard module.
@@ -183,6 +183,10 @@ class Standard:
             for each in referents_of(kind):
                 if type(each) is ModuleType:
                     copies[id(each)] = each
+        if sys.version_info < (3, 10):  # where it does not, but the functions do
+            for each in of_types(everything(), {id(BuiltinFunctionType)}):
+                if is_primitive(each) and type(each.__self__) is ModuleType:
+                    copies[id(each.__self__)] = each.__self__
         return Kept(copies.values())
 
     def _add_function(self, thing: Any) -> bool:

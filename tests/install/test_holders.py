@@ -129,7 +129,7 @@ def walk(thing, seen, found, path):
     "All that can be reached, with its identity and order."
     if id(thing) in seen or len(path) > 12:
         return
-    seen.add(id(thing))
+    seen[id(thing)] = thing  # kept, or its identity would be used again
     if isinstance(thing, (dict, types.MappingProxyType)):
         inside = [(repr(key)[:60], each) for key, each in thing.items()]
         found[path] = [(id(key), id(each)) for key, each in thing.items()]
@@ -162,7 +162,7 @@ def walk(thing, seen, found, path):
 
 import collections, functools
 def picture():
-    found, seen = {}, set()
+    found, seen = {}, {}
     for module in (them, rest, selectors, select):
         space = {key: each for key, each in vars(module).items() if key != "__builtins__"}
         found[module.__name__] = {key: id(each) for key, each in space.items()}
