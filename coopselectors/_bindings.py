@@ -57,7 +57,7 @@ def _in_dict(table: Any, wanted: Table, path: Path) -> Iterator[Place]:
         label = at_key(path, key)
         if path.role == CLASS and type(key) is str:
             access = _places.class_attribute(path.owner, key)
-        elif type(table) in MAPPINGS and _inert.is_plain(key):
+        elif type(table) in MAPPINGS and _inert.is_hashed_in_c(key):
             access = _places.entry(table, key)
         else:
             yield fixed(path.root, label, held, _in_one_of_its_own(table))
@@ -65,7 +65,7 @@ def _in_dict(table: Any, wanted: Table, path: Path) -> Iterator[Place]:
         yield Place(path.root, label, key, held, *access)
     for held in _elements(dict, table, wanted):
         label = f"a key of {path.text}"
-        if type(table) in MAPPINGS and _are_plain(table, held):
+        if type(table) in MAPPINGS and all(map(_inert.is_hashed_in_c, dict.keys(table))):
             yield Place(path.root, label, None, held, *_places.key(table, held))
         else:
             yield fixed(path.root, label, held, _in_one_of_its_own(table))
@@ -191,11 +191,6 @@ def _single(root: str, label: str, access: Any, wanted: Table) -> Iterator[Place
 
 def _in_one_of_its_own(holder: Any) -> str:
     return f"it is in a {_inert.full_name(type(holder))}"
-
-
-def _are_plain(table: Any, held: Any) -> bool:
-    """Whether moving the keys of a dictionary runs nothing but C; `held` is one of them."""
-    return all(_inert.is_plain(key) or key is held for key in dict.keys(table))
 
 
 def _entries(table: Any, wanted: Table) -> List[Tuple[Any, Any]]:

@@ -8,7 +8,14 @@ can override, compares by identity, and believes only exact built-in types.
 
 from __future__ import annotations
 
-from types import GetSetDescriptorType, MemberDescriptorType, ModuleType
+from abc import ABCMeta
+from types import (
+    BuiltinFunctionType,
+    FunctionType,
+    GetSetDescriptorType,
+    MemberDescriptorType,
+    ModuleType,
+)
 from typing import Any, Dict, Iterator, List, Tuple
 
 #: The name of our own package.
@@ -22,8 +29,9 @@ vars_of_class = type.__dict__["__dict__"].__get__
 _module_vars: Any = vars(ModuleType)["__dict__"].__get__
 _ACCESSORS = (GetSetDescriptorType, MemberDescriptorType)
 
-# The types whose instances hash, compare and print themselves in C.
+# The types whose instances hash, compare and print themselves in C, and those that only hash so.
 _PLAIN = frozenset(map(id, (str, int, float, bool, bytes, complex, type(None))))
+_HASHED_IN_C = frozenset(map(id, (type, ABCMeta, BuiltinFunctionType, FunctionType)))
 
 #: The longest key of a dictionary that is shown as a whole.
 _LONGEST = 60
@@ -60,6 +68,11 @@ def full_name(kind: type) -> str:
 def is_ours(kind: type) -> bool:
     home = home_of(kind)
     return home == OURS or home.startswith(f"{OURS}.")
+
+
+def is_a_hint(kind: type) -> bool:
+    """Whether objects of a class are said about other classes, and use them for nothing."""
+    return home_of(kind) == "typing" or full_name(kind) in ("types.GenericAlias", "types.UnionType")
 
 
 def bases_of(kind: type) -> Tuple[type, ...]:
@@ -130,6 +143,10 @@ def is_plain(key: Any) -> bool:
     if type(key) is tuple:
         return all(map(is_plain, key))
     return id(type(key)) in _PLAIN
+
+
+def is_hashed_in_c(key: Any) -> bool:
+    return is_plain(key) or id(type(key)) in _HASHED_IN_C
 
 
 def text_of(key: Any) -> str:

@@ -26,7 +26,7 @@ HOMES = ("selectors", *GREEN_SELECTORS)
 _ORIGINAL = "__original_module_"
 
 # Types that refer to a class because they describe it, or belong to it.
-_DESCRIBES = frozenset(("typing", "types", "_abc", "weakref"))
+_DESCRIBES = frozenset(("_abc", "weakref"))
 _DESCRIPTORS = frozenset(
     f"{name}_descriptor" for name in ("getset", "member", "method", "wrapper", "classmethod")
 )
@@ -40,6 +40,8 @@ def is_private(module: str, label: str = "") -> bool:
     package = module.partition(".")[0]
     if package == _inert.OURS or module.startswith(_ORIGINAL):
         return True
+    if module == "typing":
+        return True  # it remembers what it was asked about
     if package not in ("gevent", "eventlet"):
         return False
     if module == "gevent.selectors" and label == "gevent.selectors.GeventSelector":
@@ -214,4 +216,6 @@ def _only_describes(holder: Any) -> bool:
     kind = type(holder)
     if kind is BuiltinFunctionType and type(holder.__self__) is ModuleType:
         return True  # a function of the module that we have looked for
-    return _inert.home_of(kind) in _DESCRIBES or _inert.name_of(kind) in _DESCRIPTORS
+    if _inert.is_a_hint(kind) or _inert.home_of(kind) in _DESCRIBES:
+        return True
+    return _inert.name_of(kind) in _DESCRIPTORS

@@ -71,6 +71,21 @@ def _in_sequence(holder: Any, above: Path, thing: Any) -> Path:
     return Path(above.root, at_index(above, index), role, above.owner)
 
 
+def _in_tuple(holder: Any, above: Path, thing: Any) -> Path:
+    return _in_own_sequence(list(tuple.__iter__(holder)), holder, above, thing)
+
+
+def _in_list(holder: Any, above: Path, thing: Any) -> Path:
+    return _in_own_sequence(list(list.__iter__(holder)), holder, above, thing)
+
+
+def _in_own_sequence(elements: List[Any], holder: Any, above: Path, thing: Any) -> Path:
+    """A tuple or list of a class of somebody's own, which may have attributes, too."""
+    if any(each is thing for each in elements):
+        return _in_sequence(elements, above, thing)
+    return _in_object(holder, above, thing)
+
+
 def _in_class(holder: Any, above: Path, thing: Any) -> Path:
     if type(thing) is dict and gc.get_referents(_inert.vars_of_class(holder))[0] is thing:
         return Path(above.root, above.text, CLASS, holder)
@@ -112,6 +127,8 @@ def _in_suspended(holder: Any, above: Path, thing: Any) -> Path:
 def _in_object(holder: Any, above: Path, thing: Any) -> Path:
     kind = type(holder)
     home = _inert.home_of(kind)
+    if _inert.is_a_hint(kind):
+        return Path(above.root, above.text, INTERNAL)
     root = home if home.startswith(_WAITS_FOR_A_HUB) or _inert.is_ours(kind) else above.root
     namespace = _inert.own_vars(holder)
     if namespace is not None and namespace is thing:
@@ -133,7 +150,12 @@ _BY_TYPE: Dict[Any, _Step] = {
     **dict.fromkeys((CellType, MappingProxyType, staticmethod, classmethod), _as_the_holder),
     **dict.fromkeys(SUSPENDED, _in_suspended),
 }
-_BY_BASE: List[Tuple[Any, _Step]] = [(dict, _in_dict), (type, _in_class)]
+_BY_BASE: List[Tuple[Any, _Step]] = [
+    (dict, _in_dict),
+    (tuple, _in_tuple),
+    (list, _in_list),
+    (type, _in_class),
+]
 
 
 def at_key(above: Path, key: Any) -> str:
