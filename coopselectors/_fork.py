@@ -14,19 +14,19 @@ hook.  A finalizer may therefore run while nobody knows yet that this is a child
 
 from __future__ import annotations
 
-import _frozen_importlib
 import os
 import sys
-from typing import Any, Protocol, Set
+from typing import Protocol, Set
 from weakref import ReferenceType, ref
 
+from ._lock import Lock
 from ._unpatched import system
 
 #: Another object in each process; compared by identity.
 generation: object = object()
 
 _pid: int = system.getpid()
-_lock: Any = _frozen_importlib._ImportLockContext()  # type: ignore[attr-defined]
+_lock = Lock()
 
 
 class Owner(Protocol):
@@ -45,12 +45,10 @@ def tell(owner: Owner) -> None:
     _owners.add(ref(owner, _owners.discard))
 
 
-def lock() -> Any:
-    """The one lock of this package; nothing switches, blocks or imports while it is held.
+def lock() -> Lock:
+    """The one lock of this package.
 
-    It is the interpreter's import lock: real under any patch, where eventlet makes every RLock that
-    it finds a green one; re-entrant, as finalizers and signal handlers need it; and held by fork()
-    itself, so that no child finds work half done by a thread that is not there.
+    It is made anew in a child: a thread that is not there may have held the other.
     """
     if system.getpid() != _pid:
         notice()
@@ -59,11 +57,12 @@ def lock() -> Any:
 
 def notice() -> None:
     """Start a new generation if this is a child that has not done so yet."""
-    global generation, _pid
+    global generation, _pid, _lock
     pid = system.getpid()
     if pid == _pid:
         return
     _pid = pid
+    _lock = Lock()
     generation = object()
     for reference in _owners.copy():
         owner = reference()

@@ -89,6 +89,10 @@ class clock:
     monotonic: Any = _unreplaced(_patched_time, "monotonic")
 
 
+#: Tells real threads apart.  gevent's tells greenlets apart, which does no harm to a lock that is
+#: never held by a greenlet that switches.
+get_ident: Any = _thread.get_ident
+
 _count = _thread._count
 # What eventlet puts there counts greenlets.
 _counts_threads = type(_count) is BuiltinFunctionType

@@ -75,6 +75,10 @@ class CooperativeHub(Hub):
     def refuse_to_block(self, hub: Any) -> None:
         """Raise what this runtime raises when the hub's own greenlet tries to block."""
 
+    def waits_with(self, hub: Any, poller: Poller) -> bool:
+        """Whether it is by this very poller that the hub itself waits."""
+        return False
+
     @abstractmethod
     def yield_once(self, hub: Any) -> None:
         """Let everybody else who can run do so, once."""
@@ -139,9 +143,11 @@ class CooperativeHub(Hub):
             hub = self.hub()
         current = getcurrent()
         if current is self.greenlet(hub):
-            if timeout != 0:
+            if timeout == 0:
+                return source.poll(0)
+            if not self.waits_with(hub, poller):
                 self.refuse_to_block(hub)
-            return source.poll(0)
+            return source.poll(timeout)
         looked = False
         if timeout == 0 or poller.sleeps < _STEADY or self.needs_a_turn or poller.must_look_first():
             self.yield_once(hub)

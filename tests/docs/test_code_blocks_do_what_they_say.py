@@ -57,6 +57,11 @@ COMMANDS = {
         '"info"',
     ),
     "python -m coopselectors audit": ("tests/install/test_audit.py", '"audit"'),
+    "python -m coopselectors run": ("tests/install/test_run.py", '"run"'),
+    "pytest -p coopselectors.pytest_plugin": (
+        "tests/install/test_pytest_plugin.py",
+        '"coopselectors.pytest_plugin"',
+    ),
     "python integration/": ("tox.ini", "python {tox_root}/integration/"),
     "python .ci/platforms.py": (".ci/run", "python .ci/platforms.py .tox"),
     "python benchmarks": ("benchmarks/__main__.py", "python benchmarks"),
