@@ -5,15 +5,14 @@
 A scenario is a module with a function `program`, which does the program's work and asserts that the
 results are right.  What the program imports is imported by that module: so it comes before the
 patch, or after it, as the order says.  Until then nothing is imported here that a patch changes.
-A function `asks` of that module tells whether the program goes through a selector, if it may not,
-and SELECT is true if it goes through the `select` module instead.
+A function `asks` of that module tells whether a greenlet of this process has to wait in ours then,
+if that is not always so.
 """
 
 from __future__ import annotations
 
 import faulthandler
 import importlib
-import os
 import sys
 from signal import alarm
 from time import monotonic
@@ -24,10 +23,8 @@ import watch
 WAITED = 0.5
 STANDS = 0.25
 
-_LONGEST = 90  # characters of an error that still fit into a table
 
-
-class Skipped(Exception):
+class NotRun(Exception):
     """The program cannot be run here; the text says why."""
 
 
@@ -35,14 +32,14 @@ class Here:
     """The process of a run: how to start something beside oneself, and where the server is."""
 
     def __init__(self, kind: str, runtime: str, order: str, address: str) -> None:
-        self.ours = kind == "ours"
+        self.kind = kind
         self.runtime = runtime
         self.order = order
         #: Of the server that runs beside, in an ordinary process of its own.
         self.address = address
         #: What is known of a process that does the program's work elsewhere.
         self.stood = 0.0
-        self.asked = 0
+        self.asked = False
         if runtime == "gevent":
             import gevent
 
@@ -52,13 +49,27 @@ class Here:
 
             self.spawn, self.sleep = eventlet.spawn, eventlet.sleep
 
+    @property
+    def ours(self) -> bool:
+        return self.kind != "without"
+
     def together(self, *calls):
         """Run each in a greenlet of its own; the results, in order."""
-        tasks = [self.spawn(call) for call in calls]
-        return [task.get() if self.runtime == "gevent" else task.wait() for task in tasks]
+        return [self.result(task) for task in [self.spawn(call) for call in calls]]
 
-    def skip(self, reason):
-        raise Skipped(reason)
+    def result(self, task):
+        """What a greenlet has returned, when it is done."""
+        return task.get() if self.runtime == "gevent" else task.wait()
+
+    def until(self, holds, patience=10):
+        """Sleep until that is so."""
+        deadline = monotonic() + patience
+        while not holds():
+            assert monotonic() < deadline, "it did not come to that in time"
+            self.sleep(0.02)
+
+    def not_run(self, reason):
+        raise NotRun(reason)
 
 
 def patch(runtime: str, unpatched: str) -> None:
@@ -76,52 +87,60 @@ def patch(runtime: str, unpatched: str) -> None:
 
 def run(name: str, unpatched: str, *where: str) -> str:
     """The verdict on one program; `where` are the arguments of `Here`."""
-    _, runtime, order, _ = where
-    if order == "patched first":
+    kind, runtime, order, _ = where
+    # The launcher of that kind has patched before it started this.
+    patched = kind == "run" and not unpatched
+    if order == "patched first" and not patched:
         patch(runtime, unpatched)
     scenario = importlib.import_module(f"scenarios.{name}")
     if order == "imported first":
         patch(runtime, unpatched)
+    watch.install(kind)
+    import logging
+
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
     here = Here(*where)
-    asked = watch.install(getattr(scenario, "SELECT", False)) if here.ours else []
+    observer = watch.Observer() if here.ours else None
     ticker = watch.Ticker(here.spawn, here.sleep)
     here.sleep(0)
     started = monotonic()
     scenario.program(here)
     took = monotonic() - started
     stood = max(ticker.longest(), here.stood)
+    ticker.stop()
     if stood >= STANDS:
         return f"blocks the hub for {stood:.1f} s"
     if took < WAITED:
         return f"fails: it waited for {took:.2f} s only"
-    asks = getattr(scenario, "asks", lambda here: True)
-    if here.ours and asks(here) and not asked and not here.asked:
+    covered = kind in ("install(select=True)", "run") or not getattr(scenario, "SELECT", False)
+    has_to = covered and getattr(scenario, "asks", lambda here: True)(here)
+    if observer and has_to and not observer.seen and not here.asked:
         return "fails: nothing of ours was asked"
     return "works"
 
 
-def described(error: BaseException) -> str:
-    text = f"{type(error).__name__}: {error}".partition("\n")[0]
-    return text if len(text) <= _LONGEST else text[: text.rfind(" ", 0, _LONGEST)] + " ..."
+def shortened(text: str, longest: int = 90) -> str:
+    """The first line, short enough for a table."""
+    text = text.partition("\n")[0]
+    return text if len(text) <= longest else text[: text.rfind(" ", 0, longest)] + " ..."
 
 
 def main() -> None:
     name, kind, runtime, order, limit, unpatched, address = sys.argv[1:]
     # Tell where it waits, before it is killed.
     faulthandler.dump_traceback_later(float(limit) * 0.9)
-    alarm(int(limit) + 5)  # the end, should nobody be there any more to kill it
+    alarm(int(float(limit)) + 5)  # the end, should nobody be there any more to kill it
     try:
         verdict = run(name, unpatched, kind, runtime, order, address)
-    except Skipped as reason:
-        verdict = f"skipped: {reason}"
+    except NotRun as reason:
+        verdict = f"not run: {reason}"
     except Exception as error:
         import traceback
 
         traceback.print_exc()
-        verdict = f"fails: {described(error)}"
+        verdict = f"fails: {shortened(f'{type(error).__name__}: {error}')}"
+    # From here on it has to end by itself.
     print(f"\nverdict: {verdict}", flush=True)
-    sys.stderr.flush()
-    os._exit(0)  # whatever is still going on
 
 
 if __name__ == "__main__":

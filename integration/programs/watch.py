@@ -1,11 +1,9 @@
-"""Was the hub free to run, and was a selector or a primitive of ours asked?"""
+"""Was the hub free to run, and did a greenlet wait in a selector or a primitive of ours?"""
 
 from __future__ import annotations
 
 from _thread import start_new_thread  # before any patch: a real thread, and a real sleep
-from functools import wraps
 from time import monotonic, sleep
-from types import ModuleType
 
 STEP = 0.005  # seconds, of each sleep
 LONGEST = 0.05  # seconds, that a sleep takes where the machine is no more than busy
@@ -20,8 +18,12 @@ class Ticker:
 
     def __init__(self, spawn, pause) -> None:
         self._now = self._seen = self._longest = 0.0
+        self._stopped = False
         start_new_thread(self._keep_time, ())
         spawn(self._tick, pause)
+
+    def stop(self) -> None:
+        self._stopped = True
 
     def longest(self) -> float:
         """The longest time between two turns so far, in seconds."""
@@ -30,46 +32,50 @@ class Ticker:
         return self._longest
 
     def _keep_time(self) -> None:
-        while True:
+        while not self._stopped:
             started = monotonic()
             sleep(STEP)
             self._now += min(monotonic() - started, LONGEST)
 
     def _tick(self, pause) -> None:
-        while True:
+        while not self._stopped:
             self.longest()
             pause(STEP)
 
 
-def install(select: bool = False) -> list[str]:
-    """Put coopselectors in place; the list grows with each `select` of a selector from now on.
+class Observer:
+    """Did a greenlet of this thread give way from within coopselectors?
 
-    With `select` it grows with each wait of our `select` module instead.
+    Each switch is looked at until that was seen once: what the greenlet was doing is on its stack,
+    below the frames of the hub.
     """
-    import coopselectors
 
-    if select:
-        coopselectors.install(select=True)
-        primitives = vars(coopselectors.select).values()
-        modules = [each for each in primitives if isinstance(each, ModuleType)]
-        return _count("wait", [each for each in modules if hasattr(each, "wait")])
-    coopselectors.install()
-    kinds = coopselectors.SelectSelector.__mro__
-    return _count("select", [next(kind for kind in kinds if "select" in vars(kind))])
+    def __init__(self) -> None:
+        import greenlet
+
+        import coopselectors
+
+        self.seen = False
+        self._ours = coopselectors.__file__.rpartition("/")[0] + "/"
+        self._settrace = greenlet.settrace
+        greenlet.settrace(self._switched)
+
+    def _switched(self, event, switch) -> None:
+        frame = switch[0].gr_frame
+        while frame is not None and self._is_hub(frame):
+            frame = frame.f_back
+        if frame is not None and frame.f_code.co_filename.startswith(self._ours):
+            self.seen = True
+            self._settrace(None)
+
+    def _is_hub(self, frame) -> bool:
+        package = str(frame.f_globals.get("__name__")).partition(".")[0]
+        return package in ("gevent", "eventlet", "greenlet")
 
 
-def _count(name: str, owners: list[object]) -> list[str]:
-    """Count the calls of their function of that name: the list grows by each."""
-    asked = []
+def install(kind: str) -> None:
+    """Put coopselectors in place, as that kind of process does."""
+    if kind in ("install()", "install(select=True)"):
+        import coopselectors
 
-    def counting(function):
-        @wraps(function)
-        def counted(*args, **kwargs):
-            asked.append(name)
-            return function(*args, **kwargs)
-
-        return counted
-
-    for owner in owners:
-        setattr(owner, name, counting(getattr(owner, name)))
-    return asked
+        coopselectors.install(select=kind != "install()")
