@@ -62,6 +62,7 @@ def main() -> int:
         Row(program, runtime, order)
         for program in programs
         for runtime in runtimes
+        if program.only in ("", runtime)
         for order in orders
     ]
     print(page.versions(programs), flush=True)
@@ -87,6 +88,8 @@ class Runs(ExitStack):
         super().__init__()
         place = Path(self.enter_context(tempfile.TemporaryDirectory(prefix="programs-")))
         self.overlays = overlays.install((each.overlay for each in programs), place)
+        modules = [each.hidden.values() for each in programs]
+        self._hides = overlays.hide((name for each in modules for names in each for name in names), place)
         self.can_run_others = runs.can_run_others()
         servers = self.enter_context(Servers())
         said = servers.start({each.server for each in programs} - {""})
@@ -113,7 +116,7 @@ class Runs(ExitStack):
     def _submit(self, row: Row, kind: str):
         address = self.addresses[row.program.server]
         overlay = self.overlays[row.program.overlay]
-        return self._pool.submit(runs.judge, row, kind, address, overlay)
+        return self._pool.submit(runs.judge, row, kind, address, overlay, self._hides)
 
 
 if __name__ == "__main__":

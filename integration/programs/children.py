@@ -15,6 +15,7 @@ import sys
 import tempfile
 from contextlib import contextmanager
 from pathlib import Path
+from signal import SIGTERM
 
 import watch
 
@@ -22,25 +23,24 @@ PIPE = subprocess.PIPE
 
 _VARIABLE = "COOPSELECTORS_PROGRAM"  # {"kind": ..., "runtime": ..., "order": ..., "reports": ...}
 _OFTEN = 0.1  # seconds between two reports
-_PATIENCE = 10  # seconds for the end
+_PATIENCE = 15  # seconds for the end
+_HERE = Path(__file__).parent
 
 
 @contextmanager
-def started(here, *arguments, patched=False, command=None, env=None, **options):
+def started(here, *arguments, command=None, env=None, **options):
     """A process that runs Python with these arguments, or `command`; it is told to end afterwards.
 
-    `patched`: by ``coopselectors run``, if that is what starts it, and not by the program itself.
+    The program patches by itself; see `module` for one that does not.
     """
     launcher = ["-m", "coopselectors", "run"] if here.kind == "run" else []
-    if launcher and patched:
-        launcher.append(f"--{here.runtime}")
     with tempfile.TemporaryDirectory() as reports:
         told = {"kind": here.kind, "runtime": here.runtime, "order": here.order, "reports": reports}
         child = subprocess.Popen(
             command or [sys.executable, *launcher, *arguments],
             stdin=subprocess.DEVNULL,
             env={**os.environ, _VARIABLE: json.dumps(told), **(env or {})},
-            cwd=Path(__file__).parent,  # what lies there is imported first
+            cwd=_HERE,  # what lies there is imported first
             **options,
         )
         try:
@@ -50,31 +50,51 @@ def started(here, *arguments, patched=False, command=None, env=None, **options):
             if child.poll() is None:
                 child.kill()
                 child.wait()
+            if child.stdout:
+                child.stdout.close()
             for report in Path(reports).glob("*.json"):
                 found = json.loads(report.read_text())
                 here.stood = max(here.stood, found["stood"])
                 here.asked = here.asked or found["asked"]
 
 
+def module(here, name, *others):
+    """The arguments that run a module, patched before it is imported or after.
+
+    `others` are imported with it, where it would import them too late.
+    """
+    if here.order == "imported first":
+        return [str(_HERE / "launcher.py"), "imported", here.runtime, ",".join([name, *others])]
+    if here.kind == "run":
+        return [f"--{here.runtime}", "-m", name]
+    return [str(_HERE / "launcher.py"), "patched", here.runtime, name]
+
+
+def ordinary(here, script, *arguments):
+    """Run a script in a process that nobody patches; it has to end well."""
+    child = subprocess.Popen([sys.executable, script, *arguments], cwd=_HERE)
+    try:
+        here.until(lambda: child.poll() is not None)
+    finally:
+        if child.poll() is None:
+            child.kill()
+            child.wait()
+    assert child.returncode == 0, child.returncode
+
+
 def _ask_to_end(child) -> None:
     if child.poll() is None:
         child.terminate()
     try:
-        child.wait(_PATIENCE)
+        status = child.wait(_PATIENCE)
     except subprocess.TimeoutExpired:
         raise AssertionError("it does not end when it is told to") from None
+    assert status in (0, -SIGTERM), f"it ended with status {status}"
 
 
 def told() -> dict[str, str]:
     """What the scenario has told this process of itself: kind, runtime, order."""
     return json.loads(os.environ[_VARIABLE])
-
-
-def patch() -> None:
-    """Patch all, as a program does that patches by itself."""
-    from interpreter import patch
-
-    patch(told()["runtime"], "")
 
 
 def begin() -> None:
@@ -83,7 +103,7 @@ def begin() -> None:
     library = importlib.import_module(here["runtime"])
     watch.install(here["kind"])
     observer = watch.Observer() if here["kind"] != "without" else None
-    ticker = watch.Ticker(library.spawn, library.sleep)
+    ticker = watch.Ticker(library.spawn, library.sleep, may_compute=True)
     report = Path(here["reports"], f"{os.getpid()}.json")
 
     def keep_report() -> None:

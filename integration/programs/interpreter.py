@@ -11,8 +11,11 @@ if that is not always so.
 
 from __future__ import annotations
 
+import contextlib
 import faulthandler
 import importlib
+import io
+import os
 import sys
 from signal import alarm
 from time import monotonic
@@ -22,6 +25,14 @@ import watch
 #: Seconds.  A program waits for WAITED at least, and the hub never stands still for STANDS.
 WAITED = 0.5
 STANDS = 0.25
+
+
+HOST = "127.0.0.1"
+
+
+def socket():
+    """The module as it is now: it must not be imported before the patch."""
+    return importlib.import_module("socket")
 
 
 class NotRun(Exception):
@@ -37,6 +48,8 @@ class Here:
         self.order = order
         #: Of the server that runs beside, in an ordinary process of its own.
         self.address = address
+        #: Of this run: several share a server.
+        self.number = os.getpid()
         #: What is known of a process that does the program's work elsewhere.
         self.stood = 0.0
         self.asked = False
@@ -68,6 +81,23 @@ class Here:
             assert monotonic() < deadline, "it did not come to that in time"
             self.sleep(0.02)
 
+    def kill(self, task):
+        """End a greenlet that serves for ever."""
+        task.kill()
+
+    def free_port(self):
+        """One that was free a moment ago, for a server that has to be told of one."""
+        with socket().create_server((HOST, 0)) as listener:
+            return listener.getsockname()[1]
+
+    def listens(self, port):
+        """Whether somebody accepts connections there."""
+        try:
+            socket().create_connection((HOST, port), 1).close()
+        except OSError:
+            return False
+        return True
+
     def not_run(self, reason):
         raise NotRun(reason)
 
@@ -79,10 +109,15 @@ def patch(runtime: str, unpatched: str) -> None:
         from gevent import monkey
 
         monkey.patch_all(**options)
-    else:
-        import eventlet
+        return
+    import eventlet
 
+    # It tells of everything that it could not patch, which is not of the program.
+    said = io.StringIO()
+    with contextlib.redirect_stderr(said):
         eventlet.monkey_patch(**options)
+    for line in said.getvalue().splitlines():
+        print(f"while eventlet patched: {line}", file=sys.stderr)
 
 
 def run(name: str, unpatched: str, *where: str) -> str:

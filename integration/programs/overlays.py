@@ -35,3 +35,13 @@ def install(wanted: Iterable[tuple[str, ...]], place: Path) -> dict[tuple[str, .
         except (subprocess.SubprocessError, OSError):
             made[requirements] = Overlay(reason=f"pip cannot install {' '.join(requirements)}")
     return made
+
+
+def hide(modules: Iterable[str], place: Path) -> dict[str, Path]:
+    """For each module a folder that makes an import of it fail, as if it were not installed."""
+    made = {}
+    for module in sorted({*modules}):
+        made[module] = place / f"without-{module}"
+        made[module].mkdir()
+        (made[module] / f"{module}.py").write_text("raise ImportError('hidden')\n")
+    return made

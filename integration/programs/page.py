@@ -130,7 +130,7 @@ def _overview(programs: list[Program], rows: list[Row]) -> list[str]:
         advice = []
         for runtime in RUNTIMES:
             mine = [each for each in rows if (each.program, each.runtime) == (program, runtime)]
-            advice.append(what_to_do(mine))
+            advice.append(what_to_do(mine) if mine else "")
         lines += row(f"`{program.title}`_", *advice)
     return lines
 

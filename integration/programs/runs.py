@@ -36,6 +36,7 @@ _CONSTANTS = (
     "SERVER",
     "ONLY",
     "SELECT",
+    "HIDDEN",
     "UNPATCHED",
     "OVERLAY",
     "KNOWN",
@@ -58,6 +59,7 @@ class Program:
     server: str = ""  # the script under servers/ that runs beside it
     only: str = ""  # the runtime that it is made for, if not for all
     select: bool = False  # whether it waits in the `select` module itself
+    hidden: dict[str, tuple[str, ...]] = field(default_factory=dict)  # {runtime: modules}
     unpatched: dict[str, str] = field(default_factory=dict)  # {runtime: a module that is left out}
     overlay: tuple[str, ...] = ()  # requirements that differ from those of the other programs
     known: dict[str, str] = field(default_factory=dict)  # {place: why it cannot work there}
@@ -140,7 +142,7 @@ def can_run_others() -> bool:
     return outcome.verdict == "yes"
 
 
-def judge(row: Row, kind: str, address: str, overlay: Overlay) -> Cell:
+def judge(row: Row, kind: str, address: str, overlay: Overlay, hides: dict[str, Path]) -> Cell:
     """Run it once.  `address` is what its server has said, which may be why there is none."""
     program = row.program
     reason = overlay.reason or _reason_to_skip(row, overlay)
@@ -150,6 +152,7 @@ def judge(row: Row, kind: str, address: str, overlay: Overlay) -> Cell:
         return Cell(address)
     limit = max(program.limit, LIMITS[kind])
     launcher: list[str] = []
+    hidden = program.hidden.get(row.runtime, ())
     unpatched = program.unpatched.get(row.runtime, "")
     if kind == "run":
         launcher = ["-m", "coopselectors", "run"]
@@ -161,7 +164,7 @@ def judge(row: Row, kind: str, address: str, overlay: Overlay) -> Cell:
         *(str(limit), unpatched, address),
         limit=limit,
         launcher=launcher,
-        path=[*overlay.path, HERE],
+        path=[*(hides[each] for each in hidden), *overlay.path, HERE],
     )
     return Cell(_verdict(outcome), outcome.complaint)
 
@@ -180,8 +183,6 @@ def _verdict(outcome: common.Outcome) -> str:
 
 def _reason_to_skip(row: Row, overlay: Overlay) -> str:
     """Why it cannot be run here, if so."""
-    if row.program.only not in ("", row.runtime):
-        return f"it is {row.program.only}'s"
     needed = (row.runtime, *row.program.needs)
     missing = [each for each in needed if not common.version(each, overlay.path)]
     return f"python -m pip install {' '.join(missing)}" if missing else ""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from _thread import start_new_thread  # before any patch: a real thread, and a real sleep
-from time import monotonic, sleep
+from time import CLOCK_THREAD_CPUTIME_ID, clock_gettime, monotonic, sleep
 
 STEP = 0.005  # seconds, of each sleep
 LONGEST = 0.05  # seconds, that a sleep takes where the machine is no more than busy
@@ -14,11 +14,15 @@ class Ticker:
 
     The time between two of its turns is taken by a real thread that sleeps in a loop too.  When the
     machine is too busy for that thread as well, nobody has blocked, and the time does not count.
+    With `may_compute` it does not count either while the hub's thread computes: a worker may import
+    a lot with its first request.
     """
 
-    def __init__(self, spawn, pause) -> None:
+    def __init__(self, spawn, pause, *, may_compute: bool = False) -> None:
         self._now = self._seen = self._longest = 0.0
         self._stopped = False
+        self._may_compute = may_compute
+        self._computed = self._thread_time()
         start_new_thread(self._keep_time, ())
         spawn(self._tick, pause)
 
@@ -27,9 +31,14 @@ class Ticker:
 
     def longest(self) -> float:
         """The longest time between two turns so far, in seconds."""
-        self._longest = max(self._longest, self._now - self._seen)
+        computed = self._thread_time() - self._computed
+        self._longest = max(self._longest, self._now - self._seen - computed)
         self._seen = self._now
+        self._computed += computed
         return self._longest
+
+    def _thread_time(self) -> float:
+        return clock_gettime(CLOCK_THREAD_CPUTIME_ID) if self._may_compute else 0.0
 
     def _keep_time(self) -> None:
         while not self._stopped:

@@ -3,7 +3,7 @@
 It asks ``select`` and ``poll``, and no selector: what is seen is that ``install()`` does no harm.
 """
 
-import urllib3
+from scenarios import _urllib3
 
 NEEDS = ("urllib3",)
 SERVER = "slow_http"
@@ -14,11 +14,4 @@ def asks(here):
 
 
 def program(here):
-    with urllib3.PoolManager(maxsize=2, block=True) as pool:
-
-        def client(number):
-            urls = [f"{here.address}/{number}/{turn}" for turn in range(2)]
-            return [pool.request("GET", url, retries=False).data.decode() for url in urls]
-
-        answers = here.together(*(lambda number=number: client(number) for number in range(3)))
-    assert answers == [[f"/{number}/{turn}" for turn in range(2)] for number in range(3)], answers
+    _urllib3.run(here)
