@@ -127,10 +127,11 @@ def run(name: str, unpatched: str, *where: str) -> str:
     patched = kind == "run" and not unpatched
     if order == "patched first" and not patched:
         patch(runtime, unpatched)
+        watch.install(kind)
     scenario = importlib.import_module(f"scenarios.{name}")
     if order == "imported first":
         patch(runtime, unpatched)
-    watch.install(kind)
+        watch.install(kind)
     import logging
 
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")

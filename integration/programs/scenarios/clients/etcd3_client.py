@@ -35,5 +35,3 @@ def program(here):
     event = next(iter(events))
     assert event.value == b"later", event
     cancel()
-    client.watcher.close()
-    client.close()

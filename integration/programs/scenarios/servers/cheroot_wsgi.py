@@ -11,8 +11,8 @@ from scenarios import _web
 
 NEEDS = ("cheroot", "requests")
 KNOWN = {
-    "gevent, imported first": "gevent 26.9 cannot join a thread whose class was defined before it "
-    "patched, so the worker threads never end"
+    "gevent, imported first": "a subclass of Thread that was defined before gevent 26.9 patched "
+    "cannot be joined"
 }
 
 
