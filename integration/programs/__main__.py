@@ -65,6 +65,8 @@ def main() -> int:
         if program.only in ("", runtime)
         for order in orders
     ]
+    if options.ours:
+        rows = [row for row in rows if not row.known]
     print(page.versions(programs), flush=True)
     with Runs(programs, options.jobs) as all_of_them:
         kinds = [kind for kind in KINDS if kind != "run" or all_of_them.can_run_others]
@@ -89,7 +91,9 @@ class Runs(ExitStack):
         place = Path(self.enter_context(tempfile.TemporaryDirectory(prefix="programs-")))
         self.overlays = overlays.install((each.overlay for each in programs), place)
         modules = [each.hidden.values() for each in programs]
-        self._hides = overlays.hide((name for each in modules for names in each for name in names), place)
+        self._hides = overlays.hide(
+            (name for each in modules for names in each for name in names), place
+        )
         self.can_run_others = runs.can_run_others()
         servers = self.enter_context(Servers())
         said = servers.start({each.server for each in programs} - {""})

@@ -64,7 +64,13 @@ def module(here, name, *others):
     `others` are imported with it, where it would import them too late.
     """
     if here.order == "imported first":
-        return [str(_HERE / "launcher.py"), "imported", here.kind, here.runtime, ",".join([name, *others])]
+        return [
+            str(_HERE / "launcher.py"),
+            "imported",
+            here.kind,
+            here.runtime,
+            ",".join([name, *others]),
+        ]
     if here.kind == "run":
         return [f"--{here.runtime}", "-m", name]
     return [str(_HERE / "launcher.py"), "patched", here.kind, here.runtime, name]

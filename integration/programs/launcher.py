@@ -1,8 +1,8 @@
 """How does a program start that does not patch by itself?
 
-    python launcher.py patched KIND RUNTIME MODULE ARGS...        patch, then run the module
-    python launcher.py imported KIND RUNTIME MODULE[,...] ARGS... import all of them, patch, then run
-                                                                  the first one
+python launcher.py patched KIND RUNTIME MODULE ARGS...        patch, then run the module
+python launcher.py imported KIND RUNTIME MODULE[,...] ARGS... import all of them, patch, then run
+                                                              the first one
 """
 
 import importlib

@@ -24,7 +24,8 @@ your machine, with your versions; another installs the servers where there is ap
 
 *Patched first* means that the program patches before it imports anything else; *imported first*,
 that it imports itself and its libraries before.  ``install()`` and ``install(select=True)`` are
-called right after the patch.  *run* is a program that is started by ``python -m coopselectors run``.
+called right after the patch.  *Run* is a program that is started by ``python -m coopselectors
+run``.
 """
 
 _WORDS = """\

@@ -21,7 +21,9 @@ def run(here, broker, backend):
     configure(queue, broker_url=broker, result_backend=backend)
     options = ["-A", "scenarios._celery_app", "worker", "-P", here.runtime, "-c", "50"]
     options += ["-l", "ERROR", "-n", f"{queue}@localhost"]
-    command = children.module(here, *IMPORTED) if here.order == "imported first" else ["-m", "celery"]
+    command = (
+        children.module(here, *IMPORTED) if here.order == "imported first" else ["-m", "celery"]
+    )
     told = {QUEUE: queue, "CELERY_BROKER_URL": broker, "CELERY_RESULT_BACKEND": backend}
     with children.started(here, *command, *options, env=told):
         results = [double.delay(number) for number in range(TASKS)]

@@ -15,9 +15,7 @@ def run(here):
 
     def ask(number):
         names = [f"{number}-{each}.example.org" for each in (1, 2)]
-        return [
-            asking.resolve(name, "A", tcp=number == 2)[0].to_text() for name in names
-        ]
+        return [asking.resolve(name, "A", tcp=number == 2)[0].to_text() for name in names]
 
     answers = here.together(*(lambda n=n: ask(n) for n in range(3)))
     assert answers == [["192.0.2.7"] * 2] * 3, answers

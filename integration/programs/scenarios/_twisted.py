@@ -25,9 +25,9 @@ def run(here, reactor):
     @defer.inlineCallbacks
     def work():
         try:
-            listening = yield endpoints.TCP4ServerEndpoint(reactor, 0, interface="127.0.0.1").listen(
-                protocol.Factory.forProtocol(Echo)
-            )
+            listening = yield endpoints.TCP4ServerEndpoint(
+                reactor, 0, interface="127.0.0.1"
+            ).listen(protocol.Factory.forProtocol(Echo))
             asked = []
             for _ in range(3):
                 client = Client()

@@ -1,4 +1,4 @@
-"""What does uWSGI serve?  The view of all web servers; the worker patches here if it has not yet."""
+"""What does uWSGI serve?  The view of all web servers; it patches here if that is still to do."""
 
 import children
 from interpreter import patch

@@ -37,11 +37,9 @@ class Tcp(socketserver.StreamRequestHandler):
 
 socketserver.ThreadingUDPServer.daemon_threads = True
 socketserver.ThreadingTCPServer.daemon_threads = True
-with socketserver.ThreadingUDPServer(("127.0.0.1", 0), Udp) as udp:
-    with socketserver.ThreadingTCPServer(udp.server_address, Tcp) as tcp:
-        for server in (udp, tcp):
-            threading.Thread(target=server.serve_forever, daemon=True).start()
-        print("{}:{}".format(*udp.server_address), flush=True)
-        sys.stdin.read()
-        udp.shutdown()
-        tcp.shutdown()
+udp = socketserver.ThreadingUDPServer(("127.0.0.1", 0), Udp)
+tcp = socketserver.ThreadingTCPServer(udp.server_address, Tcp)
+for server in (udp, tcp):
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+print("{}:{}".format(*udp.server_address), flush=True)
+sys.stdin.read()

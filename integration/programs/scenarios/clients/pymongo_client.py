@@ -1,7 +1,7 @@
 """PyMongo, with a listener that imitates a MongoDB server and answers late
 
-Three greenlets insert a document each, and find it.  The client is real, with the threads that watch
-the server; the server is not: Debian has none.
+Three greenlets insert a document each, and find it.  The client is real, with the threads that
+watch the server; the server is not: Debian has none.
 """
 
 import pymongo

@@ -17,9 +17,9 @@ def program(here):
     host, _, port = here.address.partition(":")
 
     def sleep(number):
-        with pymysql.connect(host=host, port=int(port), user="tester") as connection:
-            with connection.cursor() as cursor:
-                cursor.execute("select %s, sleep(0.5)", [number])
-                return cursor.fetchone()[0]
+        connection = pymysql.connect(host=host, port=int(port), user="tester")
+        with connection, connection.cursor() as cursor:
+            cursor.execute("select %s, sleep(0.5)", [number])
+            return cursor.fetchone()[0]
 
     assert here.together(*(lambda n=n: sleep(n) for n in range(3))) == [0, 1, 2]

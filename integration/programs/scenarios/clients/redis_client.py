@@ -34,7 +34,9 @@ def program(here):
             client.rpush(name, f"to {name}")
         assert client.publish(names[0], "published") == 1
 
-    *popped, heard, _ = here.together(*(lambda name=name: pop(name) for name in names), listen, push)
+    *popped, heard, _ = here.together(
+        *(lambda name=name: pop(name) for name in names), listen, push
+    )
     assert popped == [(name, f"to {name}") for name in names], popped
     assert heard == "published", heard
     client.close()

@@ -1,6 +1,7 @@
 """geventmp: multiprocessing that waits as gevent does
 
-It is a plug-in of gevent's, and replaces locks, queues and connections of ``multiprocessing`` when gevent patches.
+It is a plug-in of gevent's, and replaces locks, queues and connections of ``multiprocessing`` when
+gevent patches.
 """
 
 import multiprocessing

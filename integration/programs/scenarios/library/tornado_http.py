@@ -21,7 +21,7 @@ async def work():
     sockets = netutil.bind_sockets(0, "127.0.0.1")
     server.add_sockets(sockets)
     client = httpclient.AsyncHTTPClient()
-    url = "http://127.0.0.1:{}".format(sockets[0].getsockname()[1])
+    url = f"http://127.0.0.1:{sockets[0].getsockname()[1]}"
     answers = await asyncio.gather(*(client.fetch(f"{url}/{name}") for name in "abc"))
     server.stop()
     await server.close_all_connections()

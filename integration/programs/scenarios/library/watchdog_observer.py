@@ -17,7 +17,7 @@ KNOWN = {
     "eventlet, patched first": "watchdog 6 asks for the maxsize of its queue, which is None where "
     "eventlet 0.41 has none",
     "gevent, imported first": "a subclass of Thread that was defined before gevent 26.9 patched "
-    "cannot be joined"
+    "cannot be joined",
 }
 
 

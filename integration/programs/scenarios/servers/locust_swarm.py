@@ -1,7 +1,7 @@
 """Locust: a master and two workers
 
-20 users ask a server that takes 0.3 s for each answer, for three seconds.  Locust patches when it is
-imported.  Imported first is a process that has imported requests, urllib3 and pyzmq before.
+20 users ask a server that takes 0.3 s for each answer, for three seconds.  Locust patches when it
+is imported.  Imported first is a process that has imported requests, urllib3 and pyzmq before.
 """
 
 import json
