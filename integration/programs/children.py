@@ -109,7 +109,7 @@ def begin() -> None:
     library = importlib.import_module(here["runtime"])
     watch.install(here["kind"])
     observer = watch.Observer() if here["kind"] != "without" else None
-    ticker = watch.Ticker(library.spawn, library.sleep, may_compute=True)
+    ticker = watch.Ticker(library.spawn, library.sleep)
     report = Path(here["reports"], f"{os.getpid()}.json")
 
     def keep_report() -> None:

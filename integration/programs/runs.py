@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import common
-from interpreter import shortened
+from interpreter import OVERWRITTEN, shortened
 from overlays import Overlay
 
 HERE = Path(__file__).parent
@@ -89,7 +89,7 @@ class Cell:
 
     @property
     def good(self) -> bool:
-        return self.text == "works" or self.text.startswith("not run: ")
+        return self.text in ("works", OVERWRITTEN) or self.text.startswith("not run: ")
 
 
 @dataclass
@@ -170,11 +170,12 @@ def judge(row: Row, kind: str, address: str, overlay: Overlay, hides: dict[str, 
 
 
 def _verdict(outcome: common.Outcome) -> str:
+    worked = outcome.verdict in ("works", OVERWRITTEN)
     if outcome.status is None:
-        return "does not end" if outcome.verdict == "works" else outcome.verdict or "hangs"
+        return "does not end" if worked else outcome.verdict or "hangs"
     if outcome.status:
         return f"fails: exit status {outcome.status}"
-    if outcome.verdict == "works" and (found := _ERROR.search(outcome.complaint)):
+    if worked and (found := _ERROR.search(outcome.complaint)):
         lines = [line for line in outcome.complaint[found.start() :].splitlines() if line.strip()]
         last = next((line for line in lines[1:] if line[0] not in " \t"), lines[0])
         return f"works, with an error in the log: {shortened(last)}"

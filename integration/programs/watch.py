@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
-from _thread import start_new_thread  # before any patch: a real thread, and a real sleep
-from time import CLOCK_THREAD_CPUTIME_ID, clock_gettime, monotonic, sleep
+import os
+
+# Before any patch: a real thread, a real sleep, and files that no hub knows of.
+from _thread import start_new_thread
+from os import open as open_file
+from os import pread as read_at
+from time import monotonic, sleep, thread_time
+
+_SCHEDSTAT = "/proc/thread-self/schedstat"
 
 STEP = 0.005  # seconds, of each sleep
 LONGEST = 0.05  # seconds, that a sleep takes where the machine is no more than busy
@@ -12,44 +19,70 @@ LONGEST = 0.05  # seconds, that a sleep takes where the machine is no more than 
 class Ticker:
     """For how long did the hub stand still?  A greenlet that sleeps in a loop shows it.
 
-    The time between two of its turns is taken by a real thread that sleeps in a loop too.  When the
-    machine is too busy for that thread as well, nobody has blocked, and the time does not count.
-    With `may_compute` it does not count either while the hub's thread computes: a worker may import
-    a lot with its first request.
+    The time between two of its turns counts as far as the hub's thread slept in the kernel: not
+    while it computed, as a first request may import a lot, and not while it wanted to run and the
+    machine was too busy.  Where the kernel does not tell of the latter, a real thread that sleeps
+    in a loop too shows how busy the machine is.
     """
 
-    def __init__(self, spawn, pause, *, may_compute: bool = False) -> None:
-        self._now = self._seen = self._longest = 0.0
+    def __init__(self, spawn, pause) -> None:
+        self._longest = 0.0
         self._stopped = False
-        self._may_compute = may_compute
-        self._computed = self._thread_time()
-        start_new_thread(self._keep_time, ())
+        self._clock = _SleptTime() if os.path.exists(_SCHEDSTAT) else _FreeTime()
+        self._seen = self._clock()
         spawn(self._tick, pause)
 
     def stop(self) -> None:
         self._stopped = True
+        self._clock.stop()
 
     def longest(self) -> float:
         """The longest time between two turns so far, in seconds."""
-        computed = self._thread_time() - self._computed
-        self._longest = max(self._longest, self._now - self._seen - computed)
-        self._seen = self._now
-        self._computed += computed
+        now = self._clock()
+        self._longest = max(self._longest, now - self._seen)
+        self._seen = now
         return self._longest
 
-    def _thread_time(self) -> float:
-        return clock_gettime(CLOCK_THREAD_CPUTIME_ID) if self._may_compute else 0.0
+    def _tick(self, pause) -> None:
+        while not self._stopped:
+            self.longest()
+            pause(STEP)
+
+
+class _SleptTime:
+    """For how long did the thread that made this sleep in the kernel?"""
+
+    def __init__(self) -> None:
+        self._file = open_file(_SCHEDSTAT, os.O_RDONLY | os.O_CLOEXEC)
+
+    def __call__(self) -> float:
+        # Both in nanoseconds: on a processor, and in the queue for one.
+        computed, queued, _ = read_at(self._file, 99, 0).split()
+        return monotonic() - (int(computed) + int(queued)) / 1e9
+
+    def stop(self) -> None:
+        """The file is closed with the process: its number must not be used again before."""
+
+
+class _FreeTime:
+    """For how long was the machine free to run threads?"""
+
+    def __init__(self) -> None:
+        self._now = 0.0
+        self._stopped = False
+        start_new_thread(self._keep_time, ())
+
+    def __call__(self) -> float:
+        return self._now - thread_time()
+
+    def stop(self) -> None:
+        self._stopped = True
 
     def _keep_time(self) -> None:
         while not self._stopped:
             started = monotonic()
             sleep(STEP)
             self._now += min(monotonic() - started, LONGEST)
-
-    def _tick(self, pause) -> None:
-        while not self._stopped:
-            self.longest()
-            pause(STEP)
 
 
 class Observer:
