@@ -81,18 +81,24 @@ def summary(rows: list[Row], kinds: tuple[str, ...]) -> str:
 
 def what_to_do(rows: list[Row]) -> str:
     """The least that makes a program work in one runtime; `rows` are its orders."""
-    texts = {kind: [each.cells[kind].text for each in rows if kind in each.cells] for kind in KINDS}
-    tried = {kind: found for kind, found in texts.items() if found}
-    if any(text.startswith("not run") for found in tried.values() for text in found):
+    program, runtime = rows[0].program, rows[0].runtime
+    unpatched = program.unpatched.get(runtime, "")
+    left_out = f"; patch all but ``{unpatched}``" if unpatched else ""
+    tried = {}
+    for kind in KINDS:
+        found = [each.cells[kind].text for each in rows if kind in each.cells]
+        if found and not any(text.startswith("not run") for text in found):
+            tried[kind] = found
+    if not tried:
         return "not run"
     for kind, found in tried.items():
         if all(text == "works" for text in found):
-            return _LABELS[kind]
+            return _LABELS[kind] + left_out
     for kind, found in tried.items():
         for order, text in zip(ORDERS, found):
             if text == "works":
                 with_ours = "" if kind == "without" else f", and {_LABELS[kind]}"
-                return f"{_ADVICE[order]}{with_ours}"
+                return _ADVICE[order] + with_ours + left_out
     return "cannot work"
 
 
@@ -110,7 +116,7 @@ def render(
     if "run" not in kinds:
         lines += ["The column *run* is left out: this version has no such command.", ""]
     lines += ["What to do", "----------", ""]
-    lines += ["The least that makes a program work in both orders, or in one if there is none.", ""]
+    lines += ["The least that makes a program work in both orders, or else in one.", ""]
     lines += _overview(programs, rows)
     lines += ["", "What happened", "-------------", "", _WORDS]
     for group, title in GROUPS.items():

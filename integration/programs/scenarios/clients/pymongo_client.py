@@ -1,17 +1,19 @@
 """PyMongo, with a listener that imitates a MongoDB server and answers late
 
 Three greenlets insert a document each, and find it.  The client is real, with the threads that
-watch the server; the server is not: Debian has none.
+watch the server; the server is not: Debian has none.  It asks ``poll``, or ``select``, for its
+sockets.
 """
 
 import pymongo
 
 NEEDS = ("pymongo",)
 SERVER = "late_mongodb"
+SELECT = True
 
 
 def asks(here):
-    return False  # it waits in its sockets, and only asks them whether they are still good
+    return False  # it waits in its sockets, and never for long in poll
 
 
 def program(here):

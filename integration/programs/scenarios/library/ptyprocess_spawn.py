@@ -1,6 +1,6 @@
 """ptyprocess, with a selector on the terminal of its child
 
-``read()`` of ptyprocess itself waits in the kernel, whatever is patched. gevent patches all but
+``read()`` of ptyprocess itself waits in the kernel, whatever is patched.  gevent patches all but
 ``os``: its ``os.close`` leaves a pipe open until its loop turns, and ptyprocess waits for the end
 of it.
 """

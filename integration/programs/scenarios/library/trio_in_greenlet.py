@@ -1,7 +1,7 @@
 """trio in a greenlet: tasks, timers, a file that gets ready, and calls from another greenlet
 
 Its event loop waits in ``select.epoll``, and other greenlets run beside it.  Both runtimes patch
-all but ``thread``: trio insists on locks of the operating system. trio's own sockets and
+all but ``thread``: trio insists on locks of the operating system.  trio's own sockets and
 subprocesses are out of reach: they refuse patched ones.
 """
 

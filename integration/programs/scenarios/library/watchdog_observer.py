@@ -14,7 +14,7 @@ NEEDS = ("watchdog",)
 SELECT = True
 UNPATCHED = {"gevent": "queue"}
 KNOWN = {
-    "eventlet, patched first": "watchdog 6 asks for the maxsize of its queue, which is None where "
+    "eventlet, patched first": "watchdog 7.1 asks for the maxsize of its queue, which is None where "
     "eventlet 0.41 has none",
     "gevent, imported first": "a subclass of Thread that was defined before gevent 26.9 patched "
     "cannot be joined",
