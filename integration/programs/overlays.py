@@ -27,7 +27,7 @@ def install(wanted: Iterable[tuple[str, ...]], place: Path) -> dict[tuple[str, .
     made: dict[tuple[str, ...], Overlay] = {(): Overlay()}
     for requirements in sorted({*wanted} - {()}):
         folder = place / f"overlay-{len(made)}"
-        command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps"]
+        command = [sys.executable, "-m", "pip", "install", "-qq", "--no-deps"]
         command += ["--target", str(folder), *requirements]
         try:
             subprocess.run(command, check=True, timeout=LIMIT, stdout=subprocess.DEVNULL)

@@ -37,10 +37,11 @@ def main() -> int:
         return 0
     missing = [package for package in packages() if not is_installed(package)]
     environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+    apt = ["sudo", "-E", "apt-get"] if os.geteuid() and shutil.which("sudo") else ["apt-get"]
     if missing:
-        subprocess.run(["apt-get", "update", "-q"], stdout=subprocess.DEVNULL, check=False)
+        subprocess.run([*apt, "update", "-q"], stdout=subprocess.DEVNULL, check=False)
     for package in missing:
-        command = ["apt-get", "install", "-y", "-q", "--no-install-recommends", package]
+        command = [*apt, "install", "-y", "-q", "--no-install-recommends", package]
         done = subprocess.run(command, stdout=subprocess.DEVNULL, env=environment, check=False)
         print(f"{package}: {'could not be' if done.returncode else 'has been'} installed")
     return 0

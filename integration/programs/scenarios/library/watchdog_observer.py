@@ -14,8 +14,8 @@ NEEDS = ("watchdog",)
 SELECT = True
 UNPATCHED = {"gevent": "queue"}
 KNOWN = {
-    "eventlet, patched first": "watchdog 7.1 asks for the maxsize of its queue, which is None where "
-    "eventlet 0.41 has none",
+    "eventlet, patched first": "watchdog 7.1 compares the maxsize of its queue with a number, and "
+    "eventlet 0.41 makes it None where there is no limit",
     "gevent, imported first": "a subclass of Thread that was defined before gevent 26.9 patched "
     "cannot be joined",
 }
