@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import common
 from common import escape, row
-from interpreter import OVERWRITTEN
 from overlays import Overlay
-from runs import GROUPS, KINDS, ORDERS, RUNTIMES, Program, Row
+from runs import AGAIN, GROUPS, KINDS, ORDERS, RUNTIMES, Program, Row
 
 _WIDTHS = (9, 26, 9, 15)
 
@@ -35,6 +34,8 @@ works
     still for 0.25 s, though the program waited for 0.5 s or more
 works, with what the patch put in the place of ours
     the same, but nothing of coopselectors was asked: the program patched after it came
+works, at the second try
+    it did not at the first: the machine may have been too busy
 blocks the hub for N s
     the results are right, but no other greenlet ran for so long
 hangs
@@ -71,10 +72,10 @@ def summary(rows: list[Row], kinds: tuple[str, ...]) -> str:
     """How many runs came to what, one line for each kind."""
     lines = []
     for kind in kinds:
-        texts = [each.cells[kind].text for each in rows if kind in each.cells]
-        works = sum(text in ("works", OVERWRITTEN) for text in texts)
-        left_out = sum(text.startswith("not run") for text in texts)
-        others = len(texts) - works - left_out
+        cells = [each.cells[kind] for each in rows if kind in each.cells]
+        works = sum(cell.works for cell in cells)
+        left_out = sum(cell.good for cell in cells) - works
+        others = len(cells) - works - left_out
         lines.append(f"{kind}: {works} work, {others} do not, {left_out} not run")
     return "\n".join(lines)
 
@@ -86,7 +87,7 @@ def what_to_do(rows: list[Row]) -> str:
     left_out = f"; patch all but ``{unpatched}``" if unpatched else ""
     tried = {}
     for kind in KINDS:
-        found = [each.cells[kind].text for each in rows if kind in each.cells]
+        found = [each.cells[kind].text.removesuffix(AGAIN) for each in rows if kind in each.cells]
         if found and not any(text.startswith("not run") for text in found):
             tried[kind] = found
     if not tried:
