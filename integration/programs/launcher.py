@@ -1,8 +1,10 @@
 """How does a program start that does not patch by itself?
 
-python launcher.py patched KIND RUNTIME MODULE ARGS...        patch, then run the module
-python launcher.py imported KIND RUNTIME MODULE[,...] ARGS... import all of them, patch, then run
-                                                              the first one
+    python launcher.py patched KIND RUNTIME MODULE ARGS...
+    python launcher.py imported KIND RUNTIME MODULE[,...] ARGS...
+
+The one patches, and runs the module; the other imports all of the modules, patches, and runs the
+first of them.
 """
 
 import importlib
@@ -15,7 +17,7 @@ from interpreter import patch
 order, kind, runtime, names, *arguments = sys.argv[1:]
 first, *others = names.split(",")
 if order == "imported":
-    for name in (first, *others):
+    for name in (*others, first):
         importlib.import_module(name)
 patch(runtime, "")
 watch.install(kind)

@@ -7,6 +7,7 @@ limit, and all that it has started goes with it.
 from __future__ import annotations
 
 import ast
+import os
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -143,6 +144,11 @@ def _read(group: str, path: Path) -> Program:
     return Program(group, path.stem, title, text, **found)
 
 
+def busy() -> float:
+    """How much longer everything takes here than on an idle machine, at a guess."""
+    return min(max(os.getloadavg()[0] / (os.cpu_count() or 1) / 3, 1), 3)
+
+
 def can_run_others() -> bool:
     """Whether this coopselectors has a command that runs a program with it."""
     outcome = common.run(HERE / "has_run.py", limit=20)
@@ -168,7 +174,7 @@ def _judge_once(
         return Cell(f"not run: {reason}")
     if address.startswith(("not run: ", "fails: ")):
         return Cell(address)
-    limit = max(program.limit, LIMITS[kind])
+    limit = max(program.limit, LIMITS[kind]) * busy()
     launcher: list[str] = []
     hidden = program.hidden.get(row.runtime, ())
     unpatched = program.unpatched.get(row.runtime, "")
