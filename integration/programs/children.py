@@ -63,17 +63,12 @@ def module(here, name, *others):
 
     `others` are imported with it, where it would import them too late.
     """
-    if here.order == "imported first":
-        return [
-            str(_HERE / "launcher.py"),
-            "imported",
-            here.kind,
-            here.runtime,
-            ",".join([name, *others]),
-        ]
-    if here.kind == "run":
+    if here.kind == "run" and here.order == "patched first" and not here.unpatched:
         return [f"--{here.runtime}", "-m", name]
-    return [str(_HERE / "launcher.py"), "patched", here.kind, here.runtime, name]
+    order, names = here.order.partition(" ")[0], ",".join([name, *others])
+    if order == "patched":
+        names = name
+    return [str(_HERE / "launcher.py"), order, here.kind, here.runtime, here.unpatched, names]
 
 
 def ordinary(here, script, *arguments):

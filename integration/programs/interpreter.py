@@ -45,10 +45,12 @@ class NotRun(Exception):
 class Here:
     """The process of a run: how to start something beside oneself, and where the server is."""
 
-    def __init__(self, kind: str, runtime: str, order: str, address: str) -> None:
+    def __init__(self, kind: str, runtime: str, order: str, unpatched: str, address: str) -> None:
         self.kind = kind
         self.runtime = runtime
         self.order = order
+        #: The module that is left out of the patch, if any is.
+        self.unpatched = unpatched
         #: Of the server that runs beside, in an ordinary process of its own.
         self.address = address
         #: Of this run: several share a server.
@@ -123,9 +125,9 @@ def patch(runtime: str, unpatched: str) -> None:
         print(f"while eventlet patched: {line}", file=sys.stderr)
 
 
-def run(name: str, unpatched: str, *where: str) -> str:
+def run(name: str, *where: str) -> str:
     """The verdict on one program; `where` are the arguments of `Here`."""
-    kind, runtime, order, _ = where
+    kind, runtime, order, unpatched, _ = where
     # The launcher of that kind has patched before it started this.
     patched = kind == "run" and not unpatched
     if order == "patched first" and not patched:
@@ -172,7 +174,7 @@ def main() -> None:
     faulthandler.dump_traceback_later(float(limit) * 0.9)
     alarm(int(float(limit)) + 5)  # the end, should nobody be there any more to kill it
     try:
-        verdict = run(name, unpatched, kind, runtime, order, address)
+        verdict = run(name, kind, runtime, order, unpatched, address)
     except NotRun as reason:
         verdict = f"not run: {reason}"
     except Exception as error:
