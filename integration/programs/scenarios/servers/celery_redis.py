@@ -10,7 +10,6 @@ from scenarios import _celery
 NEEDS = ("celery", "kombu", "redis")
 SERVER = "redis"
 SELECT = True
-SLOW = True
 LIMIT = 60
 
 

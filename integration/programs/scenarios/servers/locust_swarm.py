@@ -13,7 +13,6 @@ import children
 NEEDS = ("locust", "requests", "pyzmq")
 SERVER = "slow_http"
 ONLY = "gevent"
-SLOW = True
 LIMIT = 60
 
 
