@@ -78,7 +78,8 @@ def main() -> int:
             text = page.render(programs, rows, all_of_them.versions, all_of_them.overlays)
             options.page.write_text(text, encoding="utf-8")
     bad = [(row, cell) for row in rows for cell in row.bad]
-    for row, cell in bad:
+    again = [(row, cell) for row in rows for cell in row.cells.values() if cell.again]
+    for row, cell in [*again, *bad]:
         print(f"\n{row.program.name}, {row.runtime}, {row.order}: {cell.text}\n{cell.complaint}")
     return 1 if bad else 0
 

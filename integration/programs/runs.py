@@ -96,6 +96,10 @@ class Cell:
         return self.works or self.text.startswith("not run: ")
 
     @property
+    def again(self) -> bool:
+        return self.text.endswith(AGAIN)
+
+    @property
     def works(self) -> bool:
         return self.text.removesuffix(AGAIN) in ("works", OVERWRITTEN)
 
@@ -161,7 +165,9 @@ def judge(row: Row, kind: str, *where) -> Cell:
     if cell.good or row.known or not row.program.covered_by(kind):
         return cell
     again = _judge_once(row, kind, *where)
-    return Cell(again.text + AGAIN, cell.complaint) if again.works else cell
+    if not again.works:
+        return cell
+    return Cell(again.text + AGAIN, f"at the first try: {cell.text}\n{cell.complaint}")
 
 
 def _judge_once(
