@@ -121,8 +121,8 @@ def open_best(*, runtime: Optional[str] = None) -> Tuple[_Selector, List[str]]:
             ABCMeta.register(DefaultSelector, kind)
             _chosen.add(kind)
         if kind is _first and kind._backend_cls.made_is_proof:
-            module = _runtime.select_module()
-            _first_seen = module, _runtime.offers_of(module), own
+            offers = _runtime.offers_of(_runtime.select_module())
+            _first_seen = modules("select"), offers, own
         return selector, tried
     raise RuntimeError(f"no selector works here; tried {'; '.join(tried)}")
 

@@ -58,8 +58,12 @@ _broken: Any = []
 
 
 def select_module() -> Any:
-    """The ``select`` module that counts now: a program may drop it and import it anew."""
-    return modules("select") or _module
+    """The ``select`` module that counts now: a program may drop it and import it anew.
+
+    Ours in its place says nothing of who has patched; then the last one still counts.
+    """
+    found = modules("select")
+    return _module if found is None or found is modules(OURS) else found
 
 
 def offers_of(module: Any) -> Callable[[str], Any]:

@@ -41,14 +41,15 @@ def hub_for(primitive: str) -> Hub:
 def look(primitive: str) -> Seen:
     """Which hub that is, and by what it can be seen whether that still holds."""
     select, own = _runtime.offered("select"), _runtime.offered(primitive)
-    module = _runtime.select_module()
+    module = _runtime.modules("select")
     last = seen.get(primitive)
     if last is not None and last[0] is module and last[2] is select and last[3] is own:
         hub = last[4]
         if not (isinstance(hub, ForeignHub) and hub.is_broken):
             return last
     # What is patched from here on is noticed next time.
-    found = module, _runtime.offers_of(module), select, own, _choose(select, own)
+    offers = _runtime.offers_of(_runtime.select_module())
+    found = module, offers, select, own, _choose(select, own)
     seen[primitive] = found
     return found
 

@@ -353,7 +353,10 @@ class OuterPoller(Outer):
         try:
             self._backend.unregister(fd, EVENT_READ)
         except OSError:
-            self._reopen()  # a file that was closed, and lives on in a duplicate
+            # One of those that were just woken has closed it; or else a file that was closed lives
+            # on in a duplicate.
+            if any(each == fd for each, _mask in self._backend.poll(0)):
+                self._reopen()
 
     def forked(self) -> None:
         """This is a forked child: start anew, empty, behind the descriptor that the hub knows.
@@ -384,14 +387,12 @@ class OuterPoller(Outer):
     def _reopen(self) -> None:
         """Start anew with another kernel object, and have the hub watch that."""
         self._wake_all()
-        watched = self.fd
         self._renew()
-        if self.fd != watched:
-            # The hub watches a number that somebody else closed, and may have used again.
-            self._stop_watching()
-            self.fd = self._backend.fileno()
-            self._unwatch = self._adapter.watch(self._hub, self)
-            self.watcher.ref = bool(self.sleepers)
+        # The hub still watches the old one, whatever number it knows it by.
+        self._stop_watching()
+        self.fd = self._backend.fileno()
+        self._unwatch = self._adapter.watch(self._hub, self)
+        self.watcher.ref = bool(self.sleepers)
 
     def _stop_watching(self) -> None:
         self.fd = None

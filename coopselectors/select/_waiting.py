@@ -66,10 +66,10 @@ class Way(NamedTuple):
 def find_way(runtime: Optional[str] = None) -> Way:
     """How to wait now, or whenever it is up to `runtime`."""
     select = _runtime.offered("select")
-    module = _runtime.select_module()
     hub = hub_for(_NO_PRIMITIVE) if runtime is None else pinned_hub(runtime)
     thread = SimpleNamespace() if hub.thread_local is None else hub.thread_local
-    return Way(module, _runtime.offers_of(module), select, hub, thread)
+    offers = _runtime.offers_of(_runtime.select_module())
+    return Way(modules("select"), offers, select, hub, thread)
 
 
 def wait(
