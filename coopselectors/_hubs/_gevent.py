@@ -91,7 +91,6 @@ class GeventHub(CooperativeHub):
             finally:
                 timer.stop()
         finally:
-            timer.stop()
             timer.close()
 
     def call_soon(self, hub: Any, function: Callable[[], None]) -> None:

@@ -264,7 +264,8 @@ class OuterPoller(Outer):
 
     def on_ready(self, *_: Any) -> None:
         try:
-            self._take_back()
+            if self.handed is not None:
+                self._take_back()
             if self._generation is not _fork.generation:
                 self._stop_watching()
             elif not self._wake_longest_sleepers():
@@ -313,10 +314,10 @@ class OuterPoller(Outer):
 
     def _take_back(self) -> None:
         """The greenlet did not get what was collected for it: an exception was thrown into it."""
-        if self.handed is not None:
-            _, source, pairs = self.handed
-            self.handed = None
-            source.give_back(pairs)
+        assert self.handed is not None
+        _, source, pairs = self.handed
+        self.handed = None
+        source.give_back(pairs)
 
     def _wake_ready(self) -> None:
         try:
