@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from abc import ABCMeta
-from typing import TYPE_CHECKING, Any, List, Optional, Set, Tuple, Type, cast
+from types import MethodType
+from typing import TYPE_CHECKING, Any, Callable, List, Optional, Set, Tuple, Type, cast
 
 from . import _runtime, _selectors
-from ._hubs import is_usable
+from ._hubs import is_usable, is_usable_select
 from ._runtime import offered
 from ._selectors import _Selector
 
@@ -30,6 +31,21 @@ _first_was: Any = _KINDS  # which nobody offers
 
 # The classes that isinstance() takes for DefaultSelector.
 _chosen: Set[Type[_Selector]] = set()
+
+
+class _if_there_is_one:
+    """A method that tools find in the class, and an instance has only if it has a descriptor."""
+
+    def __init__(self, method: Callable[[Any], int]) -> None:
+        self._method = method
+
+    def __get__(self, selector: Any, kind: Any = None) -> Callable[..., int]:
+        if selector is None:
+            return self._method
+        if not selector._poller.backend.has_kernel_object:
+            name = type(selector).__name__
+            raise AttributeError(f"{name!r} object has no attribute 'fileno'")
+        return MethodType(self._method, selector)
 
 
 class DefaultSelector(_Selector):
@@ -68,11 +84,11 @@ class DefaultSelector(_Selector):
         chosen.close()
         super().__init__(runtime=runtime)
 
-    # Tools look for it in the class, as they find it in the standard one; see `_with_fileno`.
+    @_if_there_is_one
     def fileno(self) -> int:
         """Return the kernel object's descriptor; ValueError once the selector is closed.
 
-        There is none for poll and select.
+        There is none, and no such method, for poll and select.
         """
         return self._poller.descriptor()
 
@@ -103,7 +119,8 @@ def open_best(*, runtime: Optional[str] = None) -> Tuple[_Selector, List[str]]:
             # In the standard module both names are one class: isinstance() has to agree.
             ABCMeta.register(DefaultSelector, kind)
             _chosen.add(kind)
-        if kind is _first and kind._backend_cls.made_is_proof:
+        is_foreign = _runtime.owner(own) == _runtime.FOREIGN  # and may turn out to be broken
+        if kind is _first and kind._backend_cls.made_is_proof and not is_foreign:
             _first_was = own
         return selector, tried
     raise RuntimeError(f"no selector works here; tried {'; '.join(tried)}")
@@ -115,6 +132,9 @@ def _reason_against(name: str, own: Any) -> str:
         return f"somebody has deleted select.{name}" if _runtime.is_gone(name) else ""
     if not callable(own):
         return f"select.{name} is {type(own).__name__}, which cannot be called"
-    if name != "select" and _runtime.owner(own) == _runtime.FOREIGN and not is_usable(own):
+    is_foreign = _runtime.owner(own) == _runtime.FOREIGN
+    if _runtime.is_broken(own) or (
+        is_foreign and not (is_usable_select(own) if name == "select" else is_usable(own))
+    ):
         return f"the select.{name} that somebody put there does not work"
     return ""
