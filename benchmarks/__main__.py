@@ -1,68 +1,87 @@
-"""How fast is it?  Against the standard module, gevent, eventlet and the bare system call.
+"""How fast is it?  Measures all there is, and makes docs/speed.rst and its plots of it.
 
-    python benchmarks                        all runtimes, three minutes
-    python benchmarks --quick                the same with few rounds: a look, not a figure
-    python benchmarks --json FILE            and write all figures there
-    python benchmarks --read FILE --page docs/speed.rst    make the page and its plots from them
+    python benchmarks                   all figures, then the page: half an hour
+    python benchmarks --quick           few rounds, and no programs counted: a look, not a figure
+    python benchmarks --read FILE       make the page from figures that are there already
+    python benchmarks --into DIR        put the page, its plots and speed.json there
 
-Each runtime is measured in an interpreter of its own; whatever is compared, is so within it, in
-turn.  Ends with 1 if a target is missed.
+instructions.py and times.py measure, and show single rows; this puts them together.  Ends with 1
+if a bound is not held.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import subprocess
+import os
 import sys
 from pathlib import Path
-from typing import Any, Dict
+from typing import Any, Dict, Iterable, Iterator, List
 
 import _page
+import instructions
+import times
 from _report import versions
-from _targets import rows
 
-RUNTIMES = ("native", "gevent-libev", "gevent-libuv", "eventlet")
 LIBRARIES = ("gevent", "eventlet", "greenlet")
-_MEASURE = Path(__file__).with_name("measure.py")
+_ROOT = Path(__file__).resolve().parent.parent
 
 
-def measure(runtime: str, quick: bool) -> Any:
-    """All figures of one runtime."""
-    command = [sys.executable, str(_MEASURE), runtime, *["--quick"] * quick]
-    done = subprocess.run(command, stdout=subprocess.PIPE, check=True)
-    return json.loads(done.stdout)
+def measure(where: Path, quick: bool) -> Dict[str, Any]:
+    """All figures of the package in this folder."""
+    found: Dict[str, Any] = {"versions": versions(*LIBRARIES), "processors": os.cpu_count()}
+    print(found["versions"], instructions.HEAD, sep="\n", flush=True)
+    found["instructions"] = []
+    if instructions.missing_tools():
+        print(f"not counted, not installed: {', '.join(instructions.missing_tools())}")
+    else:
+        # What takes seconds in an interpreter that is slowed down fifty times.
+        unwanted = ("/program-", "gevent-libuv/", "eventlet/") if quick else ()
+        counted = instructions.measure(where, jobs=os.cpu_count() or 1, unwanted=unwanted)
+        found["instructions"] = _shown(counted, instructions.line)
+    print(times.HEAD, flush=True)
+    found["times"] = _shown(times.measure_rows(where, (), quick), times.line)
+    found["others"] = _shown(times.measure_others(where, (), quick), times.line)
+    found["curves"] = times.measure_curves(where, quick)
+    return found
+
+
+def _shown(results: Iterable[Dict[str, Any]], line: Any) -> List[Dict[str, Any]]:
+    def each() -> Iterator[Dict[str, Any]]:
+        for result in results:
+            print(line(result), flush=True)
+            yield result
+
+    return list(each())
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python benchmarks", description="How fast is it?")
     parser.add_argument("--quick", action="store_true", help="few rounds")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write all figures there")
-    parser.add_argument("--read", type=Path, metavar="FILE", help="take them from there instead")
-    parser.add_argument("--page", type=Path, metavar="FILE", help="write the page, plots beside it")
-    parser.add_argument("runtimes", nargs="*", metavar="RUNTIME", help=", ".join(RUNTIMES))
+    parser.add_argument("--package-path", type=Path, metavar="DIR", help="where the package is")
+    parser.add_argument("--read", type=Path, metavar="FILE", help="take the figures from there")
+    parser.add_argument(
+        "--into", type=Path, metavar="DIR", help="where the page goes: docs, or build if --quick"
+    )
     options = parser.parse_args()
-    figures: Dict[str, Any]
+    into = options.into or _ROOT / ("build/speed" if options.quick else "docs")
     if options.read:
         figures = json.loads(options.read.read_text())
     else:
-        names = options.runtimes or RUNTIMES
-        results = {name: measure(name, options.quick) for name in names}
-        figures = {"versions": versions(*LIBRARIES), "runtimes": results}
-    if options.json:
-        options.json.write_text(json.dumps(figures, indent=1))
-    if options.page:
-        _page.write(figures, options.page)
-    table = rows(figures["runtimes"])
-    print(figures["versions"])
-    for row in table:
-        if row.measured is not None:
-            verdict = "  MISSED" if row.missed else ""
-            work, against, at_most, runtime, _ = row.target
-            print(
-                f"{work:34} {against:21} {runtime:13} {at_most:6.3g} {row.measured:8.3g}{verdict}"
-            )
-    return 1 if any(row.missed for row in table) else 0
+        where = (options.package_path or instructions.package_path()).resolve()
+        figures = measure(where, options.quick)
+    into.mkdir(parents=True, exist_ok=True)
+    (into / "speed.json").write_text(json.dumps(figures, indent=1) + "\n")
+    _page.write(figures, into)
+    print(f"The page is {into / 'speed.rst'}")
+    missed = [
+        result["name"]
+        for part in ("instructions", "times", "others")
+        for result in figures[part]
+        if not result["held"]
+    ]
+    print(f"missed: {', '.join(missed) or 'none'}")
+    return 1 if missed else 0
 
 
 if __name__ == "__main__":

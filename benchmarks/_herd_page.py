@@ -184,4 +184,3 @@ def _plot(results: List[Result], title: str, file: Path) -> None:
             axes.set_xticks(numbers, numbers)
             axes.set_yticks(numbers, numbers)
             axes.minorticks_off()
-            axes.legend(fontsize="small")

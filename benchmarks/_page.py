@@ -7,190 +7,166 @@ from pathlib import Path
 from typing import Any, Dict, List, Sequence
 
 from _report import plots, table_row
-from _targets import Row, rows
+from _rows import title_of
 
 _TOP = """\
 How fast it is
 ==============
 
-.. Written by ``python benchmarks --page docs/speed.rst``; edit the scripts, not this.
+.. Written by ``python benchmarks``; edit the scripts, not this.
 
-Every figure is our cost divided by theirs: the median over rounds in which all are measured in
-turn, in one process.  A select that sleeps makes no system call but the hub's own wait and one
-``epoll_wait`` that does not block, now and then two, and no ``epoll_ctl``
-(``tests/test_costs.py`` counts them).  One command measures it all on your machine::
+.. image:: speed-one-ready.svg
+   :alt: Microseconds for a select() that finds one file ready, against the number of registered
+         files: coopselectors stays level in every runtime.
+
+One file is ready, of so many that are registered: a call of ``select()`` costs the same whatever
+their number.  Every figure below is our cost divided by the peer's, so that less than 1 is better.
+One command measures it all on your machine; it takes valgrind and strace to count::
 
     python -m pip install ".[gevent,eventlet,bench]" && python benchmarks
-
 """
 
-#: (file, work, title): cost against the number of files.
-_CURVES = (
-    ("one-ready", "one ready", "One file ready, of so many that are registered"),
-    ("all-ready", "all ready", "So many files ready, all that are registered"),
-    ("woken", "woken", "Blocked and woken, with so many idle files beside"),
-)
+_INSTRUCTIONS = """\
+Instructions
+------------
 
-#: (file, works, figure, title): costs side by side.
-_BARS = (
-    (
-        "churn",
-        ("register and unregister, 1000", "modify, 1000", "modify of data only, 1000", "life, 1"),
-        "seconds",
-        "What changes a selector; its whole life",
-    ),
-    ("memory", ("memory, 2000", "memory, once ready, 2000"), "bytes", "Bytes for each file"),
-    (
-        "others",
-        ("ping-pong, 1000", "asyncio server, 200", "fairness, 100"),
-        "seconds",
-        "Two greenlets that wake each other; a message of an asyncio server; a ticker's delay",
-    ),
-)
+The instructions in user space, counted by valgrind's callgrind for N repetitions and for 2 N; the
+difference is N repetitions without start and set-up.  The machine's load does not change them,
+except where a hub's clock decides how often others get their turn.  What the kernel does is not in
+them: ``epoll_wait`` calls are counted by strace.  A *hop* is a greenlet woken by another over a
+socket.  *As communicate* is what ``subprocess.Popen.communicate`` does: two files, two selects,
+unregister, close.  The rows of programs compare a process after ``install(select=True)`` with one
+without."""
 
-_NAMES = {
-    "ours": "coopselectors",
-    "stdlib": "stdlib, unpatched",
-    "gevent": "gevent's selector",
-    "eventlet": "eventlet's selector",
-    "gevent's PollSelector": "gevent's PollSelector",
-    "bare epoll": "an epoll alone",
+_TIMES = """\
+Times
+-----
+
+Processor time in microseconds, of processes that take turns: the median over the rounds, and the
+median of the ratios of each round.  The ratio by the clock includes what else the machine did."""
+
+_OTHERS = """\
+What others notice
+------------------
+
+A *ticker* wants to run each millisecond.  Its delay is given in processor time of a process that is
+busy all the time, with four pairs of greenlets that hop or one greenlet whose file is always ready.
+Memory of greenlets is what the process takes for each, the greenlet included; memory of files is
+what the interpreter allocates for each."""
+
+#: {curve: title}
+_CURVES = {
+    "one-ready": "One file ready, of so many that are registered",
+    "all-ready": "So many files ready, all that are registered",
+    "hop": "Two hops, with so many idle files beside",
 }
 
-_PRIMITIVES_SLEEP = (
+_COLOURS = {"ours": "tab:blue", "hub": "tab:red", "standard": "tab:green"}
+
+_PRIMITIVES = (
     "The hub's own call watches the file itself.  Ours asks the kernel before and after the sleep, "
-    "and whether each number still means the same file: so a closed file is told of at once, and "
-    "nothing that was drained.  With 20 files that costs less than to watch each."
+    "and checks that each number still means the same file: it reports a closed file at once, and "
+    "nothing that another greenlet has drained."
 )
 
-#: Why a target may be out of reach, by its work and what it is held against.
+#: Why a bound may be out of reach, by the beginning of its title.
 _REASONS = {
-    ("1000 ready of 1000", "bare epoll.poll"): (
-        "The loop over what is ready takes a third of what the kernel takes, and that is for one "
-        "look into a dictionary and one append.  Under a hub the switch there and back is added, "
-        "and twice a millisecond a whole turn of gevent's loop, which libuv takes 50 us for."
+    "1000 ready of 1000": (
+        "The kernel's own work is most of it.  Under a hub the switch there and back is added, and "
+        "twice a millisecond a turn of the hub's loop."
     ),
-    ("1 ready of 1000", "GeventSelector"): (
-        "It would be 0.31 without the clock that has the loop turn twice a millisecond.  Then a "
-        "ticker of 1 ms came 5 to 16 ms late while another greenlet selected on ready files."
+    "select.select, blocked hop": _PRIMITIVES,
+    "poll.poll, blocked hop": _PRIMITIVES,
+    "epoll.poll, 1 ready": (
+        "The call takes 0.6 microseconds.  Ours looks at the clock besides, by which other "
+        "greenlets get their turn."
     ),
-    ("blocked and woken, 1000 idle", "GeventSelector"): (
-        "Both sleep in the same loop.  gevent's has been told by it which file is ready; ours asks "
-        "its epoll, so that what it reports is true when it returns."
+    "delay of a 1 ms ticker": (
+        "A greenlet that finds its files ready keeps the processor for up to half a millisecond "
+        "before it gives way; GeventSelector gives way each time."
     ),
-    ("make, register, select, close", "gevent's poll"): (
-        "An epoll has to be made, filled and closed, three system calls; gevent's PollSelector is "
-        "a list that it hands to the loop, and is dearer at each select."
-    ),
-    ("make, register, select, close", "eventlet's"): (
-        "An epoll has to be made, filled and closed, three system calls; eventlet's is a list."
-    ),
-    ("SelectSelector, 1 ready of 1000", "gevent's"): (
-        "Where something is ready at once, gevent's asks select(2) as ours does, and all the cost "
-        "is in that call.  To ask it of fewer files, those of which an epoll knows something, is "
-        "no way: select(2) goes by numbers, and sees files that an older epoll does not."
-    ),
-    ("SelectSelector, 1 ready of 100", "eventlet's"): (
-        "eventlet's takes 700 us and ours 20, most of them in the system call; the figure moves "
-        "between 0.027 and 0.031."
-    ),
-    ("asyncio server, time a message", "GeventSelector"): (
-        "Most of a message is asyncio's own work and two system calls of its socket.  With clients "
-        "in another process on the same processors, the figure moves between 0.74 and 0.97."
-    ),
-    ("longest delay of a 1 ms ticker", "GeventSelector"): (
-        "The longest of some hundred delays is mostly what the machine had to do besides."
-    ),
-    ("epoll.poll, 1 ready of 1000", "bare epoll.poll"): (
-        "A look at the clock and one at a thread's own data, by which others get their turn every "
-        "5 ms, beside a call that takes 0.6 us; the figure moves between 1.5 and 1.8."
-    ),
-    ("select.select, blocked and woken", "gevent's"): _PRIMITIVES_SLEEP,
-    ("select.select, blocked and woken", "eventlet's"): _PRIMITIVES_SLEEP,
-    ("select.select, blocked and woken, 20 idle", "gevent's"): _PRIMITIVES_SLEEP,
-    ("poll.poll, blocked and woken", "gevent's"): _PRIMITIVES_SLEEP,
 }
 
 
-def write(figures: Dict[str, Any], page: Path) -> None:
-    """The page, and beside it the plots that it shows."""
-    lines = [_TOP, f"This page was made with {figures['versions']}.", ""]
-    lines += [".. list-table::", "   :header-rows: 1", ""]
-    lines += table_row("Work", "Against", "Runtime", "At most", "Measured")
-    table = rows(figures["runtimes"])
-    for row in table:
-        measured = "not measured" if row.measured is None else f"{row.measured:.3g}"
-        if row.missed:
-            measured += " (missed)"
-        work, against, at_most, runtime, _ = row.target
-        lines += table_row(work, against, runtime, f"{at_most:.3g}", measured)
-    lines += ["", *_remembered(figures["runtimes"]), *_reasons(table)]
-    for name, work, title in _CURVES:
-        file = page.with_name(f"speed-{name}.svg")
-        _curves(figures["runtimes"], work, f"{title}: seconds for a call", file)
-        lines += ["", f".. image:: {file.name}", f"   :alt: {title}"]
-    for name, works, figure, title in _BARS:
-        file = page.with_name(f"speed-{name}.svg")
-        _bars(figures["runtimes"], works, figure, f"{title} ({figure})", file)
-        lines += ["", f".. image:: {file.name}", f"   :alt: {title}"]
-    page.write_text("\n".join(lines) + "\n")
+def write(figures: Dict[str, Any], folder: Path) -> None:
+    """The page ``speed.rst``, and beside it the plots that it shows."""
+    lines = [_TOP]
+    made = f"This page was made with {figures['versions']}, on {figures['processors']} processors."
+    lines += [*textwrap.wrap(made, 100), ""]
+    counted, timed = figures["instructions"], figures["times"]
+    if counted:
+        lines += [_INSTRUCTIONS, "", *_table(counted, "Ours", "Peer's"), ""]
+    lines += [_TIMES, "", *_table(timed, "Ours", "Peer's"), ""]
+    lines += [_OTHERS, "", *_table(figures["others"], "Ours", "Peer's")]
+    lines += _reasons([*counted, *timed, *figures["others"]])
+    for name, lines_of in figures["curves"].items():
+        title = _CURVES[name]
+        file = folder / f"speed-{name}.svg"
+        _curves(lines_of, title, file)
+        if name != "one-ready":
+            lines += ["", f".. image:: {file.name}", f"   :alt: {title}"]
+    (folder / "speed.rst").write_text("\n".join(lines) + "\n")
 
 
-def _remembered(runtimes: Dict[str, Any]) -> List[str]:
-    """What the table of answers costs."""
-    if "native" not in runtimes:
-        return []
-    used = runtimes["native"]["memory, once ready, 2000"]
-    return textwrap.wrap(
-        f"A file that has been seen ready takes {used['ours']['bytes']:.0f} bytes instead of the "
-        f"standard module's {used['stdlib']['bytes']:.0f}: the answer is kept, and that is what "
-        "makes many ready files cheap.  An idle file takes no more than there.",
-        100,
-    )
+def _table(results: Sequence[Dict[str, Any]], ours: str, peer: str) -> List[str]:
+    clock = any("clock" in result for result in results)
+    lines = [".. list-table::", "   :header-rows: 1", ""]
+    heads = ["Runtime", "Work", "Against", ours, peer, "Figure", "At most"]
+    lines += table_row(*heads, *["By the clock"] * clock)
+    for result in results:
+        figure = f"{result['figure']:.3g}"
+        if not result["held"]:
+            figure += " (missed)"
+        at_most = "" if result["at most"] is None else f"{result['at most']:.3g}"
+        runtime = result["name"].partition("/")[0]
+        costs = (f"{_number(result[who])}{_UNITS[result['unit']]}" for who in ("ours", "peer"))
+        by_clock = [f"{result['clock']:.3g}"] if clock else []
+        row = [runtime, result["title"], result["against"], *costs, figure, at_most, *by_clock]
+        lines += [text.rstrip() for text in table_row(*row)]
+    return lines
 
 
-def _reasons(table: List[Row]) -> List[str]:
-    """What is to be said of the targets that were missed."""
+_UNITS = {
+    "instructions": "",
+    "calls": " calls",
+    "modules": " modules",
+    "milliseconds": " ms",
+    "microseconds": "",
+    "bytes": " bytes",
+}
+
+
+def _number(value: float) -> str:
+    if value >= 1e6:
+        return f"{value / 1e6:.3g}M"
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
+
+
+def _reasons(results: Sequence[Dict[str, Any]]) -> List[str]:
+    """What is to be said of the bounds that were not held."""
+    missed = [result["title"] for result in results if not result["held"]]
     lines: List[str] = []
-    for work, against in dict.fromkeys(row.target[:2] for row in table if row.missed):
-        reason = _REASONS.get((work, against))
-        if reason is not None:
-            lines += ["", f"**{work}, {against}.**", *textwrap.wrap(reason, 100)]
+    for beginning, reason in _REASONS.items():
+        if any(title.startswith(beginning) for title in missed):
+            lines += ["", *textwrap.wrap(f"**{beginning}.**  {reason}", 100)]
     return ["", "What was missed, and why", "------------------------", *lines] if lines else []
 
 
-def _curves(runtimes: Dict[str, Any], work: str, title: str, file: Path) -> None:
-    measured = {
-        runtime: [key.rpartition(", ") for key in results if key.rpartition(", ")[0] == work]
-        for runtime, results in runtimes.items()
-    }
-    with plots([name for name, keys in measured.items() if keys], title, file) as all_axes:
+def _curves(runtimes: Dict[str, Any], title: str, file: Path) -> None:
+    with plots(list(runtimes), title, file) as all_axes:
         for runtime, axes in all_axes.items():
-            series: Dict[str, List[Any]] = {}
-            for key in measured[runtime]:
-                for peer, cost in runtimes[runtime]["".join(key)].items():
-                    series.setdefault(peer, []).append((int(key[2]), cost["seconds"]))
-            for peer, points in series.items():
-                axes.plot(*zip(*points), marker="o", markersize=3, label=_NAMES[peer])
+            for subject, points in runtimes[runtime].items():
+                files, seconds = zip(*points)
+                axes.plot(
+                    files,
+                    [1e6 * each for each in seconds],
+                    marker="o",
+                    markersize=4,
+                    linewidth=2,
+                    color=_COLOURS[subject],
+                    label="coopselectors" if subject == "ours" else title_of(runtime, subject),
+                )
             axes.set(xscale="log", yscale="log", xlabel="files")
-            axes.legend(fontsize="small")
-
-
-def _bars(
-    runtimes: Dict[str, Any], works: Sequence[str], figure: str, title: str, file: Path
-) -> None:
-    measured = {
-        name: [work for work in works if work in results] for name, results in runtimes.items()
-    }
-    with plots([name for name, found in measured.items() if found], title, file) as all_axes:
-        for runtime, axes in all_axes.items():
-            found = measured[runtime]
-            peers = list(dict.fromkeys(peer for work in found for peer in runtimes[runtime][work]))
-            for index, peer in enumerate(peers):
-                costs = [runtimes[runtime][work].get(peer, {}).get(figure, 0) for work in found]
-                places = [place + index / (len(peers) + 1) for place in range(len(found))]
-                axes.bar(places, costs, 1 / (len(peers) + 1), label=_NAMES[peer])
-            names = [work.rpartition(", ")[0].replace(" ", "\n", 1) for work in found]
-            axes.set_xticks(range(len(found)), names, fontsize="x-small")
-            axes.set(yscale="log" if figure == "seconds" else "linear")
-            axes.legend(fontsize="x-small")
+            axes.xaxis.set_major_formatter("{x:g}")
+            axes.yaxis.set_major_formatter("{x:g}")
+        next(iter(all_axes.values())).set_ylabel("microseconds")

@@ -12,8 +12,10 @@ from selectors import EVENT_READ, EVENT_WRITE, BaseSelector, SelectorKey
 from typing import TYPE_CHECKING, Any
 
 from . import _selectors, select
+from ._audit import audit
 from ._default import DefaultSelector
 from ._extra_events import Events
+from ._install import install, is_installed, uninstall
 from ._runtime import current_runtime
 from ._selectors import SelectSelector
 from ._version import __version__
@@ -58,23 +60,16 @@ if TYPE_CHECKING or hasattr(_selectors, "KqueueSelector"):
 
     __all__ += ["KqueueSelector"]
 
-# What few programs use is loaded when it is used (PEP 562).
+# What few programs use is loaded when it is used (PEP 562).  Not so `audit` and `install`: they
+# promise to import nothing.
 if TYPE_CHECKING:
-    from ._audit import audit
     from ._info import info
-    from ._install import install, is_installed, uninstall
     from ._watchdog import warn_blocking
 else:
 
     def __getattr__(name: str) -> Any:
-        if name == "audit":
-            from ._audit import audit as found
-        elif name == "info":
+        if name == "info":
             from ._info import info as found
-        elif name in ("install", "is_installed", "uninstall"):
-            from . import _install
-
-            found = getattr(_install, name)
         elif name == "warn_blocking":
             from ._watchdog import warn_blocking as found
         elif name in _PRIVATE:

@@ -1,89 +1,214 @@
-"""Where can a module keep a class or a function?
+"""In which ways does a holder hold a class or a function?
 
-As an attribute of its own or of a class of its own, as an entry of a dictionary that is one, or as
-a default argument.
+Each way that Python has is looked for through the accessors of exact built-in types, which run
+nobody's code.  What is held in another way is found as well, and cannot be replaced.
 """
 
 from __future__ import annotations
 
-from types import FunctionType, ModuleType
-from typing import Any, Callable, Dict, Iterator, NamedTuple
+from collections import deque
+from functools import partial
+from itertools import chain
+from types import CellType, FunctionType, ModuleType
+from typing import Any, Callable, Dict, Iterator, List, Tuple
 
-#: What `Place.get` returns, and `Place.set` takes, where there is nothing.
-ABSENT: Any = object()
-
-
-def is_a(thing: Any, kind: Any) -> bool:
-    """``isinstance()``, but by what a thing is, and not by what it says that it is.
-
-    A weak proxy says that it is what it stands for, and fails when that is gone; a lazy object has
-    to be set up to say anything.
-    """
-    return issubclass(type(thing), kind)
-
-
-class Place(NamedTuple):
-    """One such place."""
-
-    #: As ``module.Class.attribute``, ``module.TABLE['key']`` or ``module.function(argument=)``.
-    label: str
-    get: Callable[[], Any]
-    set: Callable[[Any], None]
-
-
-def places_in(module: ModuleType, name: str) -> Iterator[Place]:
-    """All that there are in `module`, which `sys.modules` calls `name`."""
-    for key, value in list(vars(module).items()):
-        label = f"{name}.{key}"
-        yield attribute(module, key, label)
-        yield from _inside(value, name, label)
-        if is_a(value, type) and value.__module__ == name:
-            for inner, member in list(vars(value).items()):
-                yield attribute(value, inner, f"{label}.{inner}")
-                yield from _inside(member, name, f"{label}.{inner}")
+from . import _inert, _places
+from ._frames import SUSPENDED, is_around_running, variables_of_suspended
+from ._holders import Table, referents_of
+from ._paths import Paths
+from ._places import Place, fixed
+from ._steps import (
+    ARGUMENTS,
+    CLASS,
+    DEFAULTS,
+    INTERNAL,
+    MAPPINGS,
+    VARIABLE,
+    Path,
+    at_index,
+    at_key,
+    in_object,
+)
 
 
-def attribute(owner: Any, name: str, label: str) -> Place:
-    """An attribute of a module or of a class."""
+def places_in(holder: Any, wanted: Table, paths: Paths) -> Iterator[Place]:
+    """Where `holder` itself holds something whose identity is in `wanted`."""
+    kind = type(holder)
+    path = paths.of(holder)
+    if path.role == INTERNAL or _inert.is_ours(kind):
+        return iter(())
+    look = _BY_TYPE.get(kind)
+    if look is not None:
+        return look(holder, wanted, path)
+    look = next((look for base, look in _BY_BASE if issubclass(kind, base)), None)
+    if look is None:
+        return _in_object(holder, wanted, path)
+    return chain(look(holder, wanted, path), _attributes(holder, wanted, path))
 
-    def put(value: Any) -> None:
-        if value is ABSENT:
-            delattr(owner, name)
+
+def attribute(namespace: Any, name: str, root: str) -> Place:
+    """A name of a module, whether there is something or not."""
+    held = namespace.get(name, _places.ABSENT)
+    return Place(root, f"{root}.{name}", name, held, *_places.entry(namespace, name))
+
+
+def _in_dict(table: Any, wanted: Table, path: Path) -> Iterator[Place]:
+    for key, held in _entries(table, wanted):
+        label = at_key(path, key)
+        if path.role == CLASS and type(key) is str:
+            access = _places.class_attribute(path.owner, key)
+        elif type(table) in MAPPINGS and _inert.is_hashed_in_c(key):
+            access = _places.entry(table, key)
         else:
-            setattr(owner, name, value)
-
-    return Place(label, lambda: vars(owner).get(name, ABSENT), put)
-
-
-def _inside(value: Any, module: str, label: str) -> Iterator[Place]:
-    if is_a(value, (staticmethod, classmethod)):
-        value = value.__func__
-    if is_a(value, dict):
-        for key in list(value):
-            yield _entry(value, key, f"{label}[{key!r}]")
-    elif is_a(value, FunctionType) and value.__module__ == module:
-        arguments = value.__code__.co_varnames[: value.__code__.co_argcount]
-        defaults = len(value.__defaults__ or ())
-        for index in range(defaults):
-            argument = arguments[len(arguments) - defaults + index]
-            yield _default(value, index, f"{label}({argument}=)")
-        keyword_only = value.__kwdefaults__ or {}
-        for argument in list(keyword_only):
-            yield _entry(keyword_only, argument, f"{label}({argument}=)")
+            yield fixed(path.root, label, held, _in_one_of_its_own(table))
+            continue
+        yield Place(path.root, label, key, held, *access)
+    for held in _elements(dict, table, wanted):
+        label = f"a key of {path.text}"
+        if type(table) in MAPPINGS and all(map(_inert.is_hashed_in_c, dict.keys(table))):
+            yield Place(path.root, label, None, held, *_places.key(table, held))
+        else:
+            yield fixed(path.root, label, held, _in_one_of_its_own(table))
 
 
-def _entry(table: Dict[Any, Any], key: Any, label: str) -> Place:
-    return Place(label, lambda: table.get(key, ABSENT), lambda value: table.update({key: value}))
+def _in_sequence(sequence: Any, wanted: Table, path: Path) -> Iterator[Place]:
+    for index, held in _items(sequence, wanted):
+        label = f"element {index} of {path.text}"
+        if type(sequence) in (list, deque):
+            yield Place(path.root, label, index, held, *_places.item(sequence, index))
+        else:
+            yield fixed(path.root, label, held, _in_one_of_its_own(sequence))
 
 
-def _default(function: FunctionType, index: int, label: str) -> Place:
-    def get() -> Any:
-        values = function.__defaults__ or ()
-        return values[index] if index < len(values) else ABSENT
+def _in_tuple(holder: Any, wanted: Table, path: Path) -> Iterator[Place]:
+    for index, held in _items(holder, wanted):
+        label = at_index(path, index)
+        if path.role == DEFAULTS:
+            yield Place(path.root, label, index, held, *_places.default(path.owner, index))
+        elif path.role == ARGUMENTS:
+            access = _places.partial_argument(path.owner, index)
+            yield Place(path.root, label, index, held, *access)
+        else:
+            label = f"element {index} of {path.text}"
+            yield fixed(path.root, label, held, "a tuple cannot be changed")
 
-    def put(value: Any) -> None:
-        values = list(function.__defaults__ or ())
-        values[index] = value
-        function.__defaults__ = tuple(values)
 
-    return Place(label, get, put)
+def _in_set(holder: Any, wanted: Table, path: Path) -> Iterator[Place]:
+    for held in _elements(set, holder, wanted):
+        label = f"an element of {path.text}"
+        if type(holder) is set:
+            yield Place(path.root, label, None, held, *_places.element(holder, held))
+        else:
+            yield fixed(path.root, label, held, _in_one_of_its_own(holder))
+
+
+def _in_frozenset(holder: Any, wanted: Table, path: Path) -> Iterator[Place]:
+    for held in _elements(frozenset, holder, wanted):
+        yield fixed(path.root, f"an element of {path.text}", held, "it cannot be changed")
+
+
+def _in_cell(holder: Any, wanted: Table, path: Path) -> Iterator[Place]:
+    if path.role == VARIABLE and is_around_running(path.owner.__code__, holder):
+        held = _places.cell(holder)[0]()
+        if id(held) in wanted:
+            yield fixed(path.root, path.text, held, "it is a variable of a function that runs")
+        return
+    yield from _single(path.root, path.text, _places.cell(holder), wanted)
+
+
+def _in_partial(holder: Any, wanted: Table, path: Path) -> Iterator[Place]:
+    return _single(path.root, f"{path.text}.func", _places.partial_function(holder), wanted)
+
+
+def _in_method(holder: Any, wanted: Table, path: Path) -> Iterator[Place]:
+    return _single(path.root, path.text, _places.wrapped(holder), wanted)
+
+
+def _in_suspended(holder: Any, wanted: Table, path: Path) -> Iterator[Place]:
+    for label, held in variables_of_suspended(holder):
+        if id(held) in wanted:
+            yield fixed(path.root, label, held, "it has begun to run")
+
+
+def _attributes(holder: Any, wanted: Table, path: Path) -> Iterator[Place]:
+    if _inert.is_class(holder) or _inert.is_module(holder):
+        return  # whose namespace is a holder of its own
+    namespace = _inert.own_vars(holder)
+    for key, held in _entries(namespace, wanted) if namespace is not None else ():
+        label = in_object(holder, path, str(key))
+        yield Place(path.root, label, key, held, *_places.entry(namespace, key))
+    for name, accessor, held in _inert.slots_of(holder):
+        if id(held) in wanted:
+            label = in_object(holder, path, name)
+            yield Place(path.root, label, name, held, *_places.slot(holder, accessor))
+
+
+def _in_object(holder: Any, wanted: Table, path: Path) -> Iterator[Place]:
+    places = list(_attributes(holder, wanted, path))
+    yield from places
+    if not places:
+        for each in wanted.keys() & set(map(id, referents_of(holder))):
+            yield fixed(path.root, path.text, wanted[each], _in_one_of_its_own(holder))
+
+
+def _nothing(holder: Any, wanted: Table, path: Path) -> Iterator[Place]:
+    """Its namespace, or what belongs to it, holds what it seems to hold."""
+    return iter(())
+
+
+_Look = Callable[[Any, Table, Path], Iterator[Place]]
+
+_BY_TYPE: Dict[Any, _Look] = {
+    **dict.fromkeys(MAPPINGS, _in_dict),
+    **dict.fromkeys((list, deque), _in_sequence),
+    tuple: _in_tuple,
+    set: _in_set,
+    frozenset: _in_frozenset,
+    CellType: _in_cell,
+    partial: _in_partial,
+    staticmethod: _in_method,
+    classmethod: _in_method,
+    FunctionType: _nothing,
+    **dict.fromkeys(SUSPENDED, _in_suspended),
+}
+_BY_BASE: List[Tuple[Any, _Look]] = [
+    (dict, _in_dict),
+    (list, _in_sequence),
+    (deque, _in_sequence),
+    (tuple, _in_tuple),
+    (set, _in_set),
+    (frozenset, _in_frozenset),
+    (type, _nothing),
+    (ModuleType, _nothing),
+]
+
+
+def _single(root: str, label: str, access: Any, wanted: Table) -> Iterator[Place]:
+    held = access[0]()
+    if id(held) in wanted:
+        yield Place(root, label, None, held, *access)
+
+
+def _in_one_of_its_own(holder: Any) -> str:
+    return f"it is in a {_inert.full_name(type(holder))}"
+
+
+def _entries(table: Any, wanted: Table) -> List[Tuple[Any, Any]]:
+    """The entries of a dictionary, which may have millions, with a wanted value."""
+    if wanted.keys().isdisjoint(map(id, dict.values(table))):
+        return []
+    return [(key, each) for key, each in list(dict.items(table)) if id(each) in wanted]
+
+
+def _items(sequence: Any, wanted: Table) -> List[Tuple[int, Any]]:
+    builtin = next(each for each in (list, tuple, deque) if issubclass(type(sequence), each))
+    found = list(builtin.__iter__(sequence))
+    if wanted.keys().isdisjoint(map(id, found)):
+        return []
+    return [(index, each) for index, each in enumerate(found) if id(each) in wanted]
+
+
+def _elements(builtin: Any, container: Any, wanted: Table) -> List[Any]:
+    """The elements or keys that are wanted."""
+    found = set(map(id, builtin.__iter__(container)))
+    return [wanted[each] for each in wanted.keys() & found]

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from abc import ABCMeta
-from types import MethodType
-from typing import TYPE_CHECKING, Any, Callable, List, Optional, Set, Tuple, Type, cast
+from typing import TYPE_CHECKING, Any, List, Optional, Set, Tuple, Type, cast
 
 from . import _runtime, _selectors
 from ._hubs import is_usable, is_usable_select
-from ._runtime import offered
+from ._runtime import modules, offered
 from ._selectors import _Selector
 
 if TYPE_CHECKING:
@@ -25,27 +24,27 @@ _MISSING = [
 ]
 
 _first = _KINDS[0]
-# What `select` offered for the first of them when it was last found to be the choice; as long as
-# it does, it still is.
-_first_was: Any = _KINDS  # which nobody offers
+_first_name = _first._backend_cls.name
+# The `select` module, what reads it, and what it offered for the first class, when that was last
+# found to be the choice; as long as this holds, it still is.
+_first_seen: Any = object(), None, None
 
 # The classes that isinstance() takes for DefaultSelector.
 _chosen: Set[Type[_Selector]] = set()
 
 
-class _if_there_is_one:
-    """A method that tools find in the class, and an instance has only if it has a descriptor."""
+class _WhereThereIsOne:
+    """`fileno`, which tools find in the class, and which an instance on poll or select lacks."""
 
-    def __init__(self, method: Callable[[Any], int]) -> None:
-        self._method = method
+    def __init__(self, function: Any) -> None:
+        self.__func__ = function
 
-    def __get__(self, selector: Any, kind: Any = None) -> Callable[..., int]:
+    def __get__(self, selector: Any, owner: Any = None) -> Any:
         if selector is None:
-            return self._method
+            return self.__func__
         if not selector._poller.backend.has_kernel_object:
-            name = type(selector).__name__
-            raise AttributeError(f"{name!r} object has no attribute 'fileno'")
-        return MethodType(self._method, selector)
+            raise AttributeError(f"{owner.__name__!r} object has no attribute 'fileno'")
+        return self.__func__.__get__(selector, owner)
 
 
 class DefaultSelector(_Selector):
@@ -68,9 +67,11 @@ class DefaultSelector(_Selector):
     def __new__(cls, *args: Any, **kwargs: Any) -> Self:
         if cls is not DefaultSelector:
             return super().__new__(cls)
-        if offered(_first._backend_cls.name) is _first_was:
+        module, offers, own = _first_seen
+        if modules("select") is module and offers(_first_name) is own:
             try:
-                return cast("Self", _first(*args, **kwargs))
+                made: Any = _first(*args, **kwargs) if args or kwargs else _first()
+                return cast("Self", made)
             except OSError:
                 pass  # no descriptor left, say
         selector, _ = open_best(*args, **kwargs)
@@ -80,11 +81,11 @@ class DefaultSelector(_Selector):
         # Only subclasses come here: for them, the backend is chosen as the class would be.
         chosen, _ = open_best(runtime=runtime)
         self._backend_cls = chosen._backend_cls  # type: ignore[misc]
-        self._selector_cls = chosen._selector_cls
+        self._selector_cls = self._primitive = chosen._primitive  # type: ignore[misc]
         chosen.close()
         super().__init__(runtime=runtime)
 
-    @_if_there_is_one
+    @_WhereThereIsOne
     def fileno(self) -> int:
         """Return the kernel object's descriptor; ValueError once the selector is closed.
 
@@ -95,7 +96,7 @@ class DefaultSelector(_Selector):
 
 def open_best(*, runtime: Optional[str] = None) -> Tuple[_Selector, List[str]]:
     """An instance of the best class, and what was better and did not work, with the reasons."""
-    global _first_was
+    global _first_seen
     tried = _MISSING.copy()
     for kind in _KINDS:
         name = kind._backend_cls.name
@@ -121,7 +122,8 @@ def open_best(*, runtime: Optional[str] = None) -> Tuple[_Selector, List[str]]:
             _chosen.add(kind)
         is_foreign = _runtime.owner(own) == _runtime.FOREIGN  # and may turn out to be broken
         if kind is _first and kind._backend_cls.made_is_proof and not is_foreign:
-            _first_was = own
+            module = _runtime.select_module()
+            _first_seen = module, _runtime.offers_of(module), own
         return selector, tried
     raise RuntimeError(f"no selector works here; tried {'; '.join(tried)}")
 

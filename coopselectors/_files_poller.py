@@ -1,8 +1,9 @@
 """How does the kernel come to watch the files that it should watch?
 
-A `FilesPoller` knows its files, so that it can fill a new kernel object with them.  It has to in a
-forked child, which may not touch its parent's; where the kernel goes on to report files that were
-closed before they were unregistered; and where somebody else has closed the descriptor.
+A `FilesPoller` knows its files, so that it can fill a new kernel object with them (see _rebuild).
+It has to in a forked child, which may not touch its parent's; where somebody else has closed the
+descriptor; and where the kernel goes on to report files that were closed before they were
+unregistered.
 
 A registration belongs to the open file, not to its number.  A file that was closed, but lives on in
 a duplicate, is reported for ever and cannot be named any more (epoll(7), "Will closing a file
@@ -21,17 +22,14 @@ from . import _fork, _unpatched
 from ._backends import Backend, Pair
 from ._backends._base import extra_of, poll_once
 from ._poller import _NO_FDS, _NOBODY, CLOSED, STALE, Poller
-from ._shadow import Shadow, open_pollable
-from ._unpatched import clock, system
+from ._rebuild import put, rebuild, settle
+from ._shadow import open_shadow, poll_noticing, woken_in_vain
+from ._unpatched import system
 
 # How many stale numbers there may be before a new kernel object is due.
 _MANY = 64
 
-# What a registration can run into that concerns its file alone.
-_OF_THE_FILE = (errno.EBADF, errno.EPERM, errno.EEXIST, errno.ENOENT)
-
 _PRI = 0x002
-_BOTH = 3
 
 
 class FilesPoller(Poller):
@@ -51,6 +49,7 @@ class FilesPoller(Poller):
         self.keys = keys
         self.waiters = _NOBODY
         self.per_file_waiters = _NOBODY
+        self.shadow = None
         self.sleeps = 0
         #: See the top of this file.
         self.stale_fds: Set[int] = _NO_FDS
@@ -67,7 +66,7 @@ class FilesPoller(Poller):
         if extra:
             self._note_extra(fd, extra)
         if self.shadow is not None:
-            self._tell_shadow("add", fd, events, extra)
+            self.tell_shadow("add", fd, events, extra)
         if self.per_file_waiters:
             self.changed()
 
@@ -88,8 +87,8 @@ class FilesPoller(Poller):
         if extra:
             self._note_extra(fd, extra)
         if self.shadow is not None:
-            self._tell_shadow("remove", fd, before)
-            self._tell_shadow("add", fd, events, extra)
+            self.tell_shadow("remove", fd, before)
+            self.tell_shadow("add", fd, events, extra)
         if self.per_file_waiters:
             self.changed()
 
@@ -109,7 +108,7 @@ class FilesPoller(Poller):
             self.exclusive = self.exclusive - {fd}
             self.told_once = self.told_once - {fd}
         if self.shadow is not None:
-            self._tell_shadow("remove", fd, before)
+            self.tell_shadow("remove", fd, before)
         if self.per_file_waiters:
             self.changed()
         if self.stale_fds and len(self.stale_fds) > _MANY + len(self.keys) // 8:
@@ -127,34 +126,7 @@ class FilesPoller(Poller):
         """Like `poll`, but notice what other threads change meanwhile."""
         if self.backend.notices_changes or not _unpatched.has_other_threads():
             return self.poll(timeout)
-        deadline = None if timeout is None else clock.monotonic() + timeout
-        is_again = False
-        while True:
-            pairs = self.poll(0)
-            if deadline is not None:
-                timeout = deadline - clock.monotonic()
-            if pairs or (timeout is not None and timeout <= 0):
-                return pairs
-            inner = self.pollable()
-            if inner is None or self.shadow is None:
-                return self.poll(0 if self.closed else timeout)
-            patience = self.before_sleep(is_again)
-            is_again = True
-            if patience is None or (timeout is not None and timeout < patience):
-                patience = timeout
-            try:
-                found = inner.poll(patience)
-            except (OSError, ValueError):
-                if not inner.closed:
-                    raise
-                continue  # by another thread, which may have closed us with it: poll() knows
-            taken = self._told_once_in(found)
-            if taken:
-                return self.merge(taken)
-            if self.cancelled:
-                return []
-            if found:
-                self.woken_in_vain()
+        return poll_noticing(self, timeout)
 
     # Errors, and what they may mean beside themselves.
 
@@ -165,12 +137,12 @@ class FilesPoller(Poller):
         if code == errno.EEXIST:
             # It was closed and duplicated back under its number, or another thread has just filled
             # a new kernel object with it.  If the number was stale, it is so no longer.
-            self._put(fd, events, extra)
+            put(self.backend, fd, events, extra)
             self.stale_fds = self.stale_fds - {fd}
             return
         if code in (errno.EBADF, errno.EINVAL) and not self.backend.is_ours():
             self._rebuild_lost()
-            self._put(fd, events, extra)
+            put(self.backend, fd, events, extra)
             return
         if code in (errno.EINVAL, errno.ELOOP):
             if extra & self.backend.exclusive:
@@ -192,13 +164,13 @@ class FilesPoller(Poller):
         code = getattr(error, "errno", None)
         if code in (errno.ENOENT, errno.EBADF, errno.EINVAL) and not self.backend.is_ours():
             self._rebuild_lost()
-            self._put(fd, events, extra)
+            put(self.backend, fd, events, extra)
             return
         if code != errno.ENOENT:
             raise error
         with _fork.lock():  # while another thread replaces the kernel object, it is in neither
             if was_fired:
-                self._put(fd, events, extra)
+                put(self.backend, fd, events, extra)
             else:
                 self.backend.modify(fd, events, before, extra)
 
@@ -226,7 +198,21 @@ class FilesPoller(Poller):
             if self.state is CLOSED:
                 self.raise_closed()
             if not self.backend.is_ours():  # else another thread was faster
-                self._rebuild()
+                self.rebuild()
+
+    def close(self) -> None:
+        backend = self.backend
+        if (
+            self.state is _fork.generation
+            and self.waiters is _NOBODY
+            and self.per_file_waiters is _NOBODY
+            and self.shadow is None
+            and not backend.is_in_use()
+        ):
+            self.state = CLOSED  # most selectors end so: nobody has to be told
+            backend.close()
+        else:
+            super().close()
 
     # The state.
 
@@ -239,7 +225,7 @@ class FilesPoller(Poller):
                 return  # another thread was faster
             if state is not STALE:
                 self._let_go_of_parents()
-            self._rebuild()
+            self.rebuild()
 
     def _let_go_of_parents(self) -> None:
         super()._let_go_of_parents()
@@ -250,79 +236,17 @@ class FilesPoller(Poller):
         with _fork.lock():
             if self.state is _fork.generation:
                 self.state = STALE
-                self._leave_all()
+                self.leave_all()
 
-    def _rebuild(self) -> None:
+    def rebuild(self) -> None:
         """Replace the kernel object by another with the same files; the lock is held.
 
         A call that fails leaves everything as it was, and the next one tries again.
         """
-        if not self.backend.has_kernel_object:
-            self.state = _fork.generation
-            return
-        filled = dict(self.keys)
-        fresh = self.backend.fresh()
-        try:
-            # Filled before it takes the other's place: whoever polls meanwhile misses nothing.
-            for fd, key in filled.items():
-                self._fill(fresh, fd, key)
-            if self.state is _fork.generation or self.state is STALE:
-                if self.backend.is_in_use():
-                    self._notify(True)  # the threads that are blocked in the old one
-                self._leave_all()
-            self.backend.replace(fresh)
-        except BaseException:
-            fresh.close()
-            raise
+        if self.backend.has_kernel_object:
+            rebuild(self)
         self.stale_fds = _NO_FDS
         self.state = _fork.generation
-        for fd in filled.keys() | dict(self.keys).keys():
-            if filled.get(fd) is not self.keys.get(fd):  # changed by another thread meanwhile
-                self._settle(fd)
-
-    def _fill(self, backend: Backend, fd: int, key: Any) -> None:
-        if fd in self.fired:
-            return  # not to be reported before the next `modify`, by a new kernel object neither
-        if fd in (backend.fileno(), self.backend.fileno()):
-            return  # a file was closed while registered, and its number is ours by now
-        try:
-            backend.register(fd, key.events, extra_of(key))
-        except OSError as error:
-            if error.errno not in _OF_THE_FILE:
-                raise
-
-    def _settle(self, fd: int) -> None:
-        """Have the kernel watch a file as it is registered now, whatever it was told before."""
-        key: Any = self  # which no file is registered with
-        while key is not self.keys.get(fd):
-            key = self.keys.get(fd)
-            try:
-                if key is None:
-                    self.backend.unregister(fd, _BOTH)
-                elif fd not in self.fired:
-                    self._put(fd, key.events, extra_of(key))
-            except OSError as error:
-                if error.errno not in _OF_THE_FILE:
-                    raise
-
-    def _put(self, fd: int, events: int, extra: int) -> None:
-        """Watch a file that may be registered with the kernel or not."""
-        backend = self.backend
-        while True:
-            try:
-                backend.modify(fd, events, _BOTH, extra)
-                return
-            except FileNotFoundError:
-                pass
-            except OSError as error:
-                if error.errno != errno.EINVAL:  # what is, or was, exclusive cannot be modified
-                    raise
-                backend.unregister(fd, _BOTH)
-            try:
-                backend.register(fd, events, extra)
-                return
-            except FileExistsError:
-                pass
 
     # Extra events.
 
@@ -332,10 +256,10 @@ class FilesPoller(Poller):
             if fd in self.stale_fds:
                 self.mark_stale()  # whose wake-ups these are, poll(2) does not know
             self.exclusive = {*self.exclusive, fd}
-            self._leave_all()
-        if extra & _PRI and self.backend.name != "kqueue" and _reports_once(fd):
+            self.leave_all()
+        if extra & _PRI and self.backend.name != "kqueue" and reports_once(fd):
             self.told_once = {*self.told_once, fd}
-            self._leave_all()
+            self.leave_all()
 
     def mark_fired(self, fd: int) -> None:
         """Note that a file that was to be reported once has been."""
@@ -356,11 +280,8 @@ class FilesPoller(Poller):
                     kept.append((fd, mask))
                 elif extra_of(self.keys.get(fd)) & self.backend.edges:
                     self.rearm(fd)
-                    self._settle(fd)
+                    settle(self, fd)
         return kept
-
-    def _told_once_in(self, pairs: List[Pair]) -> List[Pair]:
-        return [pair for pair in pairs if pair[0] in self.told_once] if self.told_once else []
 
     def merge(self, taken: List[Pair]) -> List[Pair]:
         """What a thread or a shadow took of files that report once, and what else is ready."""
@@ -380,12 +301,12 @@ class FilesPoller(Poller):
         """
         self.told_once = self.told_once - {fd}
         if before is not None and self.shadow is not None:
-            self._tell_shadow("remove", fd, before.events)
+            self.tell_shadow("remove", fd, before.events)
         if now is not None:
             if now.extra_events:
                 self._note_extra(fd, now.extra_events)
             if self.shadow is not None:
-                self._tell_shadow("add", fd, now.events, now.extra_events)
+                self.tell_shadow("add", fd, now.events, now.extra_events)
         if self.per_file_waiters:
             self.changed()
 
@@ -404,11 +325,11 @@ class FilesPoller(Poller):
     def block(self, timeout: Optional[float]) -> List[Pair]:
         return self.poll_noticing(timeout)
 
-    def _notify(self, on: bool) -> None:
+    def notify(self, on: bool) -> None:
         if self.shadow is None:
-            super()._notify(on)
+            super().notify(on)
         else:
-            self.shadow.poller._notify(on)
+            self.shadow.poller.notify(on)
 
     def pollable(self) -> Optional[Poller]:
         if self.backend.pollable:
@@ -416,31 +337,12 @@ class FilesPoller(Poller):
         if self.refused or self.state is CLOSED:
             return None
         if self.shadow is None:
-            self._make_shadow()
+            if self.state is not _fork.generation:
+                self.prepare()
+            open_shadow(self)
         return None if self.shadow is None else self.shadow.poller
 
-    def _make_shadow(self) -> None:
-        if self.state is not _fork.generation:
-            self.prepare()
-        try:
-            inner = open_pollable()
-        except OSError:
-            return  # no descriptor left: wait without
-        if inner is None:
-            return
-        with _fork.lock():
-            if self.state is CLOSED:
-                self.raise_closed()
-            if self.shadow is None:
-                # In its place before it is filled: another thread that registers a file meanwhile
-                # finds either it or the file's key here.
-                self.shadow = Shadow(self, FilesPoller(inner, self.keys))
-                for fd, key in list(self.keys.items()):
-                    self._tell_shadow("add", fd, key.events, extra_of(key))
-            else:
-                inner.close()
-
-    def _tell_shadow(self, what: str, fd: int, events: int, extra: int = 0) -> None:
+    def tell_shadow(self, what: str, fd: int, events: int, extra: int = 0) -> None:
         shadow = self.shadow
         if shadow is None:
             return
@@ -471,21 +373,10 @@ class FilesPoller(Poller):
         return self.shadow.look_up(again)
 
     def woken_in_vain(self) -> bool:
-        shadow = self.shadow
-        if shadow is None:
-            return False
-        try:
-            found = shadow.found_otherwise()
-        except (OSError, ValueError):
-            if not shadow.poller.closed:
-                raise
-            return True  # another thread has dismissed it
-        if found is None:
-            self.dismiss_shadow()
-        return found is not False
+        return self.shadow is not None and woken_in_vain(self)
 
 
-def _reports_once(fd: int) -> bool:
+def reports_once(fd: int) -> bool:
     """Whether a file reports POLLPRI to the first that asks: those of /proc and /sys may."""
     try:
         return stat.S_ISREG(system.fstat(fd).st_mode)

@@ -16,16 +16,17 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import Any, Protocol, Set
+from typing import Protocol, Set
 from weakref import ReferenceType, ref
 
-from ._unpatched import RLock, system
+from ._lock import Lock
+from ._unpatched import system
 
 #: Another object in each process; compared by identity.
 generation: object = object()
 
 _pid: int = system.getpid()
-_lock: Any = RLock()
+_lock = Lock()
 
 
 class Owner(Protocol):
@@ -44,8 +45,8 @@ def tell(owner: Owner) -> None:
     _owners.add(ref(owner, _owners.discard))
 
 
-def lock() -> Any:
-    """The one lock of this package, an RLock; nothing switches or blocks while it is held.
+def lock() -> Lock:
+    """The one lock of this package.
 
     It is made anew in a child: a thread that is not there may have held the other.
     """
@@ -61,7 +62,7 @@ def notice() -> None:
     if pid == _pid:
         return
     _pid = pid
-    _lock = RLock()
+    _lock = Lock()
     generation = object()
     for reference in _owners.copy():
         owner = reference()

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import sys
-from importlib import metadata
-from typing import Any, Dict, Optional
+from typing import Any, Callable, Dict, Optional
 
 from . import _runtime
 from ._default import open_best
@@ -29,7 +28,8 @@ def info() -> Dict[str, Any]:
     * ``hub`` is what waits: the kernel, a hub's event loop and its backend, or somebody's function.
 
     Raises nothing: where no selector works, ``default`` is None and ``passed_over`` says what was
-    tried.
+    tried; what cannot be found out, because what somebody has put into ``select`` raises when it is
+    looked at, is called unknown.
     """
     import platform  # it imports subprocess on CPython 3.9, which `audit` would find
 
@@ -38,6 +38,8 @@ def info() -> Dict[str, Any]:
         selector, passed_over = open_best()
     except RuntimeError as error:
         passed_over = [str(error)]
+    except Exception as error:
+        passed_over = [_unknown(error)]
     else:
         default = type(selector).__name__
         selector.close()
@@ -48,19 +50,35 @@ def info() -> Dict[str, Any]:
             "platform": sys.platform,
             **{name: _version_of(name) for name in _LIBRARIES},
         },
-        "runtime": _runtime.current_runtime(),
-        "evidence": {name: _evidence(name) for name in _PRIMITIVES},
+        "runtime": _ask(_runtime.current_runtime),
+        "evidence": {name: _ask(_evidence, name) for name in _PRIMITIVES},
         "default": default,
         "passed_over": passed_over,
-        "hub": hub_for("select").describe(),
+        "hub": _ask(lambda: hub_for("select").describe()),
     }
 
 
+def _ask(question: Callable[..., str], *how: str) -> str:
+    """The answer, whatever somebody else's object does when it is asked."""
+    try:
+        return question(*how)
+    except Exception as error:
+        return _unknown(error)
+
+
+def _unknown(error: Exception) -> str:
+    return f"unknown: {type(error).__name__} when asked"
+
+
 def _version_of(distribution: str) -> Optional[str]:
+    from importlib import metadata
+
     try:
         return metadata.version(distribution)
     except Exception:  # PackageNotFoundError, or whatever is wrong with it
         return None
+    except Exception as error:  # what is installed may be broken in any way
+        return _unknown(error)
 
 
 def _evidence(primitive: str) -> str:

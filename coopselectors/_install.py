@@ -1,27 +1,29 @@
 """How do the selectors inside other people's libraries become ours?
 
 By what they are, not by where they are: a class of the standard module's, gevent's or eventlet's is
-replaced wherever a loaded module holds it, under whatever name, and put back from there.  If it is
-asked for, so are the functions and types of the ``select`` module.
+replaced in whatever holds it, and put back from there.  If it is asked for, so are the functions
+and types of the ``select`` module.  Nothing is imported, and no code of anybody else's is run.
 """
 
 from __future__ import annotations
 
-import gc
-import select as standard
-import selectors
 import sys
-from typing import Any, Iterable, List, NamedTuple, Optional, Set
+from typing import Any, Dict, Iterable, List, NamedTuple, Optional, Set
 
-from . import _standard
-from ._bindings import ABSENT, Place, attribute, places_in
-from ._default import DefaultSelector
+from . import _inert, _standard
+from ._bindings import attribute, places_in
+from ._holders import Kept, Table, undisturbed
+from ._paths import Paths
+from ._places import ABSENT, Place
+from ._replacements import NAMES, PRIMITIVES, counterpart, our_primitive
+from ._standard import Standard, vars_of_module
 
 
 class Installed(NamedTuple):
     """What `install` did."""
 
-    #: Where a class was replaced, as ``module.name``; all that is so now, not only by this call.
+    #: Where something was replaced, as ``package.module.name``; all that is so now, not only by
+    #: this call.
     replaced: List[str]
     #: Selectors that existed before, which nothing can change: they go on as they are.
     left: List[Any]
@@ -33,18 +35,19 @@ class _Change(NamedTuple):
     ours: Any
 
 
-_changes: List[_Change] = []
+_changes: List[_Change] = Kept()
 
 # What is filled by itself, and not searched.
-_HOMES = (selectors, standard)
+_HOMES = ("selectors", "select")
 
 
 def install(modules: Optional[Iterable[str]] = None, *, select: bool = False) -> Installed:
     """Put our classes in the place of the standard ``selectors`` classes, in the whole process.
 
     The standard module gets all classes that the platform has, also those that gevent and eventlet
-    have deleted.  Every loaded module that has taken one of its classes before is given ours: as a
-    module's or a class's attribute, in a dictionary that is one, or as a default argument.
+    have deleted.  Whatever else holds one of its classes is given ours: modules, classes and
+    objects as an attribute, dictionaries, lists and sets, default arguments, closures,
+    ``functools.partial``.  What cannot be changed, such as a tuple, stays; `audit` names it.
     `modules` are the names of those to limit that to; the standard module itself is changed only if
     it is among them.
 
@@ -56,27 +59,28 @@ def install(modules: Optional[Iterable[str]] = None, *, select: bool = False) ->
     looks for what was imported since, and puts back what a later patch has written over in the
     standard module.  Libraries import coopselectors instead.
 
+    It imports no module and runs no code of anybody else's.  If it fails, nothing is changed.
+
     Returns a named tuple of two lists: ``replaced``, the places that are ours now, and ``left``,
     the selectors that existed before and go on as they are.  Raises ValueError, before anything is
     changed, for a module that is not loaded.
     """
-    wanted = None
+    wanted: Optional[Set[int]] = None
     if modules is not None:
-        wanted = {name: sys.modules.get(name) for name in modules}
-        for name, module in wanted.items():
-            if module is None:
+        wanted = set()
+        for name in modules:
+            if not _inert.is_module(sys.modules.get(name)):
                 raise ValueError(f"cannot install into {name!r}: no such module is loaded")
+            wanted.add(id(vars_of_module(name)))
     done = len(_changes)
     try:
-        identities = None if wanted is None else set(map(id, wanted.values()))
-        left = _replace_all(identities)
-        if select:
-            _replace_primitives(identities)
+        with undisturbed():
+            left = _replace(wanted, select)
+        return Installed([change.place.label for change in _changes], left)
     except BaseException:
         _undo(_changes[done:])
         del _changes[done:]
         raise
-    return Installed([change.place.label for change in _changes], left)
 
 
 def uninstall() -> List[str]:
@@ -97,56 +101,69 @@ def is_installed() -> bool:
     return bool(_changes)
 
 
-def _replace_all(wanted: Optional[Set[int]]) -> List[Any]:
-    """Do it in the modules of these identities; returns the selectors that exist already."""
-    replacements = _standard.Replacements()
-    for name, module in _standard.modules_of_others():
-        if (wanted is not None and id(module) not in wanted) or module is selectors:
-            continue
-        for place in places_in(module, name):
-            ours = replacements.get(place.get())
-            if ours is not None:
-                is_default = place.label.endswith(".DefaultSelector")
-                _replace(place, DefaultSelector if is_default else ours)
-    if wanted is None or id(selectors) in wanted:
-        for name in _standard.NAMES:
-            ours = _standard.counterpart(name)
-            place = attribute(selectors, name, f"selectors.{name}")
-            if ours is not None and place.get() is not ours:
-                _replace(place, ours)
-    return [each for each in gc.get_objects() if replacements.stand_for(type(each))]
+def _replace(wanted: Optional[Set[int]], select: bool) -> List[Any]:
+    """Do it in the modules with these namespaces; returns the selectors that exist already."""
+    standard = Standard()
+    things = Table(standard.classes)
+    if select:
+        things.update(standard.primitives)
+        things.update({number: thing for number, (thing, _) in standard.green.items()})
+    instances = Table({**standard.classes, **standard.derived})
+    holders = standard.holders(Table({**things, **instances}).values())
+    if select:
+        things.update(standard.primitives)
+    left = Kept(each for each in holders if id(type(each)) in instances)
+    paths = Paths()
+    paths.look_for(holders)
+    selects: Dict[int, Any] = {}
+    homes = [id(vars_of_module(name)) for name in _HOMES]
+    places = [
+        place
+        for holder in holders
+        if id(holder) not in homes
+        for place in places_in(holder, things, paths)
+        if _may_replace(place, wanted)
+    ]
+    for place in sorted(places, key=lambda place: place.label):
+        _put(place, standard.ours_for(place.held, place.key, selects))
+    if wanted is None or id(vars_of_module("selectors")) in wanted:
+        for name in NAMES:
+            place = attribute(vars_of_module("selectors"), name, "selectors")
+            _put(place, counterpart(name))
+    if select and (wanted is None or id(vars_of_module("select")) in wanted):
+        for name in (*PRIMITIVES, "kevent"):
+            place = attribute(vars_of_module("select"), name, "select")
+            absent = place.held is ABSENT
+            # What somebody else has put there stands for nothing of ours, and stays.
+            standard_one = None if absent else standard.ours_for(place.held, name, selects)
+            _put(place, our_primitive(name) if absent else standard_one)
+    return left
 
 
-def _replace_primitives(wanted: Optional[Set[int]]) -> None:
-    primitives = _standard.Primitives()
-    for name, module in _standard.modules_of_others():
-        if (wanted is not None and id(module) not in wanted) or module in _HOMES:
-            continue
-        for place in places_in(module, name):
-            ours = primitives.get(place.get())
-            if ours is not None:
-                _replace(place, ours)
-    if wanted is None or id(standard) in wanted:
-        for name in (*_standard.PRIMITIVES, "kevent"):
-            ours = _standard.our_primitive(name)
-            place = attribute(standard, name, f"select.{name}")
-            if place.get() is not ABSENT:
-                ours = primitives.get(place.get())
-            if ours is not None:
-                _replace(place, ours)
+def _may_replace(place: Place, wanted: Optional[Set[int]]) -> bool:
+    if place.set is None or not place.root or place.root in _HOMES:
+        return False
+    if wanted is not None and id(vars_of_module(place.root)) not in wanted:
+        return False
+    return not _standard.is_private(place.root, place.label)
 
 
-def _replace(place: Place, ours: Any) -> None:
-    change = _Change(place, place.get(), ours)
-    place.set(ours)
-    _changes.append(change)
+def _put(place: Place, ours: Any) -> None:
+    if ours is None or place.set is None or place.get() is ours:
+        return
+    # Noted first: a signal handler may raise at any moment.
+    _changes.append(_Change(place, place.get(), ours))
+    try:
+        place.set(ours)
+    except (AttributeError, TypeError):
+        del _changes[-1]  # a type of C that cannot be changed
 
 
 def _undo(changes: List[_Change]) -> List[str]:
     """Undo the last first; returns where somebody else has been since."""
     others = []
     for place, before, ours in reversed(changes):
-        if place.get() is ours:
+        if place.set is not None and place.get() is ours:
             place.set(before)
         else:
             others.append(place.label)

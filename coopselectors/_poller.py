@@ -175,13 +175,17 @@ class Poller:
             system.close(duplicate)
         return []
 
+    def has_blocked_threads(self) -> bool:
+        """Whether a thread may be blocked in `poll` or `block`."""
+        return self.backend.is_in_use()
+
     def cancel_block(self, on: bool) -> None:
         """Have the threads that are in `block` come out, until that is turned off."""
         with _fork.lock():
             if self.state is not CLOSED:
                 self.cancelled += 1 if on else -1
                 if on or not self.cancelled:
-                    self._notify(on)
+                    self.notify(on)
 
     def give_back(self, pairs: List[Pair]) -> List[Pair]:
         """Have the kernel report once more what somebody took that has no use for it.
@@ -190,7 +194,7 @@ class Poller:
         """
         return []
 
-    def _notify(self, on: bool) -> None:
+    def notify(self, on: bool) -> None:
         """Wake the threads that are blocked in `poll`."""
         try:
             self.backend.notify(wakeup_fd(), on)
@@ -216,9 +220,9 @@ class Poller:
     def refuse(self) -> None:
         """Leave every outer poller, for good: the kernel allows no deeper nesting of a file."""
         self.refused = True
-        self._leave_all()
+        self.leave_all()
 
-    def _leave_all(self) -> None:
+    def leave_all(self) -> None:
         for outer in tuple(self.waiters):
             self.leave(outer)
 
@@ -239,28 +243,18 @@ class Poller:
 
     def close(self) -> None:
         """Give everything back.  Whoever waits is woken; every later call is a ValueError."""
-        backend = self.backend
-        if (
-            self.state is _fork.generation
-            and self.waiters is self.per_file_waiters is _NOBODY
-            and self.shadow is None
-            and not backend.is_in_use()
-        ):
-            self.state = CLOSED  # most selectors end so: nobody has to be told
-            backend.close()
-            return
         with _fork.lock():
             if self.state is CLOSED:
                 return
             is_ours = self.state is _fork.generation or self.state is STALE
             self.state = CLOSED
             if is_ours:
-                self._leave_all()  # not before: other threads look again at once
+                self.leave_all()  # not before: other threads look again at once
                 self.changed()
-                if backend.is_in_use():
-                    self._notify(True)
+                if self.has_blocked_threads():
+                    self.notify(True)
             shadow, self.shadow = self.shadow, None
-            backend.close()
+            self.backend.close()
         if shadow is not None:
             shadow.poller.close()
 

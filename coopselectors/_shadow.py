@@ -10,11 +10,12 @@ from __future__ import annotations
 
 import errno
 from selectors import EVENT_READ, EVENT_WRITE
-from typing import Any, Optional, Set, Tuple, Type
+from typing import Any, List, Optional, Set, Tuple, Type
 
-from . import _unpatched
-from ._backends import Backend, EpollBackend, KqueueBackend
+from . import _fork, _unpatched
+from ._backends import Backend, EpollBackend, KqueueBackend, Pair
 from ._backends._base import extra_of
+from ._unpatched import clock
 from ._wakeup import wakeup_fd
 
 _BOTH = EVENT_READ | EVENT_WRITE
@@ -157,3 +158,76 @@ class Shadow:
             self.changes_only.add(fd)
         self.poller.poll(0)  # takes what is reported once out of the way
         return True
+
+
+def open_shadow(owner: Any) -> None:
+    """Give a poller a shadow, unless there is no descriptor left or no such thing here."""
+    try:
+        inner = open_pollable()
+    except OSError:
+        return
+    if inner is None:
+        return
+    with _fork.lock():
+        if owner.closed:
+            inner.close()
+            owner.raise_closed()
+        if owner.shadow is not None:  # another thread was faster
+            inner.close()
+            return
+        # In its place before it is filled: another thread that registers a file meanwhile finds
+        # either it or the file's key here.
+        owner.shadow = Shadow(owner, type(owner)(inner, owner.keys))
+        for fd, key in list(owner.keys.items()):
+            owner.tell_shadow("add", fd, key.events, extra_of(key))
+
+
+def poll_noticing(owner: Any, timeout: Optional[float]) -> List[Pair]:
+    """Poll in a thread, and notice what other threads change meanwhile."""
+    deadline = None if timeout is None else clock.monotonic() + timeout
+    is_again = False
+    while True:
+        pairs: List[Pair] = owner.poll(0)
+        if deadline is not None:
+            timeout = deadline - clock.monotonic()
+        if pairs or (timeout is not None and timeout <= 0):
+            return pairs
+        inner = owner.pollable()
+        if inner is None:
+            pairs = owner.poll(0 if owner.closed else timeout)
+            return pairs
+        patience = owner.before_sleep(is_again)
+        is_again = True
+        if patience is None or (timeout is not None and timeout < patience):
+            patience = timeout
+        try:
+            found = inner.poll(patience)
+        except (OSError, ValueError):
+            if not inner.closed:
+                raise
+            continue  # by another thread, which may have closed `owner` with it: poll() knows
+        taken = [pair for pair in found if pair[0] in owner.told_once]
+        if taken:
+            pairs = owner.merge(taken)
+            return pairs
+        if owner.cancelled:
+            return []
+        if found:
+            owner.woken_in_vain()
+
+
+def woken_in_vain(owner: Any) -> bool:
+    """The shadow's descriptor was readable, and the primitive found nothing.
+
+    Returns whether to ask it again.
+    """
+    shadow = owner.shadow
+    try:
+        found = shadow.found_otherwise()
+    except (OSError, ValueError):
+        if not shadow.poller.closed:
+            raise
+        return True  # another thread has dismissed it
+    if found is None:
+        owner.dismiss_shadow()
+    return found is not False

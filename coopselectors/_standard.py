@@ -1,137 +1,92 @@
-"""Which classes and functions do the same as ours, and which of them would block a hub?"""
+"""Which classes and functions do the same as ours, and which of them would block a hub?
+
+They are known by what they are, not by where they are found: programs and patchers make copies of
+the ``selectors`` and ``select`` modules (``del sys.modules["select"]``, eventlet's
+``import_patched``), and each copy has classes and functions of its own.
+"""
 
 from __future__ import annotations
 
 import sys
-from types import ModuleType
-from typing import Any, Dict, Iterator, Optional, Tuple, Type
+from types import BuiltinFunctionType, ModuleType
+from typing import Any, Dict, Iterable, Optional
 
-from . import _runtime, _selectors, _unpatched, select
-from ._bindings import is_a
-from ._default import DefaultSelector
+from . import _inert
+from ._holders import Kept, Table, everything, holders_of, of_types, referents_of
+from ._replacements import NAMES, PRIMITIVES, counterpart, our_primitive, select_for
 
-NAMES = (
-    "DefaultSelector",
-    "SelectSelector",
-    "PollSelector",
-    "EpollSelector",
-    "DevpollSelector",
-    "KqueueSelector",
-)
+#: The modules of gevent and eventlet whose names stand for those of the standard module.
+GREEN_SELECTORS = ("gevent.selectors", "eventlet.green.selectors")
+_GREEN_SELECT = ("gevent.select", "eventlet.green.select")
 
 #: The modules whose selector classes are replaced by `install`.
-_HOMES = ("selectors", "gevent.selectors", "eventlet.green.selectors")
+HOMES = ("selectors", *GREEN_SELECTORS)
 
-PRIMITIVES = ("select", "poll", "epoll", "devpoll", "kqueue")
+# How eventlet names the unpatched copies that it keeps for itself.
+_ORIGINAL = "__original_module_"
 
-# The modules whose functions ``install(select=True)`` replaces, beside the standard one's.
-_GREEN = ("gevent.select", "eventlet.green.select")
-
-# How eventlet names the copies that it makes of other modules.
-_PRIVATE = ("__original_module_", "__patched_module_")
-
-#: The name of our own package.
-OURS = __name__.partition(".")[0]
+# Types that refer to a class because they describe it, or belong to it.
+_DESCRIBES = frozenset(("_abc", "weakref"))
+_DESCRIPTORS = frozenset(
+    f"{name}_descriptor" for name in ("getset", "member", "method", "wrapper", "classmethod")
+)
 
 
-def counterpart(name: str) -> Optional[Type[Any]]:
-    """Our class of that name, if this platform has it."""
-    return DefaultSelector if name == "DefaultSelector" else getattr(_selectors, name, None)
+def is_private(module: str, label: str = "") -> bool:
+    """Whether a module belongs to us or to a patcher, which needs what it holds as it is.
 
-
-class Replacements:
-    """What stands for the classes of the standard module, of gevent's and of eventlet's."""
-
-    def __init__(self) -> None:
-        # By identity: not every class that we may be asked about can be compared or hashed.
-        self._all: Dict[int, Tuple[type, Type[Any]]] = {}
-        # What eventlet's classes derive from is the BaseSelector of a copy.
-        for home in filter(None, map(sys.modules.get, _HOMES)):
-            for kind in _subclasses(home.BaseSelector):
-                name = "DefaultSelector" if kind.__name__ == "GeventSelector" else kind.__name__
-                ours = counterpart(name) if kind.__module__ in _HOMES else None
-                if ours is not None:
-                    self._all[id(kind)] = (kind, ours)
-
-    def get(self, thing: Any) -> Optional[Type[Any]]:
-        """The class of ours in the place of `thing`, or None if that is nothing to be replaced."""
-        return self._all.get(id(thing), (None, None))[1]
-
-    def stand_for(self, kind: type) -> bool:
-        """Whether `kind` is such a class, or derived from one."""
-        return any(id(each) in self._all for each in kind.__mro__)
-
-
-def our_primitive(name: str) -> Any:
-    """Ours of that name, if this platform has it."""
-    return getattr(select, name, None) if name else None
-
-
-class Primitives:
-    """What stands for the functions and types of the ``select`` module."""
-
-    def __init__(self) -> None:
-        self._green = {
-            id(thing): name
-            for home in filter(None, map(sys.modules.get, _GREEN))
-            for name, thing in vars(home).items()
-            # gevent copies what it finds there, and may have found ours.
-            if name in PRIMITIVES and _runtime.owner(thing) in (_runtime.GEVENT, _runtime.EVENTLET)
-        }
-        self._selects: Dict[int, Any] = {}
-
-    def get(self, thing: Any) -> Any:
-        """Ours in the place of `thing`, or None if that is nothing to be replaced."""
-        if is_primitive(thing):
-            name = thing.__name__
-            # The type of what select.poll() returns is called "poll", too.
-            if is_a(thing, type) != is_a(our_primitive(name), type):
-                return None
-        else:
-            name = self._green.get(id(thing), "")
-        if name != "select":
-            return our_primitive(name)
-        # What was one thing in all places stays one.
-        return self._selects.setdefault(id(thing), select.Select(thing).select)
-
-
-def modules_of_others() -> Iterator[Tuple[str, ModuleType]]:
-    """The loaded modules, but for our own and those that patchers keep for themselves."""
-    seen = set()
-    for name, module in list(sys.modules.items()):
-        package = name.partition(".")[0]
-        private = package in (OURS, "gevent", "eventlet") or name.startswith(_PRIVATE)
-        # Some are there under two names: multiprocessing calls __main__ __mp_main__, too.
-        if is_a(module, ModuleType) and not private and id(module) not in seen:
-            seen.add(id(module))
-            yield name, module
-
-
-def is_selector(kind: type) -> bool:
-    """Whether a class derives from the standard BaseSelector, or from that of a private copy."""
-    # issubclass() is another matter for an ABC: asked of every type in a process, it has crashed
-    # CPython 3.9 within _abc.
-    return any(each.__name__ == "BaseSelector" for each in kind.__mro__)
+    The names of gevent's and eventlet's selectors are there to be taken; `label` is which of them.
+    """
+    package = module.partition(".")[0]
+    if package == _inert.OURS or module.startswith(_ORIGINAL):
+        return True
+    if module == "typing":
+        return True  # it remembers what it was asked about
+    if package not in ("gevent", "eventlet"):
+        return False
+    if module == "gevent.selectors" and label == "gevent.selectors.GeventSelector":
+        return True  # which looks itself up by this name
+    return module not in GREEN_SELECTORS or label.rpartition(".")[0] != module
 
 
 def is_primitive(thing: Any) -> bool:
     """Whether it is the interpreter's own ``select.select``, ``poll``, ``epoll`` or the like."""
-    return _unpatched.is_builtin(thing) and getattr(thing, "__name__", None) in PRIMITIVES
+    return primitive_name(thing) is not None
 
 
-def blocks(thing: Any) -> bool:
-    """Whether a class or a function waits in the kernel, whoever has patched what.
+def primitive_name(thing: Any) -> Optional[str]:
+    if type(thing) is BuiltinFunctionType:
+        home, name = thing.__module__, thing.__name__
+    elif _inert.is_class(thing):
+        home, name = _inert.home_of(thing), _inert.name_of(thing)
+    else:
+        return None
+    return name if type(home) is str and home == "select" and name in PRIMITIVES else None
 
-    True for the primitives, and for a selector class that has kept one.  gevent and eventlet put
-    their own in the place of what some of the standard classes have kept.
+
+def can_be_called(primitive: Any) -> bool:
+    """Whether it makes something.
+
+    The type of what ``select.poll()`` returns is called poll, too.
     """
-    if not is_a(thing, type) or not is_selector(thing):
-        return is_primitive(thing)
-    if thing.__module__.partition(".")[0] == OURS:
+    ours = our_primitive(primitive_name(primitive) or "")
+    return ours is None or _inert.is_class(ours) == _inert.is_class(primitive)
+
+
+def blocks(kind: type) -> bool:
+    """Whether a selector class waits in the kernel, whoever has patched what.
+
+    gevent and eventlet put their own in the place of what some of the standard classes have kept.
+    """
+    if _inert.is_ours(kind):
         return False
-    kept = getattr(thing, "_selector_cls", None) or getattr(thing, "_select", None)
-    # The standard KqueueSelector asks for select.kqueue each time; but patchers take away the both.
-    return is_primitive(kept) or thing.__name__ == "KqueueSelector" == thing.__qualname__
+    kept = _inert.inherited(kind, "_selector_cls")
+    if kept is None:
+        kept = _inert.inherited(kind, "_select")
+    if type(kept) is staticmethod:
+        kept = kept.__func__
+    # The standard KqueueSelector asks for select.kqueue each time; patchers take both away.
+    return is_primitive(kept) or _inert.full_name(kind) == "selectors.KqueueSelector"
 
 
 def object_blocks(thing: Any) -> bool:
@@ -139,14 +94,128 @@ def object_blocks(thing: Any) -> bool:
     kind = type(thing)
     if is_primitive(kind):
         return True
-    if not is_selector(kind):
-        return False
-    kept = getattr(thing, "__dict__", {}).get("_selector")
+    kept = (_inert.own_vars(thing) or {}).get("_selector")
     return blocks(kind) if kept is None else is_primitive(type(kept))
 
 
-def _subclasses(kind: type) -> Iterator[type]:
-    each: type
-    for each in kind.__subclasses__():
-        yield each
-        yield from _subclasses(each)
+class Standard:
+    """All classes and functions of the kind, as they are now."""
+
+    def __init__(self) -> None:
+        #: {id of a selector class: the class}, of the standard, gevent's and eventlet's.
+        self.classes = Table()
+        #: {id of a class: the class}, of those that others have derived and that block.
+        self.derived = Table()
+        #: {id of a primitive: it}, of any copy of the select module.
+        self.primitives = Table()
+        #: {id of a type: it}, of the objects that poll() and the like return.
+        self.types = Table()
+        #: {id of a function or type of gevent's or eventlet's: its name in select}
+        self.green = Table()
+        self._add_types()
+        self._modules = self._copies_of_select()
+        for module in self._modules:
+            for name in PRIMITIVES:
+                self._add_function(_inert.module_vars(module).get(name))
+        for home in _GREEN_SELECT:
+            for name, thing in vars_of_module(home).items():
+                # gevent copies what it finds there, and may have found ours.
+                if name in PRIMITIVES and _home_of_any(thing) in _GREEN_SELECT:
+                    self.green[id(thing)] = (thing, name)
+
+    def _add_types(self) -> None:
+        bases = Kept()
+        for kind in [object, *_inert.subclasses_of(object)]:
+            name = _inert.name_of(kind)
+            if name in PRIMITIVES and primitive_name(kind) is not None:
+                self.types[id(kind)] = kind
+                if can_be_called(kind):
+                    self.primitives[id(kind)] = kind
+            elif name == "BaseSelector" and _inert.home_of(kind) == "selectors":
+                bases.append(kind)
+        for base in bases:
+            for kind in _inert.subclasses_of(base):
+                name, home = _inert.name_of(kind), _inert.home_of(kind)
+                if home in HOMES and (name in NAMES or name == "GeventSelector"):
+                    self.classes[id(kind)] = kind
+                elif (name[:1] != "_" or home not in HOMES) and blocks(kind):
+                    self.derived[id(kind)] = kind
+
+    def holders(self, things: Iterable[Any]) -> Kept:
+        """Who holds one of `things`, which are from here.
+
+        Primitives that no module offers any more are found on the way, and added.
+        """
+        things = Kept(things)
+        found = holders_of(Kept([*things, *self._modules]))
+        fresh = Kept()
+        for each in found:
+            if type(each) is BuiltinFunctionType and self._add_function(each):
+                fresh.append(each)
+        known = set(map(id, found))
+        found.extend(each for each in holders_of(fresh) if id(each) not in known)
+        return Kept(each for each in found if not _only_describes(each))
+
+    def ours_for(self, thing: Any, key: Any, selects: Dict[int, Any]) -> Any:
+        """What stands for a class or function that is held under `key`; None if nothing does.
+
+        `selects` are the functions that were made for such as ``select.select``, by identity:
+        what was one thing in all places stays one.
+        """
+        if id(thing) in self.classes:
+            name = _inert.name_of(thing)
+            default = name == "GeventSelector" or key == "DefaultSelector"
+            return counterpart("DefaultSelector" if default else name)
+        if id(thing) in self.green:
+            primitive = self.green[id(thing)][1]
+        else:
+            primitive = (id(thing) in self.primitives and primitive_name(thing)) or ""
+        if primitive != "select":
+            return our_primitive(primitive)
+        if id(thing) not in selects:
+            selects[id(thing)] = select_for(thing)
+        return selects[id(thing)]
+
+    def _copies_of_select(self) -> Kept:
+        copies = Table()
+        for each in list(sys.modules.values()):
+            if type(each) is ModuleType and _inert.module_vars(each).get("__name__") == "select":
+                copies[id(each)] = each
+        for kind in self.types.values():  # a type refers to the module that it was made for
+            for each in referents_of(kind):
+                if type(each) is ModuleType:
+                    copies[id(each)] = each
+        if sys.version_info < (3, 10):  # where it does not, but the functions do
+            for each in of_types(everything(), {id(BuiltinFunctionType)}):
+                if is_primitive(each) and type(each.__self__) is ModuleType:
+                    copies[id(each.__self__)] = each.__self__
+        return Kept(copies.values())
+
+    def _add_function(self, thing: Any) -> bool:
+        known = id(thing) in self.primitives
+        if known or not is_primitive(thing) or not can_be_called(thing):
+            return False
+        self.primitives[id(thing)] = thing
+        return True
+
+
+def vars_of_module(name: str) -> Dict[Any, Any]:
+    """The namespace of a loaded module; empty if there is none of that name."""
+    module = sys.modules.get(name)
+    return _inert.module_vars(module) if _inert.is_module(module) else {}
+
+
+def _home_of_any(thing: Any) -> Any:
+    if _inert.is_class(thing):
+        return _inert.home_of(thing)
+    home = thing.__module__ if type(thing).__name__ == "function" else ""
+    return home if type(home) is str else ""
+
+
+def _only_describes(holder: Any) -> bool:
+    kind = type(holder)
+    if kind is BuiltinFunctionType and type(holder.__self__) is ModuleType:
+        return True  # a function of the module that we have looked for
+    if _inert.is_a_hint(kind) or _inert.home_of(kind) in _DESCRIBES:
+        return True
+    return _inert.name_of(kind) in _DESCRIPTORS

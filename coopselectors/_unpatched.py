@@ -40,7 +40,7 @@ def is_builtin(offered: object) -> bool:
     return type(offered) is type and type.__getattribute__(offered, "__module__") == "select"
 
 
-def _pristine(name: str) -> Optional[ModuleType]:
+def _pristine(name: str) -> ModuleType:
     """A fresh copy of an interpreter's own extension module, which nobody else can see."""
     public = sys.modules[name]
     try:
@@ -54,7 +54,7 @@ def _pristine(name: str) -> Optional[ModuleType]:
     finally:
         # CPython 3.9 puts the copy in the place of the module that everybody else patches.
         sys.modules[name] = public
-    return None
+    raise ImportError(f"this interpreter has no built-in {name!r} module")
 
 
 def _unreplaced(module: ModuleType, name: str) -> Any:
@@ -62,7 +62,7 @@ def _unreplaced(module: ModuleType, name: str) -> Any:
     found = getattr(module, name, None)
     if type(found) is BuiltinFunctionType:
         return found
-    return getattr(_pristine(module.__name__), name, found)
+    return getattr(_pristine(module.__name__), name)
 
 
 class system:
@@ -89,8 +89,9 @@ class clock:
     monotonic: Any = _unreplaced(_patched_time, "monotonic")
 
 
-# No patcher has touched this one so far.
-RLock: Any = _thread.RLock
+#: Tells real threads apart.  gevent's tells greenlets apart, which does no harm to a lock that is
+#: never held by a greenlet that switches.
+get_ident: Any = _thread.get_ident
 
 _count = _thread._count
 # What eventlet puts there counts greenlets.

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import linecache
 import re
 import sys
-import traceback
 from types import FrameType
 from typing import Any, Callable, Optional
 
@@ -48,7 +46,7 @@ class Watch:
 
     def _run(self) -> None:
         pause = self._threshold / 4
-        while not self._has_ended():
+        while not self.has_ended():
             answers = self._heartbeat.count
             self._heartbeat.ask()
             _unpatched.select((), (), (), pause)
@@ -60,7 +58,7 @@ class Watch:
         seen: Optional[FrameType] = None
         since = 0.0
         told = True
-        while self._heartbeat.count == answers and not self._has_ended():
+        while self._heartbeat.count == answers and not self.has_ended():
             frame = sys._current_frames().get(self._thread)
             now = clock.monotonic()
             if frame is not seen:
@@ -71,10 +69,13 @@ class Watch:
                     self._tell(frame, now - since)
             _unpatched.select((), (), (), pause)
 
-    def _has_ended(self) -> bool:
+    def has_ended(self) -> bool:
+        """Return whether it was stopped, or its hub is gone."""
         return self._stopped or self._heartbeat.outer.gone
 
     def _tell(self, frame: FrameType, seconds: float) -> None:
+        import traceback
+
         stack = "".join(traceback.format_stack(frame))
         self._report(
             f"a select call has held up the hub for {seconds:.2f} s, and goes on:\n{stack}"
@@ -108,6 +109,8 @@ def _to_stderr(text: str) -> None:
 
 
 def _is_in_a_select_call(frame: FrameType) -> bool:
+    import linecache
+
     module = str(frame.f_globals.get("__name__", ""))
     if module.startswith(_HUBS):
         return False

@@ -21,7 +21,7 @@ from posix import waitpid as posix_waitpid
 
 import pytest
 
-from support import matrix, quick, runtimes, standins, summary, workers
+from support import quick, runtimes, standins, summary, workers
 
 if workers.PLATFORM:
     standins.install(workers.PLATFORM)
@@ -40,7 +40,6 @@ _stderr = pytest.StashKey()
 
 def pytest_addoption(parser):
     parser.addoption("--worker", help="for the tests' own use; see workers.py")
-    parser.addoption("--matrix", metavar="FILE", help="note there what ran where; see matrix.py")
     parser.addoption("--summary", metavar="FILE", help="write the final table there as well")
 
 
@@ -53,9 +52,6 @@ def pytest_configure(config):
     else:
         config.pluginmanager.register(workers.MainSession())
         if not hasattr(config, "workerinput"):  # pytest-xdist's controller hears of all
-            path = config.getoption("--matrix")
-            if path:
-                config.pluginmanager.register(matrix.Matrix(path))
             config.pluginmanager.register(summary.Summary(config.getoption("--summary")))
     _runtime = runtimes.enter(workers.OWN)
     config.stash[_stderr] = os.dup(2)

@@ -75,6 +75,10 @@ class CooperativeHub(Hub):
     def refuse_to_block(self, hub: Any) -> None:
         """Raise what this runtime raises when the hub's own greenlet tries to block."""
 
+    def waits_with(self, hub: Any, poller: Poller) -> bool:
+        """Whether it is by this very poller that the hub itself waits."""
+        return False
+
     @abstractmethod
     def yield_once(self, hub: Any) -> None:
         """Let everybody else who can run do so, once."""
@@ -139,9 +143,11 @@ class CooperativeHub(Hub):
             hub = self.hub()
         current = getcurrent()
         if current is self.greenlet(hub):
-            if timeout != 0:
+            if timeout == 0:
+                return source.poll(0)
+            if not self.waits_with(hub, poller):
                 self.refuse_to_block(hub)
-            return source.poll(0)
+            return source.poll(timeout)
         looked = False
         if timeout == 0 or poller.sleeps < _STEADY or self.needs_a_turn or poller.must_look_first():
             self.yield_once(hub)
@@ -162,21 +168,15 @@ class CooperativeHub(Hub):
                 # Up to the next millisecond, like the standard module: some loops count so.
                 seconds = min(math.ceil(rest * 1e3) * 1e-3, patience or _LONGEST)
             outer: Outer = getattr(hub, _OUTER, None) or self._open_outer(hub)
-            inner = poller.pollable()
             waiters = outer.not_yet_watched
-            if poller.needs_thread:
-                pairs = self._sleep_beside_a_thread(hub, outer, poller, seconds)
-            elif waiters is None and (
-                inner is None or (waiters := outer.waiters_of(inner)) is None
-            ):
-                if looked:
-                    self._sleep_on_files(hub, outer, poller, source, seconds)
-                else:  # a regular file is always ready, and no hub may be given one
-                    self.yield_once(hub)
-                pairs = []
-            else:
+            if waiters is None and not poller.needs_thread:
+                inner = poller.pollable()
+                waiters = None if inner is None else outer.waiters_of(inner)
+            if waiters is not None:
                 poller.sleeps = poller.sleeps + 1 if poller.sleeps < _SLEEPS else 0
                 pairs = self._sleep(hub, outer, waiters, source, seconds)
+            else:
+                pairs = self._sleep_otherwise(hub, outer, poller, source, seconds, looked)
             if pairs:
                 return pairs
             pairs = source.poll(0)
@@ -223,6 +223,24 @@ class CooperativeHub(Hub):
             return []
         outer.handed = None
         return handed[2]
+
+    def _sleep_otherwise(
+        self,
+        hub: Any,
+        outer: Outer,
+        poller: Poller,
+        source: Source,
+        seconds: Optional[float],
+        looked: bool,
+    ) -> List[Pair]:
+        """Sleep where the outer poller cannot help."""
+        if poller.needs_thread:
+            return self._sleep_beside_a_thread(hub, outer, poller, seconds)
+        if looked:
+            self._sleep_on_files(hub, outer, poller, source, seconds)
+        else:  # a regular file is always ready, and no hub may be given one
+            self.yield_once(hub)
+        return []
 
     def _sleep_beside_a_thread(
         self, hub: Any, outer: Outer, poller: Poller, seconds: Optional[float]

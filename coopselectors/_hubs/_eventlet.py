@@ -13,6 +13,7 @@ from eventlet.patcher import original
 from greenlet import getcurrent
 
 from .. import _owned, _unpatched
+from .._poller import Poller
 from ._cooperative import CooperativeHub
 from ._outer import Outer
 
@@ -41,6 +42,12 @@ class EventletHub(CooperativeHub):
 
     def refuse_to_block(self, hub: Any) -> None:
         raise RuntimeError("do not call blocking functions from the mainloop")  # eventlet's words
+
+    def waits_with(self, hub: Any, poller: Poller) -> bool:
+        # The loop of asyncio's hub has a selector on what stood in `select` when eventlet made it.
+        selector = getattr(getattr(hub, "loop", None), "_selector", None)
+        primitive = getattr(selector, "__dict__", {}).get("_selector")
+        return poller in (getattr(selector, "_poller", None), getattr(primitive, "_poller", None))
 
     def yield_once(self, hub: Any) -> None:
         self.sleep_at_most(hub, 0)

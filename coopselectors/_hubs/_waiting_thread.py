@@ -16,7 +16,6 @@ from typing import Any, Callable, Dict, List, Optional
 from .. import _fork
 from .._backends import Pair
 from .._poller import Poller
-from .._unpatched import RLock
 from ._outer import Waiters
 
 
@@ -67,7 +66,6 @@ class _Pool:
     """The threads of this process that have nothing to do, and the waits that are under way."""
 
     def __init__(self) -> None:
-        self._lock = RLock()
         self._idle: List[_WaitingThread] = []
         self._under_way: Dict[ThreadWait, None] = {}
         _fork.tell(self)
@@ -75,7 +73,7 @@ class _Pool:
     def begin(
         self, wait: ThreadWait, start_thread: Callable[..., Any], lock: Callable[..., Any]
     ) -> None:
-        with self._lock:
+        with _fork.lock():
             thread = self._idle.pop() if self._idle else None
         if thread is None:
             thread = _WaitingThread(self, start_thread, lock)
@@ -85,7 +83,7 @@ class _Pool:
 
     def cancel(self, wait: ThreadWait) -> None:
         """Have the thread come out of its wait: the greenlet is about to leave."""
-        with self._lock:
+        with _fork.lock():
             if not wait.is_over:
                 wait.is_cancelled = True
                 wait.poller.cancel_block(True)
@@ -95,7 +93,7 @@ class _Pool:
     def end(self, wait: ThreadWait, thread: _WaitingThread) -> None:
         """The wait is over; `thread` is idle again."""
         poller, waiters = wait.poller, wait.waiters
-        with self._lock:
+        with _fork.lock():
             wait.is_over = True
             if wait.is_cancelled:
                 poller.cancel_block(False)
@@ -108,7 +106,6 @@ class _Pool:
 
     def forked(self) -> None:
         """This is a child, which has none of these threads."""
-        self._lock = RLock()
         self._idle.clear()
         for wait in self._under_way:
             wait.is_over = True

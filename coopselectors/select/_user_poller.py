@@ -6,11 +6,11 @@ to the kernel alone, children of fork(2) share it, and nothing is ever put in it
 
 from __future__ import annotations
 
-from typing import Any, Dict, List, NoReturn, Optional
+from typing import Any, Dict, List, NoReturn, Optional, Set
 
 from .. import _fork, _owned
 from .._backends import Backend, Pair
-from .._files_poller import _reports_once
+from .._files_poller import reports_once
 from .._poller import CLOSED, Poller
 from .._unpatched import system
 from .._wakeup import wakeup_fd
@@ -40,6 +40,8 @@ class UserPoller(Poller):
         self._is_shared = is_shared
         self._view_of = view_of  # kept alive, and closed by itself
         self._duplicate = -1
+        #: One object for each thread in `block`.
+        self._blocked: Set[object] = set()
         #: {fd: mask} of the files that report otherwise than for as long as it lasts.
         self.special: Dict[int, int] = {}
 
@@ -47,10 +49,10 @@ class UserPoller(Poller):
         """A file is now watched with such a mask."""
         self.special[fd] = mask
         self.exclusive = self.exclusive | {fd} if mask & _EXCLUSIVE else self.exclusive - {fd}
-        once = bool(mask & _PRI) and _reports_once(fd)
+        once = bool(mask & _PRI) and reports_once(fd)
         self.told_once = self.told_once | {fd} if once else self.told_once - {fd}
         if once or mask & _EXCLUSIVE:
-            self._leave_all()
+            self.leave_all()
 
     def forget(self, fd: int) -> None:
         self.special.pop(fd, None)
@@ -83,6 +85,21 @@ class UserPoller(Poller):
                     pass  # closed meanwhile
         return [pair for pair in pairs if pair[0] in self.told_once]
 
+    def block(self, timeout: Optional[float]) -> List[Pair]:
+        me = object()
+        self._blocked.add(me)
+        try:
+            if self.state is CLOSED:  # asked for after the line above, see `Poller.close`
+                return []
+            return super().block(timeout)
+        finally:
+            self._blocked.discard(me)
+
+    def has_blocked_threads(self) -> bool:
+        # Not whether the native object is in use: others may share the kernel object, and what
+        # wakes a thread would stay in there.
+        return bool(self._blocked)
+
     def descriptor(self) -> int:
         if self.state is not _fork.generation:
             self.prepare()
@@ -100,7 +117,7 @@ class UserPoller(Poller):
     def close(self) -> None:
         with _fork.lock():
             if self._duplicate >= 0:
-                self._leave_all()
+                self.leave_all()
                 if _owned.release(self._duplicate, self):
                     system.close(self._duplicate)
                 self._duplicate = -1
@@ -108,7 +125,7 @@ class UserPoller(Poller):
 
     def __del__(self) -> None:
         if self.state is not CLOSED and self._view_of is not None:
-            self._leave_all()
+            self.leave_all()
             if _owned.release(self._duplicate, self):
                 system.close(self._duplicate)
         else:

@@ -164,7 +164,7 @@ def test_it_ends_with_its_hub(runtime):
     watches = []
     runtime.join_thread(runtime.start_thread(in_thread))
     until = time.monotonic() + 10
-    while not watches[0]._has_ended():
+    while not watches[0].has_ended():
         runtime.sleep(0.01)
         assert time.monotonic() < until
 

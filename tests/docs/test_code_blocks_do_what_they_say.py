@@ -57,8 +57,13 @@ COMMANDS = {
         '"info"',
     ),
     "python -m coopselectors audit": ("tests/install/test_audit.py", '"audit"'),
+    "python -m coopselectors run": ("tests/install/test_run.py", '"run"'),
+    "pytest -p coopselectors.pytest_plugin": (
+        "tests/install/test_pytest_plugin.py",
+        '"coopselectors.pytest_plugin"',
+    ),
     "python integration/": ("tox.ini", "python {tox_root}/integration/"),
-    "python docs/platforms.py": (".ci/run", "python docs/platforms.py .tox"),
+    "python .ci/platforms.py": (".ci/run", "python .ci/platforms.py .tox"),
     "python benchmarks": ("benchmarks/__main__.py", "python benchmarks"),
     "python benchmarks/herd.py": ("benchmarks/herd.py", "python benchmarks/herd.py"),
     "tox": (".ci/run", "tox"),
@@ -236,7 +241,7 @@ def test_a_program_does_what_its_page_says(program, tmp_path):
     if missing:
         pytest.skip(f"not there: {', '.join(missing)}")
     if first.mark == "on kqueue" and sys.platform == "linux":
-        script = f"import standins\nstandins.install('kqueue')\n{script}"
+        script = f"from support import standins\nstandins.install('kqueue')\n{script}"
     for block in BLOCKS[first.page]:
         if block.mark.startswith("file "):
             (tmp_path / block.mark.partition(" ")[2]).write_text(block.text)

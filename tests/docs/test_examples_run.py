@@ -152,7 +152,7 @@ def test_an_example_and_its_fall_back(start, example, name):
 def test_a_kernel_that_has_no_pidfd(start):
     refuse = """
 import errno, os
-def refuse(pid): raise OSError(errno.ENOSYS, "Function not implemented")
+def refuse(pid, flags=0): raise OSError(errno.ENOSYS, "Function not implemented")
 os.pidfd_open = refuse
 """
     output, _ = outcome(start("process_end", "native", refuse))

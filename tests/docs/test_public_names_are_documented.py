@@ -74,7 +74,7 @@ def callables():
         yield f"{where}()", thing
         for name in sorted(public(thing)):
             member = getattr(thing, name)
-            if inspect.isfunction(member) and member.__module__.startswith("coopselectors."):
+            if inspect.isfunction(member) and str(member.__module__).startswith("coopselectors."):
                 yield f"{where}.{name}", member
 
 

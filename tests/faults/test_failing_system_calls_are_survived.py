@@ -78,10 +78,9 @@ class Kernel:
         epoll, poll = seams.platform.epoll, seams.platform.poll
         monkeypatch.setattr(seams.platform, "epoll", Epoll)
         monkeypatch.setattr(seams.platform, "poll", Poll)
-        for name in ("select", "dup", "dup2", "pipe"):
-            monkeypatch.setattr(
-                seams.platform, name, self.counted(name, getattr(seams.platform, name))
-            )
+        names = {"select": seams.platform, **dict.fromkeys(("dup", "dup2", "pipe"), seams.system)}
+        for name, owner in names.items():
+            monkeypatch.setattr(owner, name, self.counted(name, getattr(owner, name)))
 
     def arm(self, number, which):
         """Let call `number`, from now, fail with error `which` of those that it can fail with."""

@@ -10,6 +10,7 @@ import selectors
 import subprocess
 import sys
 import textwrap
+import time
 import types
 
 import pytest
@@ -66,12 +67,12 @@ CAPTURED = {
     "library.choose": "the function select.select",
     "library.EpollSelector": "the class selectors.EpollSelector",
     "library.TABLE['primitive']": "the function select.poll",
-    "library.serve(kind=)": "the class selectors.EpollSelector",
-    "library.serve(wait=)": "the function select.select",
+    "default argument 'kind' of library.serve": "the class selectors.EpollSelector",
+    "default argument 'wait' of library.serve": "the function select.select",
     "library.Own": "the class library.Own",
     "library.Client.kind": "the class selectors.EpollSelector",
     "library.Client.OPTIONS['kind']": "the class selectors.EpollSelector",
-    "library.Client.wait(kind=)": "the class selectors.EpollSelector",
+    "default argument 'kind' of library.Client.wait": "the class selectors.EpollSelector",
 }
 
 LIVING = {
@@ -113,7 +114,7 @@ def found(prefix="library"):
 
 def test_everything_in_a_module(library):
     said = found()
-    [within] = [where for where in said if where.startswith("library.generator<in a generator>")]
+    [within] = [where for where in said if where.startswith("'local' in library.started() (File ")]
     assert said.pop(within) == "a select.poll object"
     assert said == {**CAPTURED, **LIVING, **KEPT}
 
@@ -174,7 +175,7 @@ def test_who_is_held_by_nobody_with_a_name():
             self.me = self
 
     Odd()
-    assert f"<a {__name__}.{Odd.__qualname__}>.poll" in found("<locals>")
+    assert f"<a {__name__}.{Odd.__qualname__} object>.poll" in found("<locals>")
     gc.collect()
 
 
@@ -188,9 +189,11 @@ def test_a_holder_that_cannot_be_asked():
 
     kept = [Proxy()]
     kept[0].held = select.epoll()
-    said = found("Proxy")
+    said = found("'kept' in")
     kept[0].held.close()
-    assert [*said.values()] == ["a select.epoll object"]
+    [(where, what)] = said.items()
+    assert where.endswith("[0].held")
+    assert what == "a select.epoll object"
 
 
 SCRIPT = """
@@ -210,7 +213,7 @@ hub.sleep(0)
 with coopselectors.DefaultSelector() as selector:
     selector.select(0.01)
 for finding in coopselectors.audit():
-    print(finding)
+    print(*finding[:2], sep=": ")
 task.kill()
 """
 
@@ -242,7 +245,10 @@ def test_patched_after_the_import(run_python, name):
     [local] = [line for line in said if line.startswith("'mine' in __main__.wait() ")]
     said.remove(local)
     assert local.endswith(": a select.epoll object")
-    by_gevent = {"__main__.DefaultSelector: the class selectors.EpollSelector"}
+    by_gevent = {
+        "__main__.DefaultSelector: the class selectors.EpollSelector",
+        "gevent.selectors.EpollSelector: the class selectors.EpollSelector",
+    }
     assert {*said} == by_both | (by_gevent if name == "gevent" else by_eventlet)
 
 
@@ -253,7 +259,10 @@ def test_patched_before_the_import(run_python, name):
     after = "import subprocess, socketserver, selectors; from selectors import *; epoll = object"
     script = SCRIPT.format(before="", patch=PATCHES[name], after=after)
     said = run_python(script, PYTHONWARNINGS="ignore").splitlines()
-    assert {*said} <= {"subprocess._PopenSelector: the class selectors.PollSelector"}
+    assert {*said} <= {
+        "subprocess._PopenSelector: the class selectors.PollSelector",
+        "gevent.selectors.EpollSelector: the class selectors.EpollSelector",
+    }
 
 
 @pytest.mark.skipif(missing("eventlet") != "", reason="not installed: eventlet")
@@ -279,11 +288,16 @@ def test_not_all_was_patched(run_python):
         import gevent.monkey; gevent.monkey.patch_all(aggressive=False)
         import coopselectors, select
         for finding in coopselectors.audit():
-            print(finding)
+            print(*finding[:2], sep=": ")
         """
     )
     assert "select.epoll: the class select.epoll\n" in said
     assert "selectors.EpollSelector: the class selectors.EpollSelector\n" in said
+
+
+#: What to do about it.
+CLASS = "install() replaces it"
+PRIMITIVE = "install(select=True) replaces it"
 
 
 def command(*arguments, **options):
@@ -324,12 +338,13 @@ def test_a_program_that_would_block(script):
     done = command(path)
     assert done.returncode == 1, done.stderr
     lines = done.stdout.splitlines()
-    assert "program.EpollSelector: the class selectors.EpollSelector" in lines
-    assert "helper.poll: the function select.poll" in lines
+    assert f"program.EpollSelector: the class selectors.EpollSelector ({CLASS})" in lines
+    assert f"helper.poll: the function select.poll ({PRIMITIVE})" in lines
     assert lines[-1].endswith("would block a hub (nothing is patched)")
     assert "not to be run" not in lines
     as_json = json.loads(command("--json", path).stdout)
-    assert {"where": "helper.poll", "what": "the function select.poll"} in as_json
+    poll = {"where": "helper.poll", "what": "the function select.poll", "advice": PRIMITIVE}
+    assert poll in as_json
 
 
 def test_a_module_that_would_not(script):
@@ -376,6 +391,80 @@ def test_bad_arguments(arguments):
     assert "one of them: -m PACKAGE, or a script" in done.stderr
 
 
+@pytest.fixture
+def lazy_package(tmp_path):
+    """A package that imports its modules at their first use, as PEP 562 has it."""
+    package = tmp_path / "lazy_package"
+    (package / "inner").mkdir(parents=True)
+    (package / "__init__.py").write_text(
+        "import importlib\n"
+        "def __getattr__(name):\n"
+        "    return importlib.import_module(f'lazy_package.{name}')\n"
+    )
+    (package / "network.py").write_text("from selectors import DefaultSelector as Kind\n")
+    (package / "inner" / "__init__.py").write_text("")
+    (package / "inner" / "deep.py").write_text("from select import poll\n")
+    (package / "broken.py").write_text("raise RuntimeError('not today')\n")
+    (package / "__main__.py").write_text("raise SystemExit('this is the program')\n")
+    return tmp_path
+
+
+def test_what_a_lazy_package_has_not_loaded_is_listed(lazy_package):
+    done = command("-m", "lazy_package", cwd=lazy_package)
+    assert done.returncode == 3
+    assert done.stdout.startswith("lazy_package: nothing would block a hub")
+    assert "lazy_package loads its parts lazily" in done.stderr
+    for name in ("network", "broken", "inner", "inner.deep"):
+        assert f"lazy_package.{name}" in done.stderr
+    assert "__main__" not in done.stderr
+
+
+def test_its_modules_are_imported_if_that_is_asked_for(lazy_package):
+    done = command("-m", "lazy_package", "--deep", cwd=lazy_package)
+    assert done.returncode == 1
+    assert "lazy_package.network.Kind: the class selectors.EpollSelector" in done.stdout
+    assert "lazy_package.inner.deep.poll: the function select.poll" in done.stdout
+    assert "cannot import lazy_package.broken: RuntimeError: not today" in done.stderr
+    assert "this is the program" not in done.stderr
+    done = command("-m", "lazy_package", "--deep=*.inner*", cwd=lazy_package)
+    assert "lazy_package.inner.deep.poll" in done.stdout
+    assert "lazy_package.network.Kind" not in done.stdout
+    assert "not looked at: lazy_package.broken, lazy_package.network" in done.stderr
+
+
+def test_a_package_that_loads_no_more_by_itself_is_clear(tmp_path):
+    package = tmp_path / "plain"
+    package.mkdir()
+    (package / "__init__.py").write_text("")
+    (package / "other.py").write_text("from selectors import DefaultSelector")
+    done = command("-m", "plain", cwd=tmp_path)
+    assert done.returncode == 0
+    assert "plain: not loaded, and not looked at: plain.other" in done.stderr
+
+
+def test_it_says_so_if_it_takes_long(monkeypatch):
+    from coopselectors._commands import audit as the_command
+
+    said = []
+
+    def slowly():
+        until = time.monotonic() + 20
+        while not said and time.monotonic() < until:
+            time.sleep(0.01)
+        return []
+
+    stream = types.SimpleNamespace(write=said.append, flush=lambda: None)
+    monkeypatch.setattr(the_command.sys, "stderr", stream)
+    monkeypatch.setattr(the_command, "audit", slowly)
+    monkeypatch.setattr(the_command, "_PATIENCE", 0.05)
+    assert the_command.main(["-m", "json"]) == 0
+    assert said[0] == "looking at all objects of the process ..."
+
+
+def test_deep_goes_with_a_package(script):
+    assert "--deep goes with -m PACKAGE" in command("--deep=x", script("")).stderr
+
+
 def test_another_platforms_primitives_are_found_by_name():
     if PLATFORM:
         pytest.skip("these are the stand-ins")
@@ -399,7 +488,7 @@ def test_after_install_nothing_is_left_to_find(run_python, name):
         import kafka.producer.kafka
         {PATCHES[name]}
         import coopselectors
-        before = [str(finding) for finding in coopselectors.audit()]
+        before = [": ".join(each[:2]) for each in coopselectors.audit()]
         coopselectors.install()
         after = [str(finding) for finding in coopselectors.audit()]
         print(len(before), *after)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import select
 import selectors
 import sys
@@ -34,17 +35,18 @@ class Client_{name}:
 """
 
 PLACES = (
-    "my_{0}",
-    "wait_{0}(how=)",
-    "wait_{0}(by=)",
-    "Client_{0}.held",
-    "Client_{0}.TABLE['here']",
+    "library.my_{0}",
+    "default argument 'how' of library.wait_{0}",
+    "default argument 'by' of library.wait_{0}",
+    "library.Client_{0}.held",
+    "library.Client_{0}.TABLE['here']",
 )
 
 
 @pytest.fixture
 def library(monkeypatch):
     """A module that took primitives before; all that is done to ``select`` is undone at the end."""
+    gc.collect()  # that of the test before
     offered = dict(vars(select))
     module = types.ModuleType("library")
     for name in NAMES:
@@ -81,7 +83,7 @@ def test_whatever_holds_a_primitive_gets_ours(library):
         assert len(set(map(id, now))) == 1  # as it was before
         if name != "select":
             assert now[0] is getattr(ours, name)
-        assert {f"library.{place.format(name)}" for place in PLACES} < {*done.replaced}
+        assert {place.format(name) for place in PLACES} < {*done.replaced}
         assert f"select.{name}" in done.replaced
     assert {*vars(select)} - {*offered} == set()
     assert coopselectors.install(select=True).replaced == done.replaced  # once is enough
@@ -114,9 +116,7 @@ def test_it_may_be_asked_for_later(library):
 def test_only_in_some_modules(library):
     offered, classes = dict(vars(select)), dict(vars(selectors))
     done = coopselectors.install(modules=["library"], select=True)
-    assert {*done.replaced} == {
-        f"library.{place.format(name)}" for name in NAMES for place in PLACES
-    }
+    assert {*done.replaced} == {place.format(name) for name in NAMES for place in PLACES}
     assert is_ours(library.my_select, "select")
     assert dict(vars(select)) == offered
     assert coopselectors.uninstall() == []
@@ -179,7 +179,7 @@ def test_what_others_changed_since_is_left_alone(library):
     del library.Client_select.held
     del library.Client_select.TABLE["here"]
     assert sorted(coopselectors.uninstall()) == sorted(
-        ["select.select", *(f"library.{place.format('select')}" for place in PLACES)]
+        ["select.select", *(place.format("select") for place in PLACES)]
     )
     assert dict(vars(select)) == {**offered, "select": len}
     assert library.my_select is None
@@ -203,34 +203,6 @@ def test_the_type_of_a_poll_object_is_not_the_function_of_its_name(library):
     assert library.Kind is kind
 
 
-def test_a_failure_half_way_leaves_nothing_behind(library):
-    class Stubborn(type):
-        def __setattr__(cls, name, value):
-            raise TypeError(f"{name} stays what it is")
-
-    class Final(metaclass=Stubborn):
-        wait = select.select
-
-    type.__setattr__(Final, "__module__", "library")
-    library.Final = Final
-    before = {name: held(library, name) for name in NAMES}
-    offered, classes = dict(vars(select)), dict(vars(selectors))
-    with pytest.raises(TypeError, match="wait stays what it is"):
-        coopselectors.install(select=True)
-    assert not coopselectors.is_installed()
-    assert {name: held(library, name) for name in NAMES} == before
-    assert (dict(vars(select)), dict(vars(selectors))) == (offered, classes)
-    # What was there before stays, if it is a later call that fails.
-    first = coopselectors.install(modules=["select"], select=True).replaced
-    with pytest.raises(TypeError, match="wait stays what it is"):
-        coopselectors.install(select=True)
-    assert library.my_select is _unpatched.select
-    assert is_ours(select.select, "select")
-    assert sorted(first) == sorted(f"select.{name}" for name in NAMES)
-    assert coopselectors.uninstall() == []
-    assert dict(vars(select)) == offered
-
-
 def test_a_module_that_is_not_loaded(library):
     offered = dict(vars(select))
     with pytest.raises(ValueError, match="'no_such_module': no such module is loaded"):
@@ -250,10 +222,10 @@ def test_objects_that_exist_already_are_found_by_an_audit(library):
     with selectors.PollSelector() as selector:
         left = coopselectors.install(select=True).left
         assert any(each is selector for each in left)
-    found = {str(each) for each in coopselectors.audit() if "library" in each.where}
+    found = {each[:2] for each in coopselectors.audit() if each.where[:8] == "library."}
     assert found == {
-        "library.living[0]: a select.poll object",
-        "library.living[1]: a select.epoll object",
+        ("library.living[0]", "a select.poll object"),
+        ("library.living[1]", "a select.epoll object"),
     }
     library.living.pop().close()
 
@@ -407,7 +379,7 @@ def namespaces(*modules):
     found = [dict(vars(select)), dict(vars(selectors))]
     for module in modules:
         found += [dict(vars(module)), dict(vars(module.Client)), dict(module.Client.TABLE)]
-        found += [module.by_default()]
+        found += [list(module.by_default())]
     return found
 
 def captured(module):

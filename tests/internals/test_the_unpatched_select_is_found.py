@@ -37,4 +37,4 @@ def test_without_a_select_module_of_the_interpreter():
         ),
         pytest.raises(ImportError, match="no built-in 'select'"),
     ):
-        _unpatched._pristine_select()
+        _unpatched._pristine("select")

@@ -7,6 +7,7 @@ import errno
 import gc
 import os
 import pickle
+import platform
 import posix
 import select as standard
 import signal
@@ -23,6 +24,8 @@ POLLNVAL = 0x020
 
 hubs_only = pytest.mark.runtimes("gevent-libev", "gevent-libuv", "eventlet")
 files_only = pytest.mark.primitives("poll", "select")
+
+PYPY = platform.python_implementation() == "PyPy"
 
 
 @pytest.fixture
@@ -66,6 +69,8 @@ def test_woken_by_a_peer(runtime, watched, seconds):
 
 def test_no_time_out_is_early(runtime, watched):
     primitive, _, _ = watched
+    if PYPY and runtime.name == "native" and type(primitive).__name__ == "Poll":
+        pytest.xfail("PyPy: poll.poll() rounds a time-out down to whole milliseconds")
     for seconds in (0.0004, 0.0015, 0.0104, 0.05) * 3:
         started = time.monotonic()
         assert primitive.wait(seconds) == {}
@@ -402,6 +407,8 @@ class Number:
 
 def test_a_time_out_may_be_any_number(runtime, watched):
     primitive, _reader, writer = watched
+    if PYPY and runtime.name == "native":
+        pytest.xfail("PyPy: the primitives take nothing with __index__() for a time-out")
     assert primitive.call(Number(0)) in ([], ([], [], []))
     for bad in (float("nan"), "20", 1e300):
         with pytest.raises((ValueError, TypeError, OverflowError)) as ours_says:

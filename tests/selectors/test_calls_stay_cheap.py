@@ -33,12 +33,12 @@ def calls(monkeypatch):
 
             return counting
 
-    def dup(fd, real=seams.platform.dup):
+    def dup(fd, real=seams.system.dup):
         counted["dup"] += 1
         return real(fd)
 
     monkeypatch.setattr(seams.platform, "epoll", Epoll)
-    monkeypatch.setattr(seams.platform, "dup", dup)
+    monkeypatch.setattr(seams.system, "dup", dup)
     return counted
 
 

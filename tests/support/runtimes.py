@@ -194,7 +194,9 @@ class Gevent(Runtime):
 
     def __init__(self, name: str) -> None:
         _, loop, *backend = name.split("-")
-        os.environ["GEVENT_LOOP"] = {"libev": "libev-cext", "libuv": "libuv-cffi"}[loop]
+        # On PyPy, libev is a cffi module, too.
+        loops = {"libev": "libev-cext,libev-cffi", "libuv": "libuv-cffi"}
+        os.environ["GEVENT_LOOP"] = loops[loop]
         if backend:
             os.environ["GEVENT_BACKEND"] = backend[0]
         import gevent.monkey

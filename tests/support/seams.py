@@ -17,6 +17,9 @@ from coopselectors._hubs import _waiting_thread, hub_for
 #: and a kernel that refuses, are imitated by replacing its attributes.
 platform = _unpatched
 
+#: Where it looks up the system's own calls.
+system = _unpatched.system
+
 
 def wakeup_fd() -> int:
     """The descriptor that wakes threads.

@@ -660,7 +660,7 @@ class _Hide:
             execute(module)
             for hidden in self._names:
                 setattr(module, hidden, None)
-            module.dup2 = _dup2
+            module.system.dup2 = _dup2
 
         loader.exec_module = execute_and_hide
         return spec

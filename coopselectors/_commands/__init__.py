@@ -1,0 +1,1 @@
+"""The commands of ``python -m coopselectors``, each in a file of its own."""

@@ -1,0 +1,175 @@
+"""``python -m coopselectors audit``: what in a program would block a hub?"""
+
+from __future__ import annotations
+
+import _thread
+import argparse
+import importlib
+import json
+import sys
+import traceback
+from fnmatch import fnmatchcase
+from importlib.machinery import SourceFileLoader
+from pathlib import Path
+from types import ModuleType
+from typing import Iterator, List, Optional, Sequence
+
+from .. import _inert
+from .._audit import Finding, audit
+from .._runtime import current_runtime
+from .._standard import GREEN_SELECTORS
+
+#: {library: where its patch is, and what it is called}
+_PATCHES = {"gevent": ("gevent.monkey", "patch_all"), "eventlet": ("eventlet", "monkey_patch")}
+
+# Taken before anything is patched: threads that run while the main one does not yield.
+_start_thread = _thread.start_new_thread
+_allocate_lock = _thread.allocate_lock
+
+# Seconds that it may take before it says that it is at work.
+_PATIENCE = 1.0
+
+#: How it ends, if it can be said.
+NOTHING, SOMETHING, CANNOT_IMPORT, NOT_ALL_SEEN = range(4)
+
+
+def main(arguments: Sequence[str]) -> int:
+    parser = argparse.ArgumentParser(
+        prog="python -m coopselectors audit",
+        description="Import a program, not as __main__, and say what in it would block a hub.  "
+        "Ends with 0 if there is nothing, with 1 if there is, with 2 if it cannot be imported, and "
+        "with 3 if there is nothing in what is loaded of a package that loads its parts lazily.",
+    )
+    parser.add_argument("--json", action="store_true", help="print it as JSON")
+    parser.add_argument("--patch", choices=_PATCHES, help="patch all before the import")
+    parser.add_argument(
+        "--deep",
+        nargs="?",
+        const="*",
+        metavar="PATTERN",
+        help="import all modules of the package, or with --deep=PATTERN those of such names",
+    )
+    parser.add_argument("-m", dest="module", metavar="PACKAGE", help="what to import")
+    parser.add_argument("script", nargs="?", help="or the file to import, not as __main__")
+    options = parser.parse_args(arguments)
+    if (options.module is None) == (options.script is None):
+        parser.error("one of them: -m PACKAGE, or a script")
+    if options.deep and not options.module:
+        parser.error("--deep goes with -m PACKAGE")
+    try:
+        if options.patch:
+            library, function = _PATCHES[options.patch]
+            getattr(importlib.import_module(library), function)()
+        imported = _import(options.module, options.script)
+    except BaseException as error:  # a program may do anything, such as sys.exit()
+        _complain(options.module or options.script, error)
+        return CANNOT_IMPORT
+    if options.deep:
+        _import_parts(options.module, options.deep)
+    name = str(_inert.module_vars(imported).get("__name__"))
+    unseen = sorted(_parts(name) - {*sys.modules})
+    found = [each for each in _audit_with_patience() if not _is_offered_by_a_patcher(each)]
+    if options.json:
+        rows = [{"where": each.where, "what": each.what, "advice": each.advice} for each in found]
+        print(json.dumps(rows, indent=2))
+    else:
+        for each in found:
+            print(each)
+        runtime = current_runtime()
+        patched = "nothing is patched" if runtime == "native" else f"{runtime} has patched select"
+        print(f"{name}: {len(found) or 'nothing'} would block a hub ({patched})")
+    is_lazy = _tell_of(unseen, name)
+    if found:
+        return SOMETHING
+    return NOT_ALL_SEEN if is_lazy else NOTHING
+
+
+def _import(module: Optional[str], script: Optional[str]) -> ModuleType:
+    if script is None:
+        sys.path.insert(0, "")  # as `python -m` does
+        return importlib.import_module(str(module))
+    path = Path(script)
+    sys.path.insert(0, str(path.parent))
+    sys.argv[:] = [script]
+    loader = SourceFileLoader(path.stem, script)
+    made = ModuleType(path.stem)
+    made.__file__ = script
+    sys.modules[path.stem] = made
+    loader.exec_module(made)
+    return made
+
+
+def _import_parts(package: str, pattern: str) -> None:
+    """Import the modules of a package; what fails is told, and is no reason to end."""
+    for name in sorted(_parts(package)):
+        if name not in sys.modules and fnmatchcase(name, pattern):
+            try:
+                importlib.import_module(name)
+            except BaseException as error:
+                _complain(name, error)
+
+
+def _parts(package: str) -> set[str]:
+    """The modules that there are in a package, loaded or not, found without importing any."""
+    module = sys.modules.get(package)
+    folders = _inert.module_vars(module).get("__path__") if _inert.is_module(module) else None
+    return set(_modules_in(package, list(folders or ())))
+
+
+def _modules_in(package: str, folders: List[str]) -> Iterator[str]:
+    import pkgutil
+
+    for _, name, is_package in pkgutil.iter_modules(folders):
+        if name != "__main__":  # it may run the program
+            yield f"{package}.{name}"
+        if is_package:
+            inside = [str(Path(folder, name)) for folder in folders]
+            yield from _modules_in(f"{package}.{name}", inside)
+
+
+def _tell_of(unseen: List[str], package: str) -> bool:
+    """Say what was not looked at; return whether the package loads such parts by itself."""
+    if not unseen:
+        return False
+    loaded = [package, *(name for name in sys.modules if name.startswith(f"{package}."))]
+    lazy = [name for name in loaded if _is_lazy(name)]
+    reason = f"{', '.join(sorted(lazy)[:3])} loads its parts lazily; " if lazy else ""
+    shown = ", ".join(unseen[:20]) + (", ..." if len(unseen) > 20 else "")
+    print(
+        f"{package}: {reason}not loaded, and not looked at: {shown} (--deep imports all of them)",
+        file=sys.stderr,
+    )
+    return bool(lazy)
+
+
+def _is_lazy(name: str) -> bool:
+    """Whether a module makes its attributes when they are asked for (PEP 562, or by its class)."""
+    module = sys.modules.get(name)
+    if not _inert.is_module(module):
+        return module is not None
+    return type(module) is not ModuleType or "__getattr__" in _inert.module_vars(module)
+
+
+def _is_offered_by_a_patcher(finding: Finding) -> bool:
+    """Whether it is what gevent.selectors offers: nothing of the program's."""
+    return finding.where.rpartition(".")[0] in GREEN_SELECTORS
+
+
+def _audit_with_patience() -> List[Finding]:
+    ended = _allocate_lock()
+    ended.acquire()
+
+    def tell() -> None:
+        if not ended.acquire(True, _PATIENCE):
+            print("looking at all objects of the process ...", file=sys.stderr, flush=True)
+
+    _start_thread(tell, ())
+    try:
+        return audit()
+    finally:
+        ended.release()
+
+
+def _complain(what: str, error: BaseException) -> None:
+    reason = traceback.format_exception_only(type(error), error)[-1].strip()
+    print(f"cannot import {what}: {reason}", file=sys.stderr)

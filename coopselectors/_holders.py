@@ -1,0 +1,190 @@
+"""Who refers to these objects?
+
+The collector answers in C, and one question costs one pass over all that it tracks, however many
+modules there are.  It does not know of everything:
+
+* What ``gc.freeze()`` has set aside is left out of its answers.
+* A dictionary or tuple with nothing in it that the collector tracks, such as ``{1: epoll}``, is
+  not tracked either (CPython before 3.14).
+* The variables of a function that is running are in no object that it knows, see `_frames`.
+"""
+
+from __future__ import annotations
+
+import gc
+import operator
+import sys
+from contextlib import contextmanager
+from itertools import compress
+from types import FrameType, ModuleType
+from typing import Any, Dict, Iterator, List, Optional, Set, Tuple
+
+from . import _inert
+
+# With more things than this to look for, comparing identities in a set is faster than to have
+# the collector compare each reference with each of them.
+_FEW = 60
+
+# How many objects are asked for what they refer to in one call.
+_CHUNK = 2000
+
+# On CPython 3.12.1 it never comes back from listing what the module _asyncio refers to.
+_ASK_NO_MODULE = sys.version_info[:2] == (3, 12)
+
+# CPython 3.12 freezes some hundred objects when it starts.
+_FROZEN_BY_PYTHON = 2000
+
+_MAY_BE_UNTRACKED = {id(dict), id(tuple)}
+
+
+# Objects of these are records of what was found, by this call or an earlier one.
+_OWN = frozenset(
+    f"{__package__}.{name}"
+    for name in ("_audit", "_holders", "_install", "_paths", "_places", "_standard", "_steps")
+)
+
+
+class Kept(List[Any]):
+    """A list that nobody takes for a holder of what is in it."""
+
+
+class Table(Dict[int, Any]):
+    """A dictionary by identity that nobody takes for a holder of what is in it."""
+
+
+#: What is tracked or was frozen, for as long as one call looks for something.
+_snapshot: Optional[Kept] = None
+
+
+@contextmanager
+def undisturbed() -> Iterator[None]:
+    """Keep the collector from running: it would untrack containers, and call finalizers."""
+    global _snapshot
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        _snapshot = None
+        if enabled:
+            gc.enable()
+
+
+def holders_of(things: List[Any]) -> Kept:
+    """The objects that refer to one of `things`, but for frames and our own records."""
+    if not things:
+        return Kept()
+    arguments = tuple(things)
+    if len(things) <= _FEW and not _is_frozen():
+        found = gc.get_referrers(*arguments)
+    else:
+        wanted = set(map(id, things))
+        found = [each for chunk in _chunks(everything()) for each in _among(chunk, wanted)]
+    return Kept(
+        each
+        for each in found
+        if each is not arguments
+        and type(each) is not FrameType
+        and _inert.home_of(type(each)) not in _OWN
+    )
+
+
+def referents_of(holder: Any) -> List[Any]:
+    if _inert.is_module(holder):
+        return [_inert.module_vars(holder)]
+    return gc.get_referents(holder)
+
+
+def everything() -> List[Any]:
+    """All objects that the collector tracks, those that were frozen included.
+
+    It is the same answer until `undisturbed` ends.
+    """
+    global _snapshot
+    found = _snapshot
+    if found is None:
+        found = Kept(gc.get_objects())
+        _snapshot = found = _reached_from(found) if _is_frozen() else found
+    return found
+
+
+def _reached_from(tracked: List[Any]) -> Kept:
+    """All that is tracked or was frozen, which can only be reached from one to the next."""
+    found = Kept(tracked)
+    seen = set(map(id, tracked))
+    level = Kept([*tracked, sys.modules, *_inert.subclasses_of(object)])
+    while level:
+        reached = Table()
+        for chunk in _chunks(level):
+            things = _referents(chunk)
+            reached.update(zip(map(id, things), things))
+        fresh = reached.keys() - seen
+        seen.update(fresh)
+        level = Kept(filter(gc.is_tracked, map(reached.__getitem__, fresh)))
+        found.extend(level)
+    return found
+
+
+def objects_of(kinds: Set[int]) -> Tuple[Kept, Table]:
+    """The objects of the types with these identities, whether the collector knows them or not.
+
+    These must be types whose objects the collector does not track, as those of ``select``.
+    Returns the objects, and {id of an object: the untracked containers that hold it}.
+    """
+    found, seen = Table(), Table()
+    interesting = kinds | _MAY_BE_UNTRACKED
+    levels = [Kept(everything())]  # then the untracked containers that the last one refers to
+    while levels[-1]:
+        untracked = Table()
+        for chunk in _chunks(levels[-1]):
+            things = of_types(_referents(chunk), interesting)
+            inside = list(compress(things, map(operator.not_, map(gc.is_tracked, things))))
+            untracked.update(zip(map(id, inside), inside))
+        fresh = Kept(untracked.values())
+        if seen:
+            fresh = Kept(each for each in fresh if id(each) not in seen)
+        chosen = of_types(fresh, kinds)
+        found.update(zip(map(id, chosen), chosen))
+        levels.append(Kept(of_types(fresh, _MAY_BE_UNTRACKED)))
+        seen.update(untracked)
+    holders = Table()
+    wanted = set(found)
+    for level in reversed(levels[1:]):
+        for chunk in _chunks(level):
+            for holder in _among(chunk, wanted):
+                for each in wanted.intersection(map(id, gc.get_referents(holder))):
+                    holders.setdefault(each, Kept()).append(holder)
+                wanted.add(id(holder))
+    return Kept(found.values()), holders
+
+
+def of_types(things: List[Any], kinds: Set[int]) -> List[Any]:
+    """Those whose types have these identities; all in C, for there may be millions."""
+    return list(compress(things, map(kinds.__contains__, map(id, map(type, things)))))
+
+
+def _is_frozen() -> bool:
+    count = getattr(gc, "get_freeze_count", None)  # PyPy has none
+    return count is not None and count() > _FROZEN_BY_PYTHON
+
+
+def _chunks(objects: List[Any]) -> Iterator[Kept]:
+    for start in range(0, len(objects), _CHUNK):
+        yield Kept(objects[start : start + _CHUNK])
+
+
+def _referents(chunk: List[Any]) -> List[Any]:
+    if not _ASK_NO_MODULE:
+        return gc.get_referents(*chunk)
+    asked = [each for each in chunk if not issubclass(type(each), ModuleType)]
+    found = gc.get_referents(*asked)
+    found += [_inert.module_vars(each) for each in chunk if issubclass(type(each), ModuleType)]
+    return found
+
+
+def _among(chunk: List[Any], wanted: Set[int]) -> Iterator[Any]:
+    """Those of a chunk that refer to a thing whose identity is wanted."""
+    if not wanted.isdisjoint(map(id, _referents(chunk))):
+        for each in chunk:
+            if not wanted.isdisjoint(map(id, referents_of(each))):
+                yield each

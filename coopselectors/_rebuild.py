@@ -1,0 +1,88 @@
+"""How does a kernel object give way to another one with the same files?
+
+Other threads go on to use it meanwhile.  They write into the table of files first and tell the
+kernel then, so whoever comes last has seen what the others wrote.
+"""
+
+from __future__ import annotations
+
+import errno
+from typing import Any
+
+from . import _fork
+from ._backends import Backend
+from ._backends._base import extra_of
+from ._poller import STALE
+
+_BOTH = 3  # EVENT_READ | EVENT_WRITE
+
+# What a registration can run into that concerns its file alone.
+_OF_THE_FILE = (errno.EBADF, errno.EPERM, errno.EEXIST, errno.ENOENT)
+
+
+def rebuild(poller: Any) -> None:
+    """Replace a poller's kernel object; the lock is held.  If it fails, nothing has changed."""
+    backend = poller.backend
+    filled = dict(poller.keys)
+    fresh = backend.fresh()
+    try:
+        # Filled before it takes the other's place: whoever polls meanwhile misses nothing.
+        for fd, key in filled.items():
+            _fill(poller, fresh, fd, key)
+        if poller.state is _fork.generation or poller.state is STALE:
+            if poller.has_blocked_threads():
+                poller.notify(True)  # the threads that are blocked in the old one
+            poller.leave_all()
+        backend.replace(fresh)
+    except BaseException:
+        fresh.close()
+        raise
+    for fd in filled.keys() | dict(poller.keys).keys():
+        if filled.get(fd) is not poller.keys.get(fd):  # changed by another thread meanwhile
+            settle(poller, fd)
+
+
+def _fill(poller: Any, fresh: Backend, fd: int, key: Any) -> None:
+    if fd in poller.fired:
+        return  # not to be reported before the next `modify`, by a new kernel object neither
+    if fd in (fresh.fileno(), poller.backend.fileno()):
+        return  # a file was closed while registered, and its number is ours by now
+    try:
+        fresh.register(fd, key.events, extra_of(key))
+    except OSError as error:
+        if error.errno not in _OF_THE_FILE:
+            raise
+
+
+def settle(poller: Any, fd: int) -> None:
+    """Have the kernel watch a file as it is registered now, whatever it was told before."""
+    key: Any = poller  # which no file is registered with
+    while key is not poller.keys.get(fd):
+        key = poller.keys.get(fd)
+        try:
+            if key is None:
+                poller.backend.unregister(fd, _BOTH)
+            elif fd not in poller.fired:
+                put(poller.backend, fd, key.events, extra_of(key))
+        except OSError as error:
+            if error.errno not in _OF_THE_FILE:
+                raise
+
+
+def put(backend: Backend, fd: int, events: int, extra: int) -> None:
+    """Watch a file that may be registered with the kernel or not."""
+    while True:
+        try:
+            backend.modify(fd, events, _BOTH, extra)
+            return
+        except FileNotFoundError:
+            pass
+        except OSError as error:
+            if error.errno != errno.EINVAL:  # what is, or was, exclusive cannot be modified
+                raise
+            backend.unregister(fd, _BOTH)
+        try:
+            backend.register(fd, events, extra)
+            return
+        except FileExistsError:
+            pass

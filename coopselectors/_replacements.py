@@ -1,0 +1,34 @@
+"""What of ours stands in the place of each standard class and function?"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from . import _default, _selectors, select
+
+NAMES = (
+    "DefaultSelector",
+    "SelectSelector",
+    "PollSelector",
+    "EpollSelector",
+    "DevpollSelector",
+    "KqueueSelector",
+)
+PRIMITIVES = ("select", "poll", "epoll", "devpoll", "kqueue")
+
+
+def counterpart(name: str) -> Any:
+    """Our selector class of that name, if this platform has it."""
+    if name == "DefaultSelector":
+        return _default.DefaultSelector
+    return vars(_selectors).get(name) if name in NAMES else None
+
+
+def select_for(thing: Any) -> Any:
+    """A function of ours to stand in the place of `thing`, a ``select``."""
+    return select.Select(thing).select
+
+
+def our_primitive(name: str) -> Any:
+    """Ours of that name, if this platform has it."""
+    return vars(select).get(name)

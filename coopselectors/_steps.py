@@ -1,0 +1,193 @@
+"""How is one object reached from another that holds it?
+
+A `Path` leads to an object from the module that it is in.  `step` goes on from a holder to what it
+holds, as far as the holder is of a type that Python itself has for holding something.
+"""
+
+from __future__ import annotations
+
+import gc
+from collections import OrderedDict, defaultdict, deque
+from functools import partial
+from types import CellType, FunctionType, MappingProxyType
+from typing import Any, Callable, Dict, List, NamedTuple, Tuple
+
+from . import _inert
+from ._frames import SUSPENDED, variables_of_suspended
+
+#: The types of dictionary, and of what is indexed by number, that are looked into.
+MAPPINGS = (dict, OrderedDict, defaultdict)
+SEQUENCES = (list, tuple, deque)
+#: Those whose content says more than they do.
+CONTAINERS = (
+    *(*MAPPINGS, *SEQUENCES),
+    *(CellType, MappingProxyType, partial, staticmethod, classmethod),
+)
+
+# Whose objects hold what a hub itself waits with.
+_WAITS_FOR_A_HUB = "eventlet.hubs"
+
+# What the content of a container is to its owner.
+NAMESPACE = "namespace"  # of a module or an object
+CLASS = "class"
+DEFAULTS = "defaults"
+KEYWORD_DEFAULTS = "keyword defaults"
+CLOSURE = "closure"
+VARIABLE = "variable"  # of the function around the owner
+ARGUMENTS = "arguments"
+INTERNAL = "internal"  # the interpreter's own, such as a __mro__
+PLAIN = "plain"
+
+
+class Path(NamedTuple):
+    """How an object is reached."""
+
+    #: The name of the module that it is in; empty if nobody knows.
+    root: str
+    text: str
+    role: str = PLAIN
+    #: Whose namespace, defaults or closure it is.
+    owner: Any = None
+
+
+def step(holder: Any, above: Path, thing: Any) -> Path:
+    """The path to `thing` by way of `holder`, to which `above` leads."""
+    kind = type(holder)
+    by = _BY_TYPE.get(kind)
+    if by is None:
+        by = next((by for base, by in _BY_BASE if issubclass(kind, base)), _in_object)
+    return by(holder, above, thing)
+
+
+def _in_dict(holder: Any, above: Path, thing: Any) -> Path:
+    return Path(above.root, at_key(above, _key_of(holder, thing, "?")))
+
+
+def _in_sequence(holder: Any, above: Path, thing: Any) -> Path:
+    index = next((index for index, each in enumerate(list(holder)) if each is thing), 0)
+    if above.role == CLOSURE and above.owner.__code__.co_freevars[index] == "__class__":
+        return Path(above.root, above.text, INTERNAL)  # what super() goes by
+    role = VARIABLE if above.role == CLOSURE else PLAIN
+    return Path(above.root, at_index(above, index), role, above.owner)
+
+
+def _in_tuple(holder: Any, above: Path, thing: Any) -> Path:
+    return _in_own_sequence(list(tuple.__iter__(holder)), holder, above, thing)
+
+
+def _in_list(holder: Any, above: Path, thing: Any) -> Path:
+    return _in_own_sequence(list(list.__iter__(holder)), holder, above, thing)
+
+
+def _in_own_sequence(elements: List[Any], holder: Any, above: Path, thing: Any) -> Path:
+    """A tuple or list of a class of somebody's own, which may have attributes, too."""
+    if any(each is thing for each in elements):
+        return _in_sequence(elements, above, thing)
+    return _in_object(holder, above, thing)
+
+
+def _in_class(holder: Any, above: Path, thing: Any) -> Path:
+    if type(thing) is dict and gc.get_referents(_inert.vars_of_class(holder))[0] is thing:
+        return Path(above.root, above.text, CLASS, holder)
+    return Path(above.root, above.text, INTERNAL)
+
+
+def _in_function(function: FunctionType, above: Path, thing: Any) -> Path:
+    roles = (
+        (function.__defaults__, DEFAULTS),
+        (function.__kwdefaults__, KEYWORD_DEFAULTS),
+        (function.__closure__, CLOSURE),
+        (_inert.own_vars(function), NAMESPACE),
+        (function.__globals__, INTERNAL),
+    )
+    for part, role in roles:
+        if part is thing:
+            return Path(above.root, above.text, role, function)
+    if type(thing) is dict:
+        return Path(above.root, f"{above.text}.__annotations__")
+    return Path(above.root, above.text, INTERNAL)
+
+
+def _in_partial(holder: Any, above: Path, thing: Any) -> Path:
+    if thing is holder.args:
+        return Path(above.root, f"{above.text}.args", ARGUMENTS, holder)
+    name = "keywords" if thing is holder.keywords else "func"
+    return Path(above.root, f"{above.text}.{name}")
+
+
+def _as_the_holder(holder: Any, above: Path, thing: Any) -> Path:
+    return Path(above.root, above.text)
+
+
+def _in_suspended(holder: Any, above: Path, thing: Any) -> Path:
+    inside = (label for label, value in variables_of_suspended(holder) if value is thing)
+    return Path("", next(inside, above.text))
+
+
+def _in_object(holder: Any, above: Path, thing: Any) -> Path:
+    kind = type(holder)
+    home = _inert.home_of(kind)
+    if _inert.is_a_hint(kind):
+        return Path(above.root, above.text, INTERNAL)
+    root = home if home.startswith(_WAITS_FOR_A_HUB) or _inert.is_ours(kind) else above.root
+    namespace = _inert.own_vars(holder)
+    if namespace is not None and namespace is thing:
+        return Path(root, above.text, NAMESPACE, holder)
+    name = _key_of(namespace or {}, thing, None)
+    if name is None:
+        name = next((name for name, _, value in _inert.slots_of(holder) if value is thing), None)
+    if name is None:
+        return Path(root, f"{above.text}<in a {_inert.full_name(kind)}>")
+    return Path(root, in_object(holder, above, name))
+
+
+_Step = Callable[[Any, Path, Any], Path]
+
+_BY_TYPE: Dict[Any, _Step] = {
+    **dict.fromkeys(SEQUENCES, _in_sequence),
+    FunctionType: _in_function,
+    partial: _in_partial,
+    **dict.fromkeys((CellType, MappingProxyType, staticmethod, classmethod), _as_the_holder),
+    **dict.fromkeys(SUSPENDED, _in_suspended),
+}
+_BY_BASE: List[Tuple[Any, _Step]] = [
+    (dict, _in_dict),
+    (tuple, _in_tuple),
+    (list, _in_list),
+    (type, _in_class),
+]
+
+
+def at_key(above: Path, key: Any) -> str:
+    """What is held in a dictionary under `key`."""
+    if above.role in (NAMESPACE, CLASS) and type(key) is str:
+        return f"{above.text}.{key}"
+    if above.role == KEYWORD_DEFAULTS:
+        return f"default argument {_inert.text_of(key)} of {above.text}"
+    return f"{above.text}[{_inert.text_of(key)}]"
+
+
+def at_index(above: Path, index: int) -> str:
+    """What is held by a sequence at `index`."""
+    if above.role == DEFAULTS:
+        code = above.owner.__code__
+        names = code.co_varnames[: code.co_argcount]
+        name = names[index - len(above.owner.__defaults__ or ())]
+        return f"default argument {name!r} of {above.text}"
+    if above.role == CLOSURE:
+        name = above.owner.__code__.co_freevars[index]
+        return f"variable {name!r} in the closure of {above.text}"
+    return f"{above.text}[{index}]"
+
+
+def in_object(holder: Any, above: Path, name: str) -> str:
+    """What is held by an object as its attribute."""
+    if _inert.full_name(type(holder)) == "dataclasses.Field":
+        owner, _, field = above.text.partition(".__dataclass_fields__[")
+        if field:
+            return f"field {field[:-1]} of dataclass {owner}, its {name}"
+    return f"{above.text}.{name}"
+
+
+def _key_of(table: Dict[Any, Any], thing: Any, default: Any) -> Any:
+    return next((key for key, each in list(dict.items(table)) if each is thing), default)

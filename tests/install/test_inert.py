@@ -1,0 +1,225 @@
+"""Do install() and audit() run nobody's code, import nothing, and raise nobody's errors?"""
+
+from __future__ import annotations
+
+import pytest
+
+from support.runtimes import missing
+
+#: {runtime: how it is patched}
+PATCHES = {
+    "native": "",
+    "gevent": "import gevent.monkey; gevent.monkey.patch_all()",
+    "eventlet": "import eventlet; eventlet.monkey_patch()",
+}
+
+#: A process full of objects that do something when they are looked at.  `called` is what they did.
+CAPTURE = """
+from selectors import EpollSelector, PollSelector
+from select import epoll, poll, select as wait
+"""
+
+TRAPS = """
+import importlib.util, os, sys, tempfile, types, warnings, weakref
+from unittest import mock
+warnings.simplefilter("ignore")
+called = []
+
+def trap(kind, *names, raises=False):
+    for name in names:
+        def method(self, *how, name=name, **named):
+            called.append(f"{kind.__name__}.{name}")
+            if raises:
+                raise RuntimeError(name)
+            return getattr(super(kind, self), name)(*how, **named)
+        setattr(kind, name, method)
+
+class Table(dict): pass
+trap(Table, "get", "items", "keys", "values", "__iter__", "__getitem__", "__contains__", "__len__")
+class Row(list): pass
+trap(Row, "__iter__", "__getitem__", "__len__", "__contains__", "index")
+class Pair(tuple): pass
+trap(Pair, "__iter__", "__getitem__", "__len__", "__contains__", "index")
+class Group(set): pass
+trap(Group, "__iter__", "__contains__", "__len__", "add", "discard")
+class Key:
+    def __hash__(self): called.append("Key.__hash__"); return 7
+    def __eq__(self, other): called.append("Key.__eq__"); return self is other
+    def __repr__(self): called.append("Key.__repr__"); raise RuntimeError("no repr")
+class Meta(type):
+    def __getattribute__(cls, name):
+        called.append(f"Meta.{name}")
+        return super().__getattribute__(name)
+    def __instancecheck__(cls, thing): called.append("Meta.__instancecheck__"); return True
+    def __subclasscheck__(cls, thing): called.append("Meta.__subclasscheck__"); return True
+    def __eq__(cls, other): called.append("Meta.__eq__"); return cls is other
+    def __hash__(cls): called.append("Meta.__hash__"); return 7
+    def __bool__(cls): called.append("Meta.__bool__"); return True
+    def __setattr__(cls, name, value): called.append("Meta.__setattr__"); raise TypeError(name)
+class NoModule(type):
+    @property
+    def __module__(cls): called.append("NoModule.__module__"); raise AttributeError("__module__")
+class Proxy:  # as lazy-object-proxy, wrapt, werkzeug's LocalProxy
+    def __getattribute__(self, name): called.append(f"Proxy.{name}"); raise RuntimeError(name)
+    __class__ = property(lambda self: called.append("Proxy.__class__"))
+    __dict__ = property(lambda self: called.append("Proxy.__dict__"))
+    def __bool__(self): called.append("Proxy.__bool__"); raise RuntimeError
+    def __eq__(self, other): called.append("Proxy.__eq__"); raise RuntimeError
+    def __hash__(self): called.append("Proxy.__hash__"); raise RuntimeError
+class Settings:  # as Django's
+    def __getattr__(self, name): called.append(f"Settings.{name}"); raise RuntimeError
+    def __setattr__(self, name, value): called.append("Settings.__setattr__"); raise RuntimeError
+class Module(types.ModuleType):
+    def __getattr__(self, name): called.append(f"Module.{name}"); raise ImportError(name)
+    def __getattribute__(self, name): called.append(f"Module.{name}"); raise ImportError(name)
+    __dict__ = property(lambda self: called.append("Module.__dict__"))
+class Descriptor:
+    def __get__(self, thing, kind=None): called.append("Descriptor.__get__"); raise RuntimeError
+    def __set__(self, thing, value): called.append("Descriptor.__set__")
+
+app = sys.modules["app"] = types.ModuleType("app")
+sys.modules["odd"] = Module("odd")
+sys.modules["proxy"] = Proxy()
+sys.modules["nothing"] = None
+app.__getattr__ = lambda name: called.append(f"app.{name}")
+app.Watched = Meta("Watched", (), {"kind": EpollSelector, "other": Descriptor()})
+app.Odd = NoModule("Odd", (), {"kind": PollSelector})
+exec("made = type('WithoutModule', (), {'kind': kind})", space := {"kind": PollSelector})
+app.WithoutModule = space["made"]
+app.table = Table(kind=EpollSelector, wait=wait)
+app.row = Row([EpollSelector, poll])
+app.pair = Pair([EpollSelector, epoll])
+app.group = Group([EpollSelector, epoll])
+app.keys = {Key(): EpollSelector, Key(): 1}
+app.mixed = {Key(): 1, EpollSelector: 2}
+app.watched = {app.Watched: EpollSelector}
+app.proxies = [Proxy(), {"inner": Proxy()}, (Proxy(),)]
+app.proxy, app.settings, app.mock = Proxy(), Settings(), mock.MagicMock(spec=EpollSelector)
+object.__setattr__(app.settings, "kind", EpollSelector)
+app.gone = weakref.proxy(Settings())
+app.living = [EpollSelector(), epoll()]
+app.holder = app.Watched()
+type.__setattr__(app.Watched, "held_by_the_class", epoll)
+
+folder = tempfile.mkdtemp()
+sys.path.insert(0, folder)
+with open(os.path.join(folder, "heavy.py"), "w") as file:
+    file.write("import wave")
+spec = importlib.util.find_spec("heavy")
+spec.loader = importlib.util.LazyLoader(spec.loader)
+heavy = sys.modules["heavy"] = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(heavy)
+"""
+
+LOOK = """
+import coopselectors, gc
+gc.collect()
+called.clear()
+before = dict(sys.modules)
+for _ in range(2):
+    coopselectors.audit()
+    coopselectors.install(select=True)
+    coopselectors.audit()
+    coopselectors.uninstall()
+assert called == [], sorted(set(called))
+assert "wave" not in sys.modules
+new = set(sys.modules) - set(before)
+assert not new and all(sys.modules[name] is before[name] for name in before), new
+"""
+
+
+@pytest.mark.parametrize("name", PATCHES)
+@pytest.mark.epoll
+def test_a_process_full_of_traps(run_python, name):
+    lack = missing({"gevent": "gevent-libev"}.get(name, name))
+    if name != "native" and lack:
+        pytest.skip(lack)
+    # First, for gevent and eventlet step into each of the traps.
+    run_python(CAPTURE + PATCHES[name] + TRAPS + LOOK, PYTHONWARNINGS="ignore")
+
+
+@pytest.mark.epoll
+def test_what_is_in_the_traps_is_found_all_the_same(run_python):
+    run_python(
+        CAPTURE
+        + TRAPS
+        + """
+import coopselectors
+done = coopselectors.install(select=True).replaced
+places = {each.where for each in coopselectors.audit()}
+assert {"__main__.Watched.kind", "__main__.Odd.kind", "WithoutModule.kind"} & {*done} == {
+    "__main__.Watched.kind", "__main__.Odd.kind"
+}
+assert type.__getattribute__(app.Watched, "kind") is coopselectors.EpollSelector
+assert "WithoutModule.kind" in places  # nobody knows whether it is a patcher's
+assert "app.settings.kind" in done
+for name in ("table['kind']", "keys[<a __main__.Key object>]"):
+    assert f"app.{name}" in places, (name, places)
+for name in ("row", "pair"):
+    assert {f"element 0 of app.{name}", f"element 1 of app.{name}"} <= places, places
+assert "an element of app.group" in places
+assert "a key of app.mixed" in places
+assert {"app.living[0]", "app.living[1]"} <= places
+"""
+    )
+
+
+@pytest.mark.epoll
+def test_each_says_the_same_twice(run_python):
+    run_python(
+        CAPTURE
+        + TRAPS
+        + """
+import coopselectors
+def said():
+    return [each[:2] for each in coopselectors.audit()]
+first = said()
+kept = coopselectors.audit()
+assert said() == first == said() and len(first) > 10
+done = coopselectors.install(select=True)
+assert coopselectors.install(select=True) == done
+after = said()
+assert said() == after
+assert coopselectors.uninstall() == []
+assert said() == first
+"""
+    )
+
+
+def test_a_collector_that_was_off_stays_off(run_python):
+    run_python(
+        """
+        import coopselectors, gc
+        coopselectors.install(); coopselectors.audit()
+        assert gc.isenabled()
+        gc.disable()
+        coopselectors.install(); coopselectors.audit()
+        assert not gc.isenabled()
+        """
+    )
+
+
+@pytest.mark.once
+def test_many_objects_take_no_longer_than_a_second(run_python):
+    output = run_python(
+        """
+        import selectors, sys, time, types
+        import coopselectors
+        app = sys.modules["app"] = types.ModuleType("app")
+        app.TABLE = {number: number for number in range(1_000_000)}
+        app.TABLE["kind"] = selectors.PollSelector
+        class Thing:
+            pass
+        app.things = [Thing() for _ in range(2_000_000)]
+        started = time.process_time()
+        done = coopselectors.install(select=True).replaced
+        installed = time.process_time()
+        coopselectors.audit()
+        print(installed - started, time.process_time() - installed)
+        assert "app.TABLE['kind']" in done
+        assert app.TABLE["kind"] is coopselectors.PollSelector
+        """
+    )
+    install, audit = map(float, output.split())
+    assert install < 1
+    assert audit < 2  # of the processor's time: other tests run beside
