@@ -6,7 +6,7 @@ from abc import ABCMeta
 from typing import TYPE_CHECKING, Any, List, Optional, Set, Tuple, Type, cast
 
 from . import _runtime, _selectors
-from ._hubs import is_usable
+from ._hubs import is_usable, is_usable_select
 from ._runtime import modules, offered
 from ._selectors import _Selector
 
@@ -89,7 +89,7 @@ class DefaultSelector(_Selector):
     def fileno(self) -> int:
         """Return the kernel object's descriptor; ValueError once the selector is closed.
 
-        There is none for poll and select.
+        There is none, and no such method, for poll and select.
         """
         return self._poller.descriptor()
 
@@ -120,7 +120,8 @@ def open_best(*, runtime: Optional[str] = None) -> Tuple[_Selector, List[str]]:
             # In the standard module both names are one class: isinstance() has to agree.
             ABCMeta.register(DefaultSelector, kind)
             _chosen.add(kind)
-        if kind is _first and kind._backend_cls.made_is_proof:
+        is_foreign = _runtime.owner(own) == _runtime.FOREIGN  # and may turn out to be broken
+        if kind is _first and kind._backend_cls.made_is_proof and not is_foreign:
             offers = _runtime.offers_of(_runtime.select_module())
             _first_seen = modules("select"), offers, own
         return selector, tried
@@ -133,6 +134,9 @@ def _reason_against(name: str, own: Any) -> str:
         return f"somebody has deleted select.{name}" if _runtime.is_gone(name) else ""
     if not callable(own):
         return f"select.{name} is {type(own).__name__}, which cannot be called"
-    if name != "select" and _runtime.owner(own) == _runtime.FOREIGN and not is_usable(own):
+    is_foreign = _runtime.owner(own) == _runtime.FOREIGN
+    if _runtime.is_broken(own) or (
+        is_foreign and not (is_usable_select(own) if name == "select" else is_usable(own))
+    ):
         return f"the select.{name} that somebody put there does not work"
     return ""

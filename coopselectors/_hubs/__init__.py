@@ -6,16 +6,18 @@ from typing import Any, Dict, Tuple
 
 from .. import _runtime
 from ._base import Hub, Source
-from ._foreign import ForeignHub
+from ._foreign import NO_PRIMITIVE, ForeignHub, are_three
 from ._native import NativeHub
 
 __all__ = [
     "NATIVE",
+    "NO_PRIMITIVE",
     "ForeignHub",
     "Hub",
     "Source",
     "hub_for",
     "is_usable",
+    "is_usable_select",
     "pinned_hub",
     "seen",
 ]
@@ -67,13 +69,12 @@ def _choose(select: Any, own: Any) -> Hub:
 
 def is_usable(primitive: Any) -> bool:
     """Whether a replaced poll, epoll or the like can be called, and gives something to poll."""
-    if not callable(primitive):
+    if not callable(primitive) or _runtime.is_broken(primitive):
         return False
     try:
         made = primitive()
-        usable = callable(made.poll) and callable(made.register)
-    except AttributeError:
-        usable = callable(getattr(made, "control", None)) if "made" in locals() else False
+        methods = ("control",) if hasattr(made, "control") else ("poll", "register")
+        usable = all(callable(getattr(made, method)) for method in methods)
     except Exception:  # a sandbox may raise anything
         return False
     try:
@@ -81,6 +82,14 @@ def is_usable(primitive: Any) -> bool:
     except Exception:
         pass  # a poll object has none
     return usable
+
+
+def is_usable_select(select: Any) -> bool:
+    """Whether what is in the place of ``select.select`` answers as that does."""
+    try:
+        return are_three(select([], [], [], 0))
+    except Exception:
+        return False
 
 
 def pinned_hub(runtime: str) -> Hub:
