@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import selectors
 from selectors import SelectorKey
-from typing import Any, Dict, Iterator, Optional, Protocol, Union
+from typing import TYPE_CHECKING, Any, Dict, Iterator, Mapping, Optional, Protocol, Union
 
 
 class HasFileno(Protocol):
@@ -41,7 +41,13 @@ def lookup(keys: Dict[int, SelectorKey], fileobj: Any) -> int:
         raise
 
 
-class Map(selectors._SelectorMapping):  # type: ignore[name-defined,misc]
+if TYPE_CHECKING:
+    _Mapping = Mapping[File, SelectorKey]
+else:
+    _Mapping = selectors._SelectorMapping
+
+
+class Map(_Mapping):
     """What `get_map` returns: the selector's files, read-only, found by descriptor or by object."""
 
     # Not the selector itself: that would be a cycle, which only the collector could free.
