@@ -13,9 +13,6 @@ class HasFileno(Protocol):
     def fileno(self) -> int: ...
 
 
-#: What the caller may pass for a file.
-File = Union[int, HasFileno]
-
 _fd_of: Any = selectors._fileobj_to_fd  # type: ignore[attr-defined]
 
 
@@ -42,8 +39,14 @@ def lookup(keys: Dict[int, SelectorKey], fileobj: Any) -> int:
 
 
 if TYPE_CHECKING:
+    from _typeshed import FileDescriptorLike
+
+    File = FileDescriptorLike
     _Mapping = Mapping[File, SelectorKey]
 else:
+    #: What the caller may pass for a file.
+    File = Union[int, HasFileno]
+
     _Mapping = selectors._SelectorMapping
 
 

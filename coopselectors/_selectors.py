@@ -286,7 +286,7 @@ class _Selector(selectors._BaseSelectorImpl):
 
 def _own_primitive(self: Any) -> Any:
     """Ours of the selector's kind, over the same kernel object: programs reach in for it."""
-    from .select import primitive_around
+    from .select._around import primitive_around
 
     return primitive_around(self._poller)
 

@@ -69,10 +69,9 @@ def is_usable(primitive: Any) -> bool:
     if not callable(primitive):
         return False
     try:
-        made = primitive()
-        usable = callable(made.poll) and callable(made.register)
-    except AttributeError:
-        usable = callable(getattr(made, "control", None)) if "made" in locals() else False
+        made: Any = primitive()
+        usable = all(callable(getattr(made, name, None)) for name in ("poll", "register"))
+        usable = usable or callable(getattr(made, "control", None))
     except Exception:  # a sandbox may raise anything
         return False
     try:

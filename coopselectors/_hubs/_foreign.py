@@ -43,16 +43,16 @@ class ForeignHub(Hub):
         deadline: Optional[float],
         source: Optional[Source] = None,
     ) -> List[Pair]:
-        if source is None:
-            source = poller
+        asked: Source = poller if source is None else source
         while True:
-            pairs = self._ask(poller, source, timeout)
+            pairs = self._ask(poller, asked, timeout)
             if pairs or timeout == 0:
                 return pairs
             if deadline is not None:
-                timeout = deadline - clock.monotonic()
-                if timeout <= 0:
+                remaining: float = deadline - clock.monotonic()
+                if remaining <= 0:
                     return pairs
+                timeout = remaining
 
     def describe(self) -> str:
         try:
