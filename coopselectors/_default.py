@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Callable, List, Optional, Set, Tuple, Typ
 
 from . import _runtime, _selectors
 from ._hubs import is_usable
-from ._runtime import offered
+from ._runtime import modules, offered
 from ._selectors import _Selector
 
 if TYPE_CHECKING:
@@ -26,9 +26,10 @@ _MISSING = [
 ]
 
 _first = _KINDS[0]
-# What `select` offered for the first of them when it was last found to be the choice; as long as
-# it does, it still is.
-_first_was: Any = _KINDS  # which nobody offers
+_first_name = _first._backend_cls.name
+# The `select` module, what reads it, and what it offered for the first class, when that was last
+# found to be the choice; as long as this holds, it still is.
+_first_seen: Any = object(), None, None
 
 # The classes that isinstance() takes for DefaultSelector.
 _chosen: Set[Type[_Selector]] = set()
@@ -73,9 +74,11 @@ class DefaultSelector(_Selector):
     def __new__(cls, *args: Any, **kwargs: Any) -> Self:
         if cls is not DefaultSelector:
             return super().__new__(cls)
-        if offered(_first._backend_cls.name) is _first_was:
+        module, offers, own = _first_seen
+        if modules("select") is module and offers(_first_name) is own:
             try:
-                return cast("Self", _first(*args, **kwargs))
+                made: Any = _first(*args, **kwargs) if args or kwargs else _first()
+                return cast("Self", made)
             except OSError:
                 pass  # no descriptor left, say
         selector, _ = open_best(*args, **kwargs)
@@ -85,7 +88,7 @@ class DefaultSelector(_Selector):
         # Only subclasses come here: for them, the backend is chosen as the class would be.
         chosen, _ = open_best(runtime=runtime)
         self._backend_cls = chosen._backend_cls  # type: ignore[misc]
-        self._selector_cls = chosen._selector_cls
+        self._selector_cls = self._primitive = chosen._primitive  # type: ignore[misc]
         chosen.close()
         super().__init__(runtime=runtime)
 
@@ -100,7 +103,7 @@ class DefaultSelector(_Selector):
 
 def open_best(*, runtime: Optional[str] = None) -> Tuple[_Selector, List[str]]:
     """An instance of the best class, and what was better and did not work, with the reasons."""
-    global _first_was
+    global _first_seen
     tried = _MISSING.copy()
     for kind in _KINDS:
         name = kind._backend_cls.name
@@ -125,7 +128,8 @@ def open_best(*, runtime: Optional[str] = None) -> Tuple[_Selector, List[str]]:
             ABCMeta.register(DefaultSelector, kind)
             _chosen.add(kind)
         if kind is _first and kind._backend_cls.made_is_proof:
-            _first_was = own
+            module = _runtime.select_module()
+            _first_seen = module, _runtime.offers_of(module), own
         return selector, tried
     raise RuntimeError(f"no selector works here; tried {'; '.join(tried)}")
 

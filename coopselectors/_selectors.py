@@ -52,6 +52,7 @@ class _Selector(selectors._BaseSelectorImpl):
     # The standard module's name for the primitive: its own tests put a mock in this place, and
     # gevent puts its `poll` there when it patches a process in which ours are installed.
     _selector_cls: Any = None
+    _primitive: ClassVar[Any] = None
 
     def __init__(self, *, runtime: Optional[str] = None) -> None:
         self._pinned = None if runtime is None else pinned_hub(runtime)
@@ -63,7 +64,7 @@ class _Selector(selectors._BaseSelectorImpl):
         #: {fd: (key, events)} of files that are watched for one event; see _ready.
         self._known: Dict[int, Ready] = {}
         own = self._selector_cls
-        if own is None or _runtime.owner(own) != _runtime.FOREIGN:
+        if own is self._primitive or _runtime.owner(own) != _runtime.FOREIGN:
             backend = kind()
         else:
             backend = kind(own(), is_ours=False)
@@ -303,7 +304,7 @@ if _unpatched.poll is not None:
         """poll(2): any descriptor, and the whole list is handed to the kernel at each call."""
 
         _backend_cls = PollBackend
-        _selector_cls = _unpatched.poll
+        _selector_cls = _primitive = _unpatched.poll
         _selector = property(_own_primitive)
 
 
@@ -313,7 +314,7 @@ if _unpatched.epoll is not None:
         """epoll(7), of Linux: the kernel keeps the list."""
 
         _backend_cls = EpollBackend
-        _selector_cls = _unpatched.epoll
+        _selector_cls = _primitive = _unpatched.epoll
         _selector = property(_own_primitive)
 
         def fileno(self) -> int:
@@ -327,7 +328,7 @@ if _unpatched.devpoll is not None:
         """/dev/poll, poll(7d), of Solaris and illumos: the kernel keeps the list."""
 
         _backend_cls = DevpollBackend
-        _selector_cls = _unpatched.devpoll
+        _selector_cls = _primitive = _unpatched.devpoll
         _selector = property(_own_primitive)
 
         def fileno(self) -> int:
