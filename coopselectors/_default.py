@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABCMeta
-from typing import TYPE_CHECKING, Any, List, Optional, Set, Tuple, Type, cast
+from typing import TYPE_CHECKING, Any, Callable, List, Optional, Set, Tuple, Type, TypeVar, cast
 
 from . import _runtime, _selectors
 from ._hubs import is_usable, is_usable_select
@@ -12,6 +12,8 @@ from ._selectors import _Selector
 
 if TYPE_CHECKING:
     from typing_extensions import Self
+
+_Method = TypeVar("_Method", bound=Callable[..., Any])
 
 # The standard module's order of preference: what costs least per call comes first.
 _ORDER = ("KqueueSelector", "DevpollSelector", "EpollSelector", "PollSelector", "SelectSelector")
@@ -34,7 +36,7 @@ _chosen: Set[Type[_Selector]] = set()
 
 
 class _WhereThereIsOne:
-    """`fileno`, which tools find in the class, and which an instance on poll or select lacks."""
+    """A method that tools find in the class, and which an instance on poll or select lacks."""
 
     def __init__(self, function: Any) -> None:
         self.__func__ = function
@@ -45,6 +47,11 @@ class _WhereThereIsOne:
         if not selector._poller.backend.has_kernel_object:
             raise AttributeError(f"{owner.__name__!r} object has no attribute 'fileno'")
         return self.__func__.__get__(selector, owner)
+
+
+def _where_there_is_one(function: _Method) -> _Method:
+    made: Any = _WhereThereIsOne(function)
+    return cast("_Method", made)
 
 
 class DefaultSelector(_Selector):
@@ -85,7 +92,7 @@ class DefaultSelector(_Selector):
         chosen.close()
         super().__init__(runtime=runtime)
 
-    @_WhereThereIsOne
+    @_where_there_is_one
     def fileno(self) -> int:
         """Return the kernel object's descriptor; ValueError once the selector is closed.
 

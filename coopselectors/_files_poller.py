@@ -370,7 +370,8 @@ class FilesPoller(Poller):
     def before_sleep(self, again: bool = False) -> Optional[float]:
         if self.shadow is None or not self.looks_up:
             return None
-        return self.shadow.look_up(again)
+        again_in: Optional[float] = self.shadow.look_up(again)
+        return again_in
 
     def woken_in_vain(self) -> bool:
         return self.shadow is not None and woken_in_vain(self)

@@ -40,11 +40,8 @@ _NEVER: Any = object(), None, None, None, None
 _LONGEST = 2_000_000
 _PLAIN = (float, int)
 
-_Impl: Any = selectors._BaseSelectorImpl  # type: ignore[attr-defined]
-_PollLike: Any = selectors._PollLikeSelector  # type: ignore[attr-defined]
 
-
-class _Selector(_Impl):  # type: ignore[misc]
+class _Selector(selectors._BaseSelectorImpl):
     """What all the classes share: everything but the backend.
 
     `DefaultSelector` says what `runtime` is, and which errors there are.
@@ -288,10 +285,9 @@ class _Selector(_Impl):  # type: ignore[misc]
         return self._fd_to_key.get(fd)
 
 
-@property
 def _own_primitive(self: Any) -> Any:
     """Ours of the selector's kind, over the same kernel object: programs reach in for it."""
-    from .select import primitive_around
+    from .select._around import primitive_around
 
     return primitive_around(self._poller)
 
@@ -304,22 +300,22 @@ class SelectSelector(_Selector):
 
 if _unpatched.poll is not None:
 
-    class PollSelector(_Selector, _PollLike):  # type: ignore[misc]
+    class PollSelector(_Selector, selectors._PollLikeSelector):
         """poll(2): any descriptor, and the whole list is handed to the kernel at each call."""
 
         _backend_cls = PollBackend
         _selector_cls = _primitive = _unpatched.poll
-        _selector = _own_primitive
+        _selector = property(_own_primitive)
 
 
 if _unpatched.epoll is not None:
 
-    class EpollSelector(_Selector, _PollLike):  # type: ignore[misc]
+    class EpollSelector(_Selector, selectors._PollLikeSelector):
         """epoll(7), of Linux: the kernel keeps the list."""
 
         _backend_cls = EpollBackend
         _selector_cls = _primitive = _unpatched.epoll
-        _selector = _own_primitive
+        _selector = property(_own_primitive)
 
         def fileno(self) -> int:
             """Return the kernel object's descriptor; ValueError once the selector is closed."""
@@ -328,12 +324,12 @@ if _unpatched.epoll is not None:
 
 if _unpatched.devpoll is not None:
 
-    class DevpollSelector(_Selector, _PollLike):  # type: ignore[misc]
+    class DevpollSelector(_Selector, selectors._PollLikeSelector):
         """/dev/poll, poll(7d), of Solaris and illumos: the kernel keeps the list."""
 
         _backend_cls = DevpollBackend
         _selector_cls = _primitive = _unpatched.devpoll
-        _selector = _own_primitive
+        _selector = property(_own_primitive)
 
         def fileno(self) -> int:
             """Return the kernel object's descriptor; ValueError once the selector is closed."""

@@ -72,7 +72,7 @@ def is_usable(primitive: Any) -> bool:
     if not callable(primitive) or _runtime.is_broken(primitive):
         return False
     try:
-        made = primitive()
+        made: Any = primitive()
         methods = ("control",) if hasattr(made, "control") else ("poll", "register")
         usable = all(callable(getattr(made, method)) for method in methods)
     except Exception:  # a sandbox may raise anything

@@ -55,16 +55,18 @@ class ForeignHub(Hub):
         deadline: Optional[float],
         source: Optional[Source] = None,
     ) -> List[Pair]:
+        asked: Source = poller if source is None else source
         while not self.is_broken:
             if poller.closed:
                 poller.raise_closed()
-            pairs = self._ask(poller, poller if source is None else source, timeout)
+            pairs = self._ask(poller, asked, timeout)
             if pairs or (timeout == 0 and not self.is_broken):
                 return pairs
             if deadline is not None:
-                timeout = deadline - clock.monotonic()
-                if timeout <= 0:
+                remaining: float = deadline - clock.monotonic()
+                if remaining <= 0:
                     return pairs
+                timeout = remaining
         from . import hub_for
 
         # Whose turn is it, without what does not work?

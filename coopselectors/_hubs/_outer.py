@@ -212,7 +212,7 @@ class OuterPoller(Outer):
         _fork.tell(self)
 
     def waiters_of(self, poller: Poller) -> Optional[Waiters]:
-        waiters = poller.waiters.get(self)
+        waiters: Optional[Waiters] = poller.waiters.get(self)
         if waiters is not None:
             if not waiters.notified and (not waiters.disarmed or self._arm(waiters)):
                 return waiters
@@ -229,7 +229,7 @@ class OuterPoller(Outer):
                 poller.raise_closed()
             if fd != poller.descriptor():
                 fd = poller.descriptor()
-            known = poller.waiters.get(self)
+            known: Optional[Waiters] = poller.waiters.get(self)
             if known is not None:
                 return known
             try:
@@ -329,11 +329,14 @@ class OuterPoller(Outer):
             return
         if len(pairs) == 1:
             waiters = self._held.get(pairs[0][0])
-            if waiters is not None and waiters.greenlets:
-                if next(iter(self.sleepers), None) in waiters.greenlets:
-                    self._guesses = _GUESSES if self._guesses >= 0 else self._guesses + 1
-                    waiters.wake()
-                    return
+            if (
+                waiters is not None
+                and waiters.greenlets
+                and next(iter(self.sleepers), None) in waiters.greenlets
+            ):
+                self._guesses = _GUESSES if self._guesses >= 0 else self._guesses + 1
+                waiters.wake()
+                return
         self._guesses = -_PROOFS
         for fd, _mask in pairs:
             waiters = self._held.get(fd)
