@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from runtimes import missing
+from support.runtimes import missing
 
 pytest_plugins = ["pytester"]
 

@@ -8,7 +8,7 @@ import zipfile
 
 import pytest
 
-from runtimes import missing
+from support.runtimes import missing
 
 PROGRAM = """
 import sys

@@ -13,7 +13,7 @@ from fractions import Fraction
 import pytest
 
 from coopselectors import EVENT_READ, EVENT_WRITE
-from runtimes import standard
+from support.runtimes import standard
 
 # The stand-ins for other platforms have no standard class.
 pytestmark = pytest.mark.epoll
