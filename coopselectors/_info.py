@@ -75,7 +75,7 @@ def _version_of(distribution: str) -> Optional[str]:
 
     try:
         return metadata.version(distribution)
-    except Exception:  # PackageNotFoundError, or whatever is wrong with it
+    except metadata.PackageNotFoundError:
         return None
     except Exception as error:  # what is installed may be broken in any way
         return _unknown(error)
