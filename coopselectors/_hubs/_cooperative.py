@@ -27,7 +27,8 @@ from .._poller import Poller
 from .._unpatched import clock, system
 from ._base import Hub, Source
 from ._hub_end import thread_end
-from ._outer import Heartbeat, Outer, Waiters, open_outer
+from ._outer import open_outer
+from ._waiters import Heartbeat, Outer, Waiters
 from ._waiting_thread import ThreadWait, pool
 
 # The attribute of a hub that holds its outer poller.  It is kept there, and in no table of ours, so

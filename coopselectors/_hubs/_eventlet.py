@@ -15,7 +15,7 @@ from greenlet import getcurrent
 from .. import _owned, _unpatched
 from .._poller import Poller
 from ._cooperative import CooperativeHub
-from ._outer import Outer
+from ._waiters import Outer
 
 
 def _nothing(*_: Any) -> None:

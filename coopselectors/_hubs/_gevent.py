@@ -15,7 +15,7 @@ from greenlet import getcurrent
 
 from .._unpatched import clock
 from ._cooperative import CooperativeHub
-from ._outer import Outer
+from ._waiters import Outer
 
 _READ = 1
 
