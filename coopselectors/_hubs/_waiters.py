@@ -1,6 +1,6 @@
 """Who sleeps in one hub, and how are they woken?
 
-Greenlets that wait for the same poller share one `Waiters`.  An `Outer` has all of a hub's sleepers;
+Greenlets that wait for the same poller share one `Waiters`.  An `Outer` has all sleepers of a hub;
 where kernel objects can be nested, it is an `OuterPoller` (see _outer).
 """
 
