@@ -364,17 +364,17 @@ class OuterPoller(Outer):
             return
         self._wake_all()
         try:
-            self._renew()
+            self._renew(self._backend.replace_in_child)
         except OSError:
             self.not_yet_watched = None  # whoever waits next tries again, and gets the error
         self._adapter.watch_anew(self._hub)
 
-    def _renew(self) -> None:
+    def _renew(self, replace: Callable[[Backend], None]) -> None:
         """Another kernel object behind our descriptor, if that is still ours."""
         fresh = self._backend.fresh()
         try:
             fresh.register(wakeup_fd(), EVENT_READ)
-            self._backend.replace(fresh)
+            replace(fresh)
         except BaseException:
             fresh.close()
             raise
@@ -385,7 +385,7 @@ class OuterPoller(Outer):
         """Start anew with another kernel object, and have the hub watch that."""
         self._wake_all()
         watched = self.fd
-        self._renew()
+        self._renew(self._backend.replace)
         if self.fd != watched:
             # The hub watches a number that somebody else closed, and may have used again.
             self._stop_watching()
