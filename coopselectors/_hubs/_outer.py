@@ -222,17 +222,17 @@ class OuterPoller(Outer):
             return
         self._wake_all()
         try:
-            self._renew()
+            self._renew(self._backend.replace_in_child)
         except OSError:
             self.not_yet_watched = None  # whoever waits next tries again, and gets the error
         self._adapter.watch_anew(self._hub)
 
-    def _renew(self) -> None:
+    def _renew(self, replace: Callable[[Backend], None]) -> None:
         """Another kernel object behind our descriptor, if that is still ours."""
         fresh = self._backend.fresh()
         try:
             fresh.register(wakeup_fd(), EVENT_READ)
-            self._backend.replace(fresh)
+            replace(fresh)
         except BaseException:
             fresh.close()
             raise
@@ -242,7 +242,7 @@ class OuterPoller(Outer):
     def _reopen(self) -> None:
         """Start anew with another kernel object, and have the hub watch that."""
         self._wake_all()
-        self._renew()
+        self._renew(self._backend.replace)
         # The hub still watches the old one, whatever number it knows it by.
         self._stop_watching()
         self.fd = self._backend.fileno()
