@@ -382,12 +382,22 @@ def _is_known(command):
     return text in (ROOT / path).read_text(encoding="utf-8")
 
 
-def test_the_drawings_show_what_is_there(monkeypatch):
-    monkeypatch.setattr(sys, "path", sys.path[:])
-    spec = importlib.util.spec_from_file_location("drawings", ROOT / "docs" / "drawings.py")
+def script_of_docs(name):
+    spec = importlib.util.spec_from_file_location(name, ROOT / "docs" / f"{name}.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    for name, content in module.drawings().items():
+    return module
+
+
+def test_the_list_of_messages_is_that_of_the_code():
+    written = (ROOT / "docs" / "messages.rst").read_text(encoding="utf-8")
+    assert written.count("* - ``") > 20
+    assert written == script_of_docs("messages").page(), "run python docs/messages.py"
+
+
+def test_the_drawings_show_what_is_there(monkeypatch):
+    monkeypatch.setattr(sys, "path", sys.path[:])
+    for name, content in script_of_docs("drawings").drawings().items():
         drawn = (ROOT / "docs" / name).read_text(encoding="utf-8")
         assert drawn == content, f"{name}: run python docs/drawings.py"
 
