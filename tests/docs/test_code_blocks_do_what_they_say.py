@@ -66,6 +66,9 @@ COMMANDS = {
     "python .ci/platforms.py": (".ci/run", "python .ci/platforms.py .tox"),
     "python benchmarks": ("benchmarks/__main__.py", "python benchmarks"),
     "python benchmarks/herd.py": ("benchmarks/herd.py", "python benchmarks/herd.py"),
+    "python -m pytest": ("tox.ini", "pytest = pytest -c"),
+    "pre-commit install": (".pre-commit-config.yaml", "hooks:"),
+    ".ci/run": (".ci/run", "tox"),
     "tox": (".ci/run", "tox"),
     "tox -e docs": ("tox.ini", "[testenv:docs]"),
 }
@@ -99,7 +102,10 @@ class _ReadOn(rst.Directive):
     optional_arguments = 1
     final_argument_whitespace = True
     option_spec = dict.fromkeys(
-        ["no-index", "members", "inherited-members", "exclude-members", "maxdepth", "caption"],
+        [
+            *("no-index", "members", "inherited-members", "exclude-members"),
+            *("maxdepth", "caption", "hidden"),
+        ],
         str,
     )
 
