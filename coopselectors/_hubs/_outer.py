@@ -56,6 +56,8 @@ class Adapter(Protocol):
 
     def others_are_due(self, hub: Any) -> bool: ...
 
+    def is_asleep(self, greenlet: Any) -> bool: ...
+
 
 class Waiters:
     """The greenlets of one hub that wait for one poller."""
@@ -76,9 +78,12 @@ class Waiters:
 
     def wake(self, *_: Any) -> None:
         """Switch to each greenlet that waits here.  Only the hub may call this."""
+        are_all_awake = True
         for greenlet in tuple(self.greenlets):
             if greenlet in self.greenlets:  # an earlier one may have killed it
-                self.outer.switch_to(greenlet)
+                are_all_awake &= self.outer.switch_to(greenlet)
+        if not are_all_awake:
+            self.outer.wake_soon(self)
 
 
 class Heartbeat(Waiters):
@@ -133,12 +138,19 @@ class Outer:
         """Where to wait for `poller`; None if its files have to be watched one by one."""
         return None
 
-    def switch_to(self, greenlet: Any) -> None:
-        """Let a sleeper go on; only the hub may call this."""
+    def switch_to(self, greenlet: Any) -> bool:
+        """Let a sleeper go on; only the hub may call this.
+
+        Returns False for one that does not sleep just now: a signal handler came in between, and
+        waits for something else.
+        """
         try:
+            if not self._adapter.is_asleep(greenlet):
+                return False
             greenlet.switch()
         except BaseException:
             self._adapter.report(self._hub, greenlet, *sys.exc_info())
+        return True
 
     # A signal handler may select in the middle of a select() of its own greenlet.  While it does,
     # the greenlet does not sleep where it slept before, and must not be switched to for that.
@@ -171,7 +183,11 @@ class Outer:
         """Have whoever waits there, or is about to, look again.  Any thread may call this."""
         waiters.notified = True
         if not self.gone:
-            self._adapter.call_soon(self._hub, waiters.wake)
+            self.wake_soon(waiters)
+
+    def wake_soon(self, waiters: Waiters) -> None:
+        """Wake whoever waits there at the hub's next turn."""
+        self._adapter.call_soon(self._hub, waiters.wake)
 
     def on_ready(self, *_: Any) -> None:
         """The hub calls this when `fd` is readable."""
@@ -259,8 +275,11 @@ class OuterPoller(Outer):
         # First the mark, then the look: a greenlet of another thread does it the other way round.
         waiters.notified = True
         if waiters.greenlets and not self.gone:
-            self._to_wake.append(waiters)
-            self._notify_hub()
+            self.wake_soon(waiters)
+
+    def wake_soon(self, waiters: Waiters) -> None:
+        self._to_wake.append(waiters)
+        self._notify_hub()
 
     def on_ready(self, *_: Any) -> None:
         try:
@@ -334,7 +353,10 @@ class OuterPoller(Outer):
                     waiters.wake()
                     return
         self._guesses = -_PROOFS
+        backend = self._backend
         for fd, _mask in pairs:
+            if self._backend is not backend:
+                return  # these were about another
             waiters = self._held.get(fd)
             if waiters is None:
                 if fd == wakeup_fd():
@@ -353,7 +375,9 @@ class OuterPoller(Outer):
         try:
             self._backend.unregister(fd, EVENT_READ)
         except OSError:
-            self._reopen()  # a file that was closed, and lives on in a duplicate
+            # It has left since, or it was closed, and lives on in a duplicate.
+            if any(fd == each for each, _ in self._backend.poll(0)):
+                self._reopen()
 
     def forked(self) -> None:
         """This is a forked child: start anew, empty, behind the descriptor that the hub knows.
@@ -363,17 +387,19 @@ class OuterPoller(Outer):
         if self.gone:
             return
         self._wake_all()
+        start, self.not_yet_watched = self.not_yet_watched, None
         try:
-            self._renew()
+            if self._backend.is_ours():
+                self._renew()
+                self.not_yet_watched = start
         except OSError:
-            self.not_yet_watched = None  # whoever waits next tries again, and gets the error
+            pass  # whoever waits next tries again, and gets the error
         self._adapter.watch_anew(self._hub)
 
     def _renew(self) -> None:
-        """Another kernel object behind our descriptor, if that is still ours."""
-        fresh = self._backend.fresh()
+        """Another kernel object behind our descriptor."""
+        fresh = self._open()
         try:
-            fresh.register(wakeup_fd(), EVENT_READ)
             self._backend.replace(fresh)
         except BaseException:
             fresh.close()
@@ -381,17 +407,30 @@ class OuterPoller(Outer):
         self._generation = _fork.generation
         self.fd = self._backend.fileno()
 
+    def _open(self) -> Any:
+        """Another kernel object, whose watcher will fire once."""
+        fresh = self._backend.fresh()
+        try:
+            fresh.register(wakeup_fd(), EVENT_READ)
+        except BaseException:
+            fresh.close()
+            raise
+        return fresh
+
     def _reopen(self) -> None:
-        """Start anew with another kernel object, and have the hub watch that."""
+        """Start anew with another kernel object, and have the hub watch that.
+
+        Not behind the old descriptor: the loops would not see that it names another file by now.
+        """
         self._wake_all()
-        watched = self.fd
-        self._renew()
-        if self.fd != watched:
-            # The hub watches a number that somebody else closed, and may have used again.
-            self._stop_watching()
-            self.fd = self._backend.fileno()
-            self._unwatch = self._adapter.watch(self._hub, self)
-            self.watcher.ref = bool(self.sleepers)
+        fresh = self._open()
+        self._stop_watching()
+        old, self._backend = self._backend, fresh
+        old.close()
+        self._generation = _fork.generation
+        self.fd = fresh.fileno()
+        self._unwatch = self._adapter.watch(self._hub, self)
+        self.watcher.ref = bool(self.sleepers)
 
     def _stop_watching(self) -> None:
         self.fd = None
@@ -430,15 +469,18 @@ class OuterPoller(Outer):
         return True
 
     def _notify_hub(self) -> None:
+        backend = self._backend
         try:
-            self._backend.register(wakeup_fd(), EVENT_READ)
+            backend.register(wakeup_fd(), EVENT_READ)
         except FileExistsError:
             pass
         except OSError:
             # No memory for it.  The hub's own way is as good for its own thread.
             self._adapter.call_soon(self._hub, self._wake_notified)
         except ValueError:
-            if not self.gone:  # else its own thread has just closed it
+            if backend is not self._backend:
+                self._notify_hub()  # its own thread has just taken another
+            elif not self.gone:  # else that thread has just closed it
                 raise
 
     def _wake_notified(self) -> None:
@@ -446,11 +488,11 @@ class OuterPoller(Outer):
             self._to_wake.append(self.not_yet_watched)
             self.not_yet_watched = None
         try:
-            while self._to_wake:
+            for _ in range(len(self._to_wake)):
                 self._to_wake[0].wake()
                 self._to_wake.popleft()
         finally:
-            if self._to_wake:  # an exception is on its way out of the hub
+            if self._to_wake:  # somebody has to be woken again, or an exception is on its way out
                 self._notify_hub()
 
 
