@@ -60,6 +60,13 @@ class CooperativeHub(Hub):
     #: ``_thread.allocate_lock``, likewise.
     allocate_lock: ClassVar[Callable[..., Any]]
 
+    def __init__(self) -> None:
+        # The code in which a greenlet of ours sleeps.
+        self._sleeps = {
+            method.__code__  # type: ignore[attr-defined]
+            for method in (CooperativeHub._sleep, type(self).sleep_at_most)
+        }
+
     @abstractmethod
     def hub_if_any(self) -> Any:
         """The calling thread's hub, or None."""
@@ -95,6 +102,13 @@ class CooperativeHub(Hub):
     @abstractmethod
     def others_are_due(self, hub: Any) -> bool:
         """Whether the hub has to turn before one more greenlet is woken."""
+
+    def is_asleep(self, greenlet: Any) -> bool:
+        """Whether a greenlet is in a sleep of ours, and not in a signal handler that cut in."""
+        frame = getattr(greenlet, "gr_frame", None)
+        while frame is not None and frame.f_code.co_name == "switch":
+            frame = frame.f_back  # of the hub's own, where it is written in Python
+        return frame is None or frame.f_code in self._sleeps
 
     @abstractmethod
     def has_ended(self, hub: Any) -> bool:

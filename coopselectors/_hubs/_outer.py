@@ -110,8 +110,11 @@ class OuterPoller(Outer):
         # First the mark, then the look: a greenlet of another thread does it the other way round.
         waiters.notified = True
         if waiters.greenlets and not self.gone:
-            self._to_wake.append(waiters)
-            self._notify_hub()
+            self.wake_soon(waiters)
+
+    def wake_soon(self, waiters: Waiters) -> None:
+        self._to_wake.append(waiters)
+        self._notify_hub()
 
     def on_ready(self, *_: Any) -> None:
         try:
@@ -189,7 +192,10 @@ class OuterPoller(Outer):
                 waiters.wake()
                 return
         self._guesses = -_PROOFS
+        backend = self._backend
         for fd, _mask in pairs:
+            if self._backend is not backend:
+                return  # these were about another
             waiters = self._held.get(fd)
             if waiters is None:
                 if fd == wakeup_fd():
@@ -221,31 +227,48 @@ class OuterPoller(Outer):
         if self.gone:
             return
         self._wake_all()
+        start, self.not_yet_watched = self.not_yet_watched, None
         try:
-            self._renew(self._backend.replace_in_child)
+            if self._backend.is_inherited():
+                self._renew()
+                self.not_yet_watched = start
         except OSError:
-            self.not_yet_watched = None  # whoever waits next tries again, and gets the error
+            pass  # whoever waits next tries again, and gets the error
         self._adapter.watch_anew(self._hub)
 
-    def _renew(self, replace: Callable[[Backend], None]) -> None:
-        """Another kernel object behind our descriptor, if that is still ours."""
-        fresh = self._backend.fresh()
+    def _renew(self) -> None:
+        """Another kernel object behind our descriptor; this is a forked child."""
+        fresh = self._open()
         try:
-            fresh.register(wakeup_fd(), EVENT_READ)
-            replace(fresh)
+            self._backend.replace_in_child(fresh)
         except BaseException:
             fresh.close()
             raise
         self._generation = _fork.generation
         self.fd = self._backend.fileno()
 
+    def _open(self) -> Any:
+        """Another kernel object, whose watcher will fire once."""
+        fresh = self._backend.fresh()
+        try:
+            fresh.register(wakeup_fd(), EVENT_READ)
+        except BaseException:
+            fresh.close()
+            raise
+        return fresh
+
     def _reopen(self) -> None:
-        """Start anew with another kernel object, and have the hub watch that."""
+        """Start anew with another kernel object, and have the hub watch that.
+
+        Not behind the old descriptor: the loops would not see that it names another file by now.
+        """
         self._wake_all()
-        self._renew(self._backend.replace)
-        # The hub still watches the old one, whatever number it knows it by.
+        fresh = self._open()
         self._stop_watching()
-        self.fd = self._backend.fileno()
+        old, self._backend = self._backend, fresh
+        old.close()
+        self._generation = _fork.generation
+        self.fd = fresh.fileno()
         self._unwatch = self._adapter.watch(self._hub, self)
         self.watcher.ref = bool(self.sleepers)
 
@@ -286,15 +309,18 @@ class OuterPoller(Outer):
         return True
 
     def _notify_hub(self) -> None:
+        backend = self._backend
         try:
-            self._backend.register(wakeup_fd(), EVENT_READ)
+            backend.register(wakeup_fd(), EVENT_READ)
         except FileExistsError:
             pass
         except OSError:
             # No memory for it.  The hub's own way is as good for its own thread.
             self._adapter.call_soon(self._hub, self._wake_notified)
         except ValueError:
-            if not self.gone:  # else its own thread has just closed it
+            if backend is not self._backend:
+                self._notify_hub()  # its own thread has just taken another
+            elif not self.gone:  # else that thread has just closed it
                 raise
 
     def _wake_notified(self) -> None:
@@ -302,11 +328,11 @@ class OuterPoller(Outer):
             self._to_wake.append(self.not_yet_watched)
             self.not_yet_watched = None
         try:
-            while self._to_wake:
+            for _ in range(len(self._to_wake)):
                 self._to_wake[0].wake()
                 self._to_wake.popleft()
         finally:
-            if self._to_wake:  # an exception is on its way out of the hub
+            if self._to_wake:  # somebody has to be woken again, or an exception is on its way out
                 self._notify_hub()
 
 

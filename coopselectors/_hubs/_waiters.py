@@ -27,6 +27,8 @@ class Adapter(Protocol):
 
     def others_are_due(self, hub: Any) -> bool: ...
 
+    def is_asleep(self, greenlet: Any) -> bool: ...
+
 
 class Waiters:
     """The greenlets of one hub that wait for one poller."""
@@ -47,9 +49,12 @@ class Waiters:
 
     def wake(self, *_: Any) -> None:
         """Switch to each greenlet that waits here.  Only the hub may call this."""
+        are_all_awake = True
         for greenlet in tuple(self.greenlets):
             if greenlet in self.greenlets:  # an earlier one may have killed it
-                self.outer.switch_to(greenlet)
+                are_all_awake &= self.outer.switch_to(greenlet)
+        if not are_all_awake:
+            self.outer.wake_soon(self)
 
 
 class Heartbeat(Waiters):
@@ -104,12 +109,19 @@ class Outer:
         """Where to wait for `poller`; None if its files have to be watched one by one."""
         return None
 
-    def switch_to(self, greenlet: Any) -> None:
-        """Let a sleeper go on; only the hub may call this."""
+    def switch_to(self, greenlet: Any) -> bool:
+        """Let a sleeper go on; only the hub may call this.
+
+        Returns False for one that does not sleep just now: a signal handler came in between, and
+        waits for something else.
+        """
         try:
+            if not self._adapter.is_asleep(greenlet):
+                return False
             greenlet.switch()
         except BaseException:
             self._adapter.report(self._hub, greenlet, *sys.exc_info())
+        return True
 
     # A signal handler may select in the middle of a select() of its own greenlet.  While it does,
     # the greenlet does not sleep where it slept before, and must not be switched to for that.
@@ -142,7 +154,11 @@ class Outer:
         """Have whoever waits there, or is about to, look again.  Any thread may call this."""
         waiters.notified = True
         if not self.gone:
-            self._adapter.call_soon(self._hub, waiters.wake)
+            self.wake_soon(waiters)
+
+    def wake_soon(self, waiters: Waiters) -> None:
+        """Wake whoever waits there at the hub's next turn."""
+        self._adapter.call_soon(self._hub, waiters.wake)
 
     def on_ready(self, *_: Any) -> None:
         """The hub calls this when `fd` is readable."""
