@@ -61,11 +61,9 @@ class CooperativeHub(Hub):
     allocate_lock: ClassVar[Callable[..., Any]]
 
     def __init__(self) -> None:
-        # The code in which a greenlet of ours sleeps.
-        self._sleeps = {
-            method.__code__  # type: ignore[attr-defined]
-            for method in (CooperativeHub._sleep, type(self).sleep_at_most)
-        }
+        # The code in which a greenlet of ours sleeps.  By identity, as code is slow to hash.
+        self._sleep_code: Any = CooperativeHub._sleep.__code__
+        self._timed_code: Any = type(self).sleep_at_most.__code__  # type: ignore[attr-defined]
 
     @abstractmethod
     def hub_if_any(self) -> Any:
@@ -106,9 +104,14 @@ class CooperativeHub(Hub):
     def is_asleep(self, greenlet: Any) -> bool:
         """Whether a greenlet is in a sleep of ours, and not in a signal handler that cut in."""
         frame = getattr(greenlet, "gr_frame", None)
-        while frame is not None and frame.f_code.co_name == "switch":
-            frame = frame.f_back  # of the hub's own, where it is written in Python
-        return frame is None or frame.f_code in self._sleeps
+        while frame is not None:
+            code = frame.f_code
+            if code is self._sleep_code or code is self._timed_code:
+                return True
+            if code.co_name != "switch":  # the hub's own, where it is written in Python
+                return False
+            frame = frame.f_back
+        return True
 
     @abstractmethod
     def has_ended(self, hub: Any) -> bool:
