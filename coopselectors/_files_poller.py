@@ -49,6 +49,7 @@ class FilesPoller(Poller):
         self.keys = keys
         self.waiters = _NOBODY
         self.per_file_waiters = _NOBODY
+        self.shadow = None
         self.sleeps = 0
         #: See the top of this file.
         self.stale_fds: Set[int] = _NO_FDS
@@ -200,6 +201,20 @@ class FilesPoller(Poller):
                 self.raise_closed()
             if not self.backend.is_ours():  # else another thread was faster
                 self.rebuild()
+
+    def close(self) -> None:
+        backend = self.backend
+        if (
+            self.state is _fork.generation
+            and self.waiters is _NOBODY
+            and self.per_file_waiters is _NOBODY
+            and self.shadow is None
+            and not backend.is_in_use()
+        ):
+            self.state = CLOSED  # most selectors end so: nobody has to be told
+            backend.close()
+        else:
+            super().close()
 
     # The state.
 
@@ -357,7 +372,8 @@ class FilesPoller(Poller):
     def before_sleep(self, again: bool = False) -> Optional[float]:
         if self.shadow is None or not self.looks_up:
             return None
-        return self.shadow.look_up(again)
+        again_in: Optional[float] = self.shadow.look_up(again)
+        return again_in
 
     def woken_in_vain(self) -> bool:
         return self.shadow is not None and woken_in_vain(self)

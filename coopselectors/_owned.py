@@ -19,14 +19,17 @@ from ._unpatched import system
 # {descriptor: id of its owner}
 _owners: Dict[int, int] = {}
 
+_get_blocking, _set_blocking = system.get_blocking, system.set_blocking
+
 
 def claim(fd: int, owner: object) -> None:
     """Note that `fd` was opened for `owner`, which calls `release` before it closes `fd`."""
+    global _get_blocking
     _owners[fd] = id(owner)
     try:
-        system.set_blocking(fd, False)
+        _set_blocking(fd, False)
     except OSError:  # not for a kqueue of macOS
-        system.get_blocking = _is_unmarked
+        _get_blocking = _is_unmarked
 
 
 def is_owner(fd: int, owner: object) -> bool:
@@ -35,17 +38,20 @@ def is_owner(fd: int, owner: object) -> bool:
     What else is marked by chance, such as a socket, is told apart by what its owner can do with it.
     """
     try:
-        return _owners.get(fd) == id(owner) and not system.get_blocking(fd)
+        return _owners.get(fd) == id(owner) and not _get_blocking(fd)
     except OSError:
         return False
 
 
 def release(fd: int, owner: object) -> bool:
     """Return whether `owner` may close `fd`, as `is_owner` does, and forget that it owned it."""
-    if not is_owner(fd, owner):
-        return False
-    del _owners[fd]
-    return True
+    try:
+        if _owners.get(fd) == id(owner) and not _get_blocking(fd):
+            del _owners[fd]
+            return True
+    except OSError:
+        pass
+    return False
 
 
 def _is_unmarked(fd: int) -> bool:

@@ -243,16 +243,6 @@ class Poller:
 
     def close(self) -> None:
         """Give everything back.  Whoever waits is woken; every later call is a ValueError."""
-        backend = self.backend
-        if (
-            self.state is _fork.generation
-            and self.waiters is self.per_file_waiters is _NOBODY
-            and self.shadow is None
-            and not self.has_blocked_threads()
-        ):
-            self.state = CLOSED  # most selectors end so: nobody has to be told
-            backend.close()
-            return
         with _fork.lock():
             if self.state is CLOSED:
                 return
@@ -264,7 +254,7 @@ class Poller:
                 if self.has_blocked_threads():
                     self.notify(True)
             shadow, self.shadow = self.shadow, None
-            backend.close()
+            self.backend.close()
         if shadow is not None:
             shadow.poller.close()
 

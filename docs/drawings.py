@@ -1,13 +1,12 @@
-"""What does one select call look like, and who imports whom?  Draws docs/*.svg.
+"""What does one select call look like, and how is the package layered?  Draws docs/*.svg.
 
     python docs/drawings.py
 
-The modules are drawn from their imports, and a test sees that what is there is what this draws.
+A test compares the files with what this draws, and `GROUPS` with the layers of the package.
 """
 
 from __future__ import annotations
 
-import ast
 import sys
 from html import escape
 from pathlib import Path
@@ -16,26 +15,61 @@ from typing import NamedTuple
 HERE = Path(__file__).parent
 sys.path[:0] = [str(HERE.parent / "tests"), str(HERE.parent)]
 
-from internals.test_layers import LAYERS, PACKAGE, imports_of  # noqa: E402
+from internals.test_layers import LAYERS  # noqa: E402
 
-# Ground and ink change together, so that both can be read whatever the page around them is.
+# Background and text change together, so a drawing is readable whatever the page around it is.
 STYLE = """\
 text { font: 13px system-ui, sans-serif; fill: #1b1f24 }
 .head, .name { font-weight: 600 } .code, .name { font-family: ui-monospace, monospace }
 .soft { fill: #59636e } .ground { fill: #f6f8fa }
-.lane { stroke: #afb8c1; stroke-dasharray: 3 4 } .box { fill: #ffffff; stroke: #8c959f }
+.lane { stroke: #afb8c1; stroke-dasharray: 3 4 } .band { fill: #e7edf3; stroke: #c3ccd5 }
+.box { fill: #ffffff; stroke: #8c959f }
 .bar { fill: #ffe3b3; stroke: #d99a2b } .arrow { stroke: #0b5cad; stroke-width: 1.6; fill: none }
 .back { stroke-dasharray: 5 4 } .tip { fill: #0b5cad }
-.arc { stroke: #0b5cad; stroke-opacity: .55; stroke-width: 1.5; fill: none }
 @media (prefers-color-scheme: dark) {
 text { fill: #e6edf3 } .soft { fill: #9aa5b1 } .ground { fill: #1c2128 } .lane { stroke: #545d68 }
+.band { fill: #22303f; stroke: #3d4f61 }
 .box { fill: #2d333b; stroke: #768390 } .bar { fill: #5c4313; stroke: #d99a2b }
-.arrow, .arc { stroke: #6cb6ff } .tip { fill: #6cb6ff }
+.arrow { stroke: #6cb6ff } .tip { fill: #6cb6ff }
 }"""
 
 
+#: The layers by what they are about, the lowest first: (question, modules).
+GROUPS = [
+    (
+        "What did the platform offer, and who has patched it?",
+        ["_version", "_unpatched", "_runtime"],
+    ),
+    (
+        "What keeps threads, processes and descriptors apart?",
+        ["_lock", "_fork", "_owned", "_wakeup"],
+    ),
+    ("What does one primitive of the operating system do?", ["_backends"]),
+    (
+        "Which files are watched, who waits for them, and in what state is that?",
+        ["_poller", "_rebuild", "_shadow", "_files_poller"],
+    ),
+    ("How does one wait in this runtime?", ["_hubs"]),
+    (
+        "What do programs import?",
+        ["select", "_keys", "_extra_events", "_ready", "_selectors", "_default", "_info"],
+    ),
+    (
+        "Who else holds the standard classes, and how are they replaced?",
+        [
+            *("_inert", "_holders", "_frames", "_replacements", "_standard", "_steps"),
+            *("_paths", "_places", "_bindings", "_install", "_audit"),
+        ],
+    ),
+    (
+        "Does it work here, and what blocks?",
+        ["_watchdog", "_check", "_commands", "pytest_plugin", "__main__"],
+    ),
+]
+
+
 class Arrow(NamedTuple):
-    """A call, or its answer if it goes to the left."""
+    """A call; an arrow to the left is its result."""
 
     start: int
     end: int
@@ -43,7 +77,7 @@ class Arrow(NamedTuple):
 
 
 class Note(NamedTuple):
-    """What happens in a lane, or, if `width` is given, in the lanes from there on."""
+    """What happens in a lane, or in `width` lanes from that one on."""
 
     lane: int
     text: str
@@ -57,31 +91,31 @@ NATIVE = (
     ["your thread", "the selector", "its epoll"],
     [
         SELECT,
-        Note(1, "select.select is built in"),
+        Note(1, "nobody patched select"),
         Arrow(1, 2, "epoll_wait(timeout)"),
-        Note(0, "the thread sleeps in the kernel, others run on", 3),
+        Note(0, "the thread sleeps in the kernel; other threads run", 3),
         Arrow(2, 1, "[(fd, mask), …]"),
         KEYS,
     ],
 )
 
 HUB = (
-    ["your greenlet", "the selector", "the hub", "the nest", "its epoll"],
+    ["your greenlet", "the selector", "the hub", "the outer epoll", "the selector's epoll"],
     [
         SELECT,
-        Note(1, "select.select is the hub's"),
-        Arrow(1, 2, "let others run"),
-        Arrow(2, 1, "switch"),
+        Note(1, "a hub patched select"),
+        Arrow(1, 2, "let others run once"),
+        Arrow(2, 1, "switch back"),
         Arrow(1, 4, "epoll_wait(0)"),
-        Arrow(4, 1, "nothing"),
-        Arrow(1, 3, "take a seat: nest the epoll, or unmute it"),
-        Arrow(1, 2, "sleep, timer"),
-        Note(0, "your greenlet sleeps, the hub and all others run", 3),
-        Arrow(4, 3, "is readable"),
-        Arrow(3, 2, "is readable"),
-        Arrow(2, 1, "switch"),
-        Arrow(1, 4, "epoll_wait(0)"),
-        Arrow(4, 1, "[(fd, mask), …]"),
+        Arrow(4, 1, "nothing is ready"),
+        Arrow(1, 3, "first time: add the selector's epoll"),
+        Arrow(1, 2, "sleep, with a timer"),
+        Note(0, "your greenlet sleeps; the hub runs all the others", 3),
+        Arrow(4, 3, "readable"),
+        Arrow(3, 2, "readable"),
+        Arrow(2, 4, "epoll_wait(0)"),
+        Arrow(4, 2, "[(fd, mask), …]"),
+        Arrow(2, 1, "switch back"),
         KEYS,
     ],
 )
@@ -90,9 +124,9 @@ FOREIGN = (
     ["your code", "the selector", "their select.select", "its epoll"],
     [
         SELECT,
-        Note(1, "select.select is theirs"),
+        Note(1, "others patched select"),
         Arrow(1, 2, "select([fd], [], [], …)"),
-        Note(0, "waits as its author meant it to", 3),
+        Note(0, "it waits however its author wrote it to", 3),
         Arrow(2, 1, "[fd], [], []"),
         Arrow(1, 3, "epoll_wait(0)"),
         Arrow(3, 1, "[(fd, mask), …]"),
@@ -122,7 +156,7 @@ def text(x: float, y: float, said: str, kind: str = "", anchor: str = "middle") 
 
 
 def call(lanes: list[str], steps: list[Arrow | Note]) -> str:
-    """What is said between the lanes, from top to bottom."""
+    """Draw the calls between the lanes, from top to bottom."""
     width, height = LANE * len(lanes), TOP + STEP * len(steps)
     middle = [LANE * (number + 0.5) for number in range(len(lanes))]
     shapes = []
@@ -155,55 +189,38 @@ def call(lanes: list[str], steps: list[Arrow | Note]) -> str:
     return svg(width, height, shapes)
 
 
-def edges() -> dict[str, set[str]]:
-    """{layer: those that it imports, but for what another of them imports already}"""
-    direct, below = {}, {}
-    for layer in LAYERS:
-        path = PACKAGE / layer
-        files = list(path.glob("*.py")) if path.is_dir() else [path.with_suffix(".py")]
-        direct[layer] = {name for file in files for name in imports_of(file)} & {
-            *LAYERS[: len(direct)]
-        }
-        below[layer] = direct[layer].union(*(below[name] for name in direct[layer]))
-    return {
-        layer: {name for name in names if not any(name in below[other] for other in names)}
-        for layer, names in direct.items()
-    }
-
-
-def question(layer: str) -> str:
-    """The first sentence of a layer."""
-    path = PACKAGE / layer
-    file = path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
-    first = ast.get_docstring(ast.parse(file.read_text(encoding="utf-8"))).splitlines()[0]
-    for mark in "?:":
-        before, found, _ = first.partition(mark)
-        if found:
-            return (before + mark.strip(":")).replace("`", "")
-    return first
-
-
 def modules() -> str:
-    """One line for each, with arcs for the imports."""
-    step, left = 30, 190
-    width, height = 920, step * len(LAYERS) + 24
-    at = {layer: 12 + step * (number + 0.5) for number, layer in enumerate(LAYERS)}
+    """Draw a band for each group of layers, the lowest at the bottom."""
+    named = [name for _, names in GROUPS for name in names]
+    assert named == LAYERS, "GROUPS and the layers of tests/internals/test_layers.py differ"
+    width, margin, chip, space = 880, 16, 26, 8
     shapes = []
-    for layer, names in edges().items():
-        for name in sorted(names):
-            start, end = at[name], at[layer]
-            reach = left - 8 - min(170, 12 + 0.42 * (end - start))
-            shapes.append(
-                f'<path class="arc" d="M{left - 8} {end:g}C{reach:g} {end:g} {reach:g} {start:g} '
-                f'{left - 8} {start:g}"/>'
-            )
-    for layer, y in at.items():
+    top = margin
+    for asked, names in reversed(GROUPS):
+        rows: list[list[tuple[float, float, str]]] = [[]]
+        x = margin + 14.0
+        for name in names:
+            size = 18 + 8 * len(name)
+            if x + size > width - margin - 14:
+                rows.append([])
+                x = margin + 14.0
+            rows[-1].append((x, size, name))
+            x += size + space
+        height = 36 + len(rows) * (chip + space)
         shapes += [
-            f'<circle class="tip" cx="{left - 4}" cy="{y:g}" r="3.5"/>',
-            text(left + 8, y + 4, layer, "name", "start"),
-            text(left + 116, y + 4, question(layer), "soft", "start"),
+            f'<rect class="band" x="{margin}" y="{top}" width="{width - 2 * margin}" '
+            f'height="{height}" rx="6"/>',
+            text(margin + 14, top + 22, asked, "head", "start"),
         ]
-    return svg(width, height, shapes)
+        for number, row in enumerate(rows):
+            y = top + 34 + number * (chip + space)
+            for x, size, name in row:
+                shapes += [
+                    f'<rect class="box" x="{x:g}" y="{y}" width="{size}" height="{chip}" rx="4"/>',
+                    text(x + size / 2, y + 17, name, "name"),
+                ]
+        top += height + 10
+    return svg(width, top - 10 + margin, shapes)
 
 
 def drawings() -> dict[str, str]:

@@ -24,27 +24,37 @@ class Outcome:
     complaint: str  # what it wrote to stderr
 
 
-def run(script: Path, *arguments: str, limit: float) -> Outcome:
-    """Run a script; after `limit` seconds it ends, with all that it has started."""
+def run(
+    script: Path,
+    *arguments: str,
+    limit: float,
+    launcher: Sequence[str] = (),
+    path: Sequence[Path] = (),
+) -> Outcome:
+    """Run a script; after `limit` seconds it ends, with all that it has started.
+
+    `launcher` comes before the script on the command line, and `path` before other imports.
+    """
     process = subprocess.Popen(
-        [sys.executable, str(script), *arguments],
+        [sys.executable, *launcher, str(script), *arguments],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
         errors="replace",
-        env=_environment(),
+        env=environment(path),
         start_new_session=True,  # so that what it starts goes with it
     )
     try:
         said, complaint = process.communicate(timeout=limit)
+        status: int | None = process.returncode
     except subprocess.TimeoutExpired:
         put_down(process)
-        return Outcome(None, "", process.communicate()[1])
+        (said, complaint), status = process.communicate(), None
     put_down(process)
     verdicts = [line for line in said.splitlines() if line.startswith("verdict: ")]
     verdict = verdicts[-1][len("verdict: ") :] if verdicts else ""
-    return Outcome(process.returncode, verdict, complaint)
+    return Outcome(status, verdict, complaint)
 
 
 def put_down(process: subprocess.Popen[str]) -> None:
@@ -55,19 +65,23 @@ def put_down(process: subprocess.Popen[str]) -> None:
         pass
 
 
-def _environment() -> dict[str, str]:
-    """Where an interpreter finds coopselectors: if it is not installed, in this checkout."""
+def environment(path: Sequence[Path] = ()) -> dict[str, str]:
+    """Where an interpreter finds `path`, and coopselectors: if not installed, in this checkout."""
     found = dict(os.environ, PYTHONDONTWRITEBYTECODE="1")
     for name in ("GEVENT_LOOP", "EVENTLET_HUB"):
         found.pop(name, None)
+    folders = [str(folder) for folder in path]
     if not version("coopselectors"):
-        path = found.get("PYTHONPATH")
-        found["PYTHONPATH"] = os.pathsep.join([str(CHECKOUT), *([path] if path else [])])
+        folders.append(str(CHECKOUT))
+    if folders:
+        found["PYTHONPATH"] = os.pathsep.join([*folders, *filter(None, [found.get("PYTHONPATH")])])
     return found
 
 
-def version(distribution: str) -> str:
-    """The version that is installed, or nothing."""
+def version(distribution: str, path: Sequence[Path] = ()) -> str:
+    """The version that is installed, in one of the folders or else in general, or nothing."""
+    for found in metadata.distributions(name=distribution, path=[str(each) for each in path]):
+        return found.version
     try:
         return metadata.version(distribution)
     except metadata.PackageNotFoundError:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import sys
 from selectors import EVENT_READ, EVENT_WRITE
-from typing import Any, List, Optional
+from typing import Any, Callable, List, Optional
 
 from .. import _owned, _unpatched
 from .._unpatched import system
@@ -43,7 +43,7 @@ _EXTRAS = {
 # What epoll_ctl(2) allows beside EPOLLEXCLUSIVE.
 _WITH_EXCLUSIVE = EXCLUSIVE | _WAKEUP | _ET | _ERR | _HUP
 
-_getrefcount: Any = getattr(sys, "getrefcount", lambda _: sys.maxsize)
+_getrefcount: Callable[[Any], int] = getattr(sys, "getrefcount", lambda _: sys.maxsize)
 # How many there are while nobody is in a call: that of the backend, and of the question itself.
 _UNUSED = 2
 
@@ -96,7 +96,21 @@ class EpollBackend(Backend):
         return fd
 
     def close(self) -> None:
-        close(self.native, self._fd, self)
+        native = self.native
+        if self._fd < 0:
+            if hasattr(native, "close"):
+                native.close()
+            return
+        try:
+            if _owned.release(self._fd, self):
+                # Any other marked file is no epoll, and cannot be polled as one.
+                native.poll(0, 1)
+                native.close()
+                return
+        except (OSError, ValueError):
+            pass
+        if not native.closed:
+            _owned.abandon(native)
 
     def is_ours(self) -> bool:
         if self._fd < 0:
@@ -165,23 +179,6 @@ class EpollBackend(Backend):
                 " (epoll_ctl(2)): unregister the file, and register it anew"
             )
         return ""
-
-
-def close(native: Any, fd: int, owner: Backend) -> None:
-    """Close a native object with a descriptor, unless somebody else has done so before."""
-    if fd >= 0:
-        try:
-            # Any other marked file is no epoll, and cannot be polled as one.
-            if _owned.release(fd, owner):
-                native.poll(0, 1)
-                native.close()
-                return
-        except (OSError, ValueError):
-            pass
-        if not native.closed:
-            _owned.abandon(native)
-    elif hasattr(native, "close"):
-        native.close()
 
 
 def validate_with(native: Any, *arguments: Any) -> None:

@@ -139,6 +139,9 @@ class KqueueBackend(Backend):
         else:
             self._take(fresh, fresh.native, fresh._fd)
 
+    def is_inherited(self) -> bool:
+        return _is_free(self._fd) or _owned.is_owner(self._fd, self)
+
     def replace_in_child(self, fresh: KqueueBackend) -> None:
         if _is_free(self._fd) or _owned.is_owner(self._fd, self):
             self._take_number(fresh)

@@ -5,14 +5,16 @@
 A scenario is a module with a function `program`, which does the program's work and asserts that the
 results are right.  What the program imports is imported by that module: so it comes before the
 patch, or after it, as the order says.  Until then nothing is imported here that a patch changes.
-A function `asks` of that module tells whether the program goes through a selector, if it may not,
-and SELECT is true if it goes through the `select` module instead.
+A function `asks` of that module tells whether a greenlet of this process has to wait in ours then,
+if that is not always so.
 """
 
 from __future__ import annotations
 
+import contextlib
 import faulthandler
 import importlib
+import io
 import os
 import sys
 from signal import alarm
@@ -24,25 +26,38 @@ import watch
 WAITED = 0.5
 STANDS = 0.25
 
-_LONGEST = 90  # characters of an error that still fit into a table
+#: A program that patches by itself, later, has the last word on what it waits with.
+OVERWRITTEN = "works, with what the patch put in the place of ours"
 
 
-class Skipped(Exception):
+HOST = "127.0.0.1"
+
+
+def socket():
+    """The module as it is now: it must not be imported before the patch."""
+    return importlib.import_module("socket")
+
+
+class NotRun(Exception):
     """The program cannot be run here; the text says why."""
 
 
 class Here:
     """The process of a run: how to start something beside oneself, and where the server is."""
 
-    def __init__(self, kind: str, runtime: str, order: str, address: str) -> None:
-        self.ours = kind == "ours"
+    def __init__(self, kind: str, runtime: str, order: str, unpatched: str, address: str) -> None:
+        self.kind = kind
         self.runtime = runtime
         self.order = order
+        #: The module that is left out of the patch, if any is.
+        self.unpatched = unpatched
         #: Of the server that runs beside, in an ordinary process of its own.
         self.address = address
+        #: Of this run: several share a server.
+        self.number = os.getpid()
         #: What is known of a process that does the program's work elsewhere.
         self.stood = 0.0
-        self.asked = 0
+        self.asked = False
         if runtime == "gevent":
             import gevent
 
@@ -52,13 +67,44 @@ class Here:
 
             self.spawn, self.sleep = eventlet.spawn, eventlet.sleep
 
+    @property
+    def ours(self) -> bool:
+        return self.kind != "without"
+
     def together(self, *calls):
         """Run each in a greenlet of its own; the results, in order."""
-        tasks = [self.spawn(call) for call in calls]
-        return [task.get() if self.runtime == "gevent" else task.wait() for task in tasks]
+        return [self.result(task) for task in [self.spawn(call) for call in calls]]
 
-    def skip(self, reason):
-        raise Skipped(reason)
+    def result(self, task):
+        """What a greenlet has returned, when it is done."""
+        return task.get() if self.runtime == "gevent" else task.wait()
+
+    def until(self, holds, patience=20):
+        """Sleep until that is so."""
+        deadline = monotonic() + patience
+        while not holds():
+            assert monotonic() < deadline, "it did not come to that in time"
+            self.sleep(0.02)
+
+    def kill(self, task):
+        """End a greenlet that serves for ever."""
+        task.kill()
+
+    def free_port(self):
+        """One that was free a moment ago, for a server that has to be told of one."""
+        with socket().create_server((HOST, 0)) as listener:
+            return listener.getsockname()[1]
+
+    def listens(self, port):
+        """Whether somebody accepts connections there."""
+        try:
+            socket().create_connection((HOST, port), 1).close()
+        except OSError:
+            return False
+        return True
+
+    def not_run(self, reason):
+        raise NotRun(reason)
 
 
 def patch(runtime: str, unpatched: str) -> None:
@@ -68,60 +114,76 @@ def patch(runtime: str, unpatched: str) -> None:
         from gevent import monkey
 
         monkey.patch_all(**options)
-    else:
-        import eventlet
+        return
+    import eventlet
 
+    # It tells of everything that it could not patch, which is not of the program.
+    said = io.StringIO()
+    with contextlib.redirect_stderr(said):
         eventlet.monkey_patch(**options)
+    for line in said.getvalue().splitlines():
+        print(f"while eventlet patched: {line}", file=sys.stderr)
 
 
-def run(name: str, unpatched: str, *where: str) -> str:
+def run(name: str, *where: str) -> str:
     """The verdict on one program; `where` are the arguments of `Here`."""
-    _, runtime, order, _ = where
-    if order == "patched first":
+    kind, runtime, order, unpatched, _ = where
+    # The launcher of that kind has patched before it started this.
+    patched = kind == "run" and not unpatched
+    if order == "patched first" and not patched:
         patch(runtime, unpatched)
+        watch.install(kind)
     scenario = importlib.import_module(f"scenarios.{name}")
     if order == "imported first":
         patch(runtime, unpatched)
+        watch.install(kind)
+    import logging
+
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
     here = Here(*where)
-    asked = watch.install(getattr(scenario, "SELECT", False)) if here.ours else []
+    observer = watch.Observer() if here.ours else None
     ticker = watch.Ticker(here.spawn, here.sleep)
     here.sleep(0)
     started = monotonic()
     scenario.program(here)
     took = monotonic() - started
     stood = max(ticker.longest(), here.stood)
+    ticker.stop()
     if stood >= STANDS:
         return f"blocks the hub for {stood:.1f} s"
     if took < WAITED:
         return f"fails: it waited for {took:.2f} s only"
-    asks = getattr(scenario, "asks", lambda here: True)
-    if here.ours and asks(here) and not asked and not here.asked:
+    covered = kind in ("install(select=True)", "run") or not getattr(scenario, "SELECT", False)
+    has_to = covered and getattr(scenario, "asks", lambda here: True)(here)
+    if observer and has_to and not observer.seen and not here.asked:
+        if kind == "run":
+            return OVERWRITTEN
         return "fails: nothing of ours was asked"
     return "works"
 
 
-def described(error: BaseException) -> str:
-    text = f"{type(error).__name__}: {error}".partition("\n")[0]
-    return text if len(text) <= _LONGEST else text[: text.rfind(" ", 0, _LONGEST)] + " ..."
+def shortened(text: str, longest: int = 90) -> str:
+    """The first line, short enough for a table."""
+    text = text.partition("\n")[0]
+    return text if len(text) <= longest else text[: text.rfind(" ", 0, longest)] + " ..."
 
 
 def main() -> None:
     name, kind, runtime, order, limit, unpatched, address = sys.argv[1:]
     # Tell where it waits, before it is killed.
     faulthandler.dump_traceback_later(float(limit) * 0.9)
-    alarm(int(limit) + 5)  # the end, should nobody be there any more to kill it
+    alarm(int(float(limit)) + 5)  # the end, should nobody be there any more to kill it
     try:
-        verdict = run(name, unpatched, kind, runtime, order, address)
-    except Skipped as reason:
-        verdict = f"skipped: {reason}"
+        verdict = run(name, kind, runtime, order, unpatched, address)
+    except NotRun as reason:
+        verdict = f"not run: {reason}"
     except Exception as error:
         import traceback
 
         traceback.print_exc()
-        verdict = f"fails: {described(error)}"
+        verdict = f"fails: {shortened(f'{type(error).__name__}: {error}')}"
+    # From here on it has to end by itself.
     print(f"\nverdict: {verdict}", flush=True)
-    sys.stderr.flush()
-    os._exit(0)  # whatever is still going on
 
 
 if __name__ == "__main__":

@@ -1,12 +1,13 @@
-"""How does the table look, on a terminal and as a page of the documentation?"""
+"""How do the rows look, on a terminal and as a page of the documentation?"""
 
 from __future__ import annotations
 
 import common
 from common import escape, row
-from runs import KINDS, RUNTIMES, Program, Row
+from overlays import Overlay
+from runs import AGAIN, GROUPS, KINDS, ORDERS, RUNTIMES, Program, Row
 
-_WIDTHS = (24, 10, 16, 10)
+_WIDTHS = (9, 26, 9, 15)
 
 _TOP = """\
 Programs that people run
@@ -14,44 +15,51 @@ Programs that people run
 
 .. Written by ``python integration/programs --page docs/programs.rst``; edit the scripts, not this.
 
-Each program does real work in a fresh interpreter, while a greenlet that sleeps in a loop shows
-whether the hub runs.  One command runs them all, on your machine, with your versions::
+Each program does real work in a fresh interpreter, against real servers on the loopback interface,
+while a greenlet that sleeps in a loop shows whether the hub runs.  One command runs them all, on
+your machine, with your versions; another installs the servers where there is apt-get::
 
     python -m pip install ".[gevent,eventlet,integration]" && python integration/programs
+    python integration/programs/servers
 
-*Patched first* is a program that patches before it imports anything else; *imported first* has
-imported itself and its libraries before.  *Ours* has called ``coopselectors.install()`` after both,
-with ``select=True`` where the program waits in the ``select`` module itself, and *theirs* has not
-heard of it.
+*Patched first* means that the program patches before it imports anything else; *imported first*,
+that it imports itself and its libraries before.  ``install()`` and ``install(select=True)`` are
+called right after the patch.  *Run* is a program that is started by ``python -m coopselectors
+run``.
 """
 
 _WORDS = """\
 works
-    the results are right, and the hub was never still for 0.25 s, though the program waited for
-    0.5 s or more
+    the results are right, no error is in the log, the process ends by itself, and the hub was never
+    still for 0.25 s, though the program waited for 0.5 s or more
+works, with what the patch put in the place of ours
+    the same, but nothing of coopselectors was asked: the program patched after it came
+works, at the second try
+    it did not at the first: the machine may have been too busy
 blocks the hub for N s
     the results are right, but no other greenlet ran for so long
 hangs
-    it was not done when its time was up, and was killed
+    the work was not done when the time was up, and the process was killed
+does not end
+    the work was done, and the process was still there when the time was up
 fails
-    with an exception, with a wrong result, or, of ours, because it went past ours
-skipped
+    with an exception, with a wrong result, or because nothing of coopselectors was asked
+not run
     it cannot be run there; what follows is the reason, or the command that brings what it lacks
 """
 
-_LEFT_OUT = """\
-What is left out
-----------------
-
-redis-py waits in its sockets.  With hiredis, ``PubSub.get_message()`` asks ``poll``, and a selector
-only where eventlet has taken ``poll`` away before redis-py was imported.
-"""
+_LABELS = {
+    "without": "nothing",
+    "install()": "``install()``",
+    "install(select=True)": "``install(select=True)``",
+    "run": "``python -m coopselectors run``",
+}
 
 
 def versions(programs: list[Program]) -> str:
     """What this machine runs, in one line."""
-    names = [*RUNTIMES, "greenlet", *sorted({name for each in programs for name in each.needs})]
-    return common.versions(names)
+    names = {name for each in programs if not each.overlay for name in each.needs}
+    return common.versions([*RUNTIMES, "greenlet", *sorted(names, key=str.lower)])
 
 
 def line(*texts: str) -> str:
@@ -60,17 +68,93 @@ def line(*texts: str) -> str:
     return " ".join([*padded, *texts[len(_WIDTHS) :]]).rstrip()
 
 
-def render(programs: list[Program], rows: list[Row]) -> str:
+def summary(rows: list[Row], kinds: tuple[str, ...]) -> str:
+    """How many runs came to what, one line for each kind."""
+    lines = []
+    for kind in kinds:
+        cells = [each.cells[kind] for each in rows if kind in each.cells]
+        works = sum(cell.works for cell in cells)
+        left_out = sum(cell.good for cell in cells) - works
+        others = len(cells) - works - left_out
+        lines.append(f"{kind}: {works} work, {others} do not, {left_out} not run")
+    return "\n".join(lines)
+
+
+def what_to_do(rows: list[Row]) -> str:
+    """The least that makes a program work in one runtime; `rows` are its orders."""
+    program, runtime = rows[0].program, rows[0].runtime
+    unpatched = program.unpatched.get(runtime, "")
+    left_out = f"; patch all but ``{unpatched}``" if unpatched else ""
+    tried = {}
+    for kind in KINDS:
+        found = [each.cells[kind].text.removesuffix(AGAIN) for each in rows if kind in each.cells]
+        if found and not any(text.startswith("not run") for text in found):
+            tried[kind] = found
+    if not tried:
+        return "not run"
+    for kind, found in tried.items():
+        if all(text == "works" for text in found):
+            return _LABELS[kind] + left_out
+    for kind, found in tried.items():
+        for order, text in zip(ORDERS, found):
+            if text == "works":
+                with_ours = "" if kind == "without" else f", and {_LABELS[kind]}"
+                return _ADVICE[order] + with_ours + left_out
+    return "cannot work"
+
+
+_ADVICE = {"patched first": "patch first", "imported first": "patch after the import"}
+
+
+def render(
+    programs: list[Program], rows: list[Row], servers: dict[str, str], overlays: dict
+) -> str:
     """The whole page."""
-    lines = [_TOP, f"This page was made with {versions(programs)}.", "", _WORDS]
-    lines += [".. list-table::", "   :header-rows: 1", ""]
-    lines += row("Program", "Runtime", "Order", "Ours", "Theirs")
-    for each in rows:
-        texts = [escape(each.cells[kind].text) for kind in KINDS]
-        lines += row(f"`{each.program.title}`_", each.runtime, each.order, *texts)
+    lines = [_TOP, f"This page was made with {versions(programs)}.", ""]
+    named = [text for text in sorted({*servers.values()}) if text]
+    lines += [f"The servers: {', '.join(named)}.", ""] if named else []
+    kinds = [kind for kind in KINDS if any(kind in each.cells for each in rows)]
+    if "run" not in kinds:
+        lines += ["The column *run* is left out: this version has no such command.", ""]
+    lines += ["What to do", "----------", ""]
+    lines += ["The least that makes a program work in both orders, or else in one.", ""]
+    lines += _overview(programs, rows)
+    lines += ["", "What happened", "-------------", "", _WORDS]
+    for group, title in GROUPS.items():
+        lines += [title, "~" * len(title), "", ".. list-table::", "   :header-rows: 1", ""]
+        headings = [f"``{kind}``" if "(" in kind else kind.capitalize() for kind in kinds]
+        lines += row("Program", "Runtime", "Order", *headings)
+        for each in rows:
+            if each.program.group == group:
+                texts = [escape(each.cells[kind].text) for kind in kinds]
+                lines += row(f"`{each.program.title}`_", each.runtime, each.order, *texts)
+        lines.append("")
+    lines += ["What each program does", "----------------------", ""]
     for program in programs:
-        lines += ["", program.title, "-" * len(program.title), ""]
-        lines += [program.text, ""] if program.text else []
-        installed = ", with ``install(select=True)``" if program.select else ""
-        lines += [f"Script: ``integration/programs/scenarios/{program.name}.py``{installed}"]
-    return "\n".join([*lines, "", _LEFT_OUT])
+        lines += _described(program, overlays[program.overlay])
+    return "\n".join(lines)
+
+
+def _overview(programs: list[Program], rows: list[Row]) -> list[str]:
+    lines = [".. list-table::", "   :header-rows: 1", "", *row("Program", *RUNTIMES)]
+    for program in programs:
+        advice = []
+        for runtime in RUNTIMES:
+            mine = [each for each in rows if (each.program, each.runtime) == (program, runtime)]
+            advice.append(what_to_do(mine) if mine else "")
+        lines += row(f"`{program.title}`_", *advice)
+    return lines
+
+
+def _described(program: Program, overlay: Overlay) -> list[str]:
+    lines = [program.title, "~" * len(program.title), ""]
+    lines += [program.text, ""] if program.text else []
+    for where, reason in program.known.items():
+        lines += [f"Known to fail with {where}: {reason}.", ""]
+    if program.overlay:
+        found = [f"{name} {common.version(name, overlay.path)}" for name in program.needs]
+        lines += [f"It runs with {', '.join(found)}.", ""]
+    lines += [
+        f"Script: ``integration/programs/{program.path.relative_to(program.path.parents[2])}``"
+    ]
+    return [*lines, ""]

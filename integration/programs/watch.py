@@ -1,11 +1,16 @@
-"""Was the hub free to run, and was a selector or a primitive of ours asked?"""
+"""Was the hub free to run, and did a greenlet wait in a selector or a primitive of ours?"""
 
 from __future__ import annotations
 
-from _thread import start_new_thread  # before any patch: a real thread, and a real sleep
-from functools import wraps
-from time import monotonic, sleep
-from types import ModuleType
+import os
+
+# Before any patch: a real thread, a real sleep, and files that no hub knows of.
+from _thread import start_new_thread
+from os import open as open_file
+from os import pread as read_at
+from time import monotonic, sleep, thread_time
+
+_SCHEDSTAT = "/proc/thread-self/schedstat"
 
 STEP = 0.005  # seconds, of each sleep
 LONGEST = 0.05  # seconds, that a sleep takes where the machine is no more than busy
@@ -14,62 +19,105 @@ LONGEST = 0.05  # seconds, that a sleep takes where the machine is no more than 
 class Ticker:
     """For how long did the hub stand still?  A greenlet that sleeps in a loop shows it.
 
-    The time between two of its turns is taken by a real thread that sleeps in a loop too.  When the
-    machine is too busy for that thread as well, nobody has blocked, and the time does not count.
+    The time between two of its turns counts as far as the hub's thread slept in the kernel: not
+    while it computed, as a first request may import a lot, and not while it wanted to run and the
+    machine was too busy.  Where the kernel does not tell of the latter, a real thread that sleeps
+    in a loop too shows how busy the machine is.
     """
 
     def __init__(self, spawn, pause) -> None:
-        self._now = self._seen = self._longest = 0.0
-        start_new_thread(self._keep_time, ())
+        self._longest = 0.0
+        self._stopped = False
+        self._clock = _SleptTime() if os.path.exists(_SCHEDSTAT) else _FreeTime()
+        self._seen = self._clock()
         spawn(self._tick, pause)
+
+    def stop(self) -> None:
+        self._stopped = True
+        self._clock.stop()
 
     def longest(self) -> float:
         """The longest time between two turns so far, in seconds."""
-        self._longest = max(self._longest, self._now - self._seen)
-        self._seen = self._now
+        now = self._clock()
+        self._longest = max(self._longest, now - self._seen)
+        self._seen = now
         return self._longest
 
-    def _keep_time(self) -> None:
-        while True:
-            started = monotonic()
-            sleep(STEP)
-            self._now += min(monotonic() - started, LONGEST)
-
     def _tick(self, pause) -> None:
-        while True:
+        while not self._stopped:
             self.longest()
             pause(STEP)
 
 
-def install(select: bool = False) -> list[str]:
-    """Put coopselectors in place; the list grows with each `select` of a selector from now on.
+class _SleptTime:
+    """For how long did the thread that made this sleep in the kernel?"""
 
-    With `select` it grows with each wait of our `select` module instead.
+    def __init__(self) -> None:
+        self._file = open_file(_SCHEDSTAT, os.O_RDONLY | os.O_CLOEXEC)
+
+    def __call__(self) -> float:
+        # Both in nanoseconds: on a processor, and in the queue for one.
+        computed, queued, _ = read_at(self._file, 99, 0).split()
+        return monotonic() - (int(computed) + int(queued)) / 1e9
+
+    def stop(self) -> None:
+        """The file is closed with the process: its number must not be used again before."""
+
+
+class _FreeTime:
+    """For how long was the machine free to run threads?"""
+
+    def __init__(self) -> None:
+        self._now = 0.0
+        self._stopped = False
+        start_new_thread(self._keep_time, ())
+
+    def __call__(self) -> float:
+        return self._now - thread_time()
+
+    def stop(self) -> None:
+        self._stopped = True
+
+    def _keep_time(self) -> None:
+        while not self._stopped:
+            started = monotonic()
+            sleep(STEP)
+            self._now += min(monotonic() - started, LONGEST)
+
+
+class Observer:
+    """Did a greenlet of this thread give way from within coopselectors?
+
+    Each switch is looked at until that was seen once: what the greenlet was doing is on its stack,
+    below the frames of the hub.
     """
-    import coopselectors
 
-    if select:
-        coopselectors.install(select=True)
-        primitives = vars(coopselectors.select).values()
-        modules = [each for each in primitives if isinstance(each, ModuleType)]
-        return _count("wait", [each for each in modules if hasattr(each, "wait")])
-    coopselectors.install()
-    kinds = coopselectors.SelectSelector.__mro__
-    return _count("select", [next(kind for kind in kinds if "select" in vars(kind))])
+    def __init__(self) -> None:
+        import greenlet
+
+        import coopselectors
+
+        self.seen = False
+        self._ours = coopselectors.__file__.rpartition("/")[0] + "/"
+        self._settrace = greenlet.settrace
+        greenlet.settrace(self._switched)
+
+    def _switched(self, event, switch) -> None:
+        frame = switch[0].gr_frame
+        while frame is not None and self._is_hub(frame):
+            frame = frame.f_back
+        if frame is not None and frame.f_code.co_filename.startswith(self._ours):
+            self.seen = True
+            self._settrace(None)
+
+    def _is_hub(self, frame) -> bool:
+        package = str(frame.f_globals.get("__name__")).partition(".")[0]
+        return package in ("gevent", "eventlet", "greenlet")
 
 
-def _count(name: str, owners: list[object]) -> list[str]:
-    """Count the calls of their function of that name: the list grows by each."""
-    asked = []
+def install(kind: str) -> None:
+    """Put coopselectors in place, as that kind of process does."""
+    if kind in ("install()", "install(select=True)"):
+        import coopselectors
 
-    def counting(function):
-        @wraps(function)
-        def counted(*args, **kwargs):
-            asked.append(name)
-            return function(*args, **kwargs)
-
-        return counted
-
-    for owner in owners:
-        setattr(owner, name, counting(getattr(owner, name)))
-    return asked
+        coopselectors.install(select=kind != "install()")

@@ -1,7 +1,7 @@
 """How is a server run beside the programs?  Each script here is one, in an ordinary process.
 
-A script prints one line, its address, or ``skipped: ...`` with the command that brings what it
-lacks, and ends when its standard input does: it outlives nobody.
+A script prints one line, its address and its name with a tab between, or ``not run: ...`` with the
+command that brings what it lacks.  It ends when its standard input does: it outlives nobody.
 """
 
 from __future__ import annotations

@@ -7,7 +7,7 @@ import time
 try:
     from websockets.sync.server import serve
 except ImportError:
-    print("skipped: python -m pip install websockets")
+    print("not run: python -m pip install websockets")
     sys.exit()
 
 

@@ -1,19 +1,9 @@
-"""urllib3, with a pool of connections
-
-It asks ``select`` and ``poll``, and no selector: what is seen is that ``install()`` does no harm.
-"""
+"""What do the pools of urllib3 have to do?  Three greenlets share two connections."""
 
 import urllib3
 
-NEEDS = ("urllib3",)
-SERVER = "slow_http"
 
-
-def asks(here):
-    return False
-
-
-def program(here):
+def run(here):
     with urllib3.PoolManager(maxsize=2, block=True) as pool:
 
         def client(number):

@@ -1,0 +1,20 @@
+"""dnspython 2.6, by UDP and TCP
+
+Each wait for an answer is one of a selector, whose class it looks up when it is imported.
+eventlet puts functions of its own in the place of dnspython's.
+"""
+
+from scenarios import _dns
+
+NEEDS = ("dnspython",)
+OVERLAY = ("dnspython<2.7",)
+HIDDEN = {"eventlet": ("trio",)}  # which eventlet 0.41 cannot import, by way of httpcore
+SERVER = "late_dns"
+
+
+def asks(here):
+    return here.runtime == "gevent"  # what eventlet puts in its place waits in its sockets
+
+
+def program(here):
+    _dns.run(here)

@@ -1,0 +1,20 @@
+"""kazoo with its handler for eventlet, on a ZooKeeper server
+
+The connection's greenlet waits in a selector, or in the ``select`` function of eventlet.
+"""
+
+from kazoo.handlers.eventlet import SequentialEventletHandler
+
+from scenarios import _kazoo
+
+NEEDS = ("kazoo",)
+SERVER = "zookeeper"
+ONLY = "eventlet"
+
+
+def asks(here):
+    return False  # it takes what eventlet has
+
+
+def program(here):
+    _kazoo.run(here, SequentialEventletHandler())

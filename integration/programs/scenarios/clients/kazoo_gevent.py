@@ -1,0 +1,20 @@
+"""kazoo with its handler for gevent, on a ZooKeeper server
+
+The connection's greenlet waits in a selector, or in the ``select`` function of gevent.
+"""
+
+from kazoo.handlers.gevent import SequentialGeventHandler
+
+from scenarios import _kazoo
+
+NEEDS = ("kazoo",)
+SERVER = "zookeeper"
+ONLY = "gevent"
+
+
+def asks(here):
+    return False  # it takes what gevent has
+
+
+def program(here):
+    _kazoo.run(here, SequentialGeventHandler())

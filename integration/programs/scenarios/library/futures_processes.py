@@ -1,0 +1,24 @@
+"""concurrent.futures.ProcessPoolExecutor
+
+The executor has a thread that waits for its processes, in ``multiprocessing.connection.wait``.
+"""
+
+import multiprocessing
+import time
+from concurrent.futures import ProcessPoolExecutor
+
+KNOWN = {
+    "gevent, imported first": "a subclass of Thread that was defined before gevent 26.9 patched "
+    "cannot be joined"
+}
+
+
+def square(number):
+    time.sleep(0.3)
+    return number * number
+
+
+def program(here):
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(2, mp_context=context) as pool:
+        assert [*pool.map(square, range(4), timeout=20)] == [0, 1, 4, 9]

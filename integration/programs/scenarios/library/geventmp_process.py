@@ -1,0 +1,31 @@
+"""geventmp: multiprocessing that waits as gevent does
+
+It is a plug-in of gevent's, and replaces locks, queues and connections of ``multiprocessing`` when
+gevent patches.
+"""
+
+import multiprocessing
+import time
+
+NEEDS = ("geventmp",)
+OVERLAY = ("geventmp",)  # where it is installed, gevent patches with it in every program
+ONLY = "gevent"
+
+
+def child(connection):
+    time.sleep(0.6)
+    connection.send("done")
+
+
+def asks(here):
+    return False  # it waits in gevent
+
+
+def program(here):
+    context = multiprocessing.get_context("spawn")
+    reader, writer = context.Pipe(duplex=False)
+    process = context.Process(target=child, args=(writer,))
+    process.start()
+    assert reader.recv() == "done"
+    process.join()
+    assert process.exitcode == 0, process.exitcode
