@@ -312,6 +312,7 @@ def test_a_subclass_that_uses_the_private_tables(runtime, connect):
         assert selector.select(1) == [(first, EVENT_READ)]
 
 
+@pytest.mark.epoll
 @pytest.mark.parametrize("name", ["PollSelector", "EpollSelector"])
 def test_what_is_inside_a_selector_can_be_modified(runtime, connect, name):
     reader, writer = connect()
@@ -326,6 +327,7 @@ def test_what_is_inside_a_selector_can_be_modified(runtime, connect, name):
         assert selector.select(1) == [(key, EVENT_READ)]
 
 
+@pytest.mark.epoll
 @pytest.mark.runtimes("native")
 def test_the_selector_of_a_loop_can_be_reached(runtime, connect):
     reader, writer = connect()
