@@ -54,6 +54,18 @@ def _where_there_is_one(function: _Method) -> _Method:
     return cast("_Method", made)
 
 
+class _Signature:
+    """What `inspect.signature` says of the class: what its `__init__` takes."""
+
+    def __get__(self, selector: Any, owner: Any = None) -> Any:
+        if selector is not None:
+            raise AttributeError("__signature__")
+        from inspect import Signature, signature
+
+        _, *parameters = signature(owner.__init__).parameters.values()
+        return Signature(parameters)
+
+
 class DefaultSelector(_Selector):
     """The best selector that this machine offers at the moment of the call.
 
@@ -70,6 +82,8 @@ class DefaultSelector(_Selector):
     RuntimeError, with all that was tried, if none of the classes works.  The other classes raise
     OSError where the kernel has no such primitive or no descriptor left.
     """
+
+    __signature__ = _Signature()
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Self:
         if cls is not DefaultSelector:

@@ -95,7 +95,9 @@ class FilesPoller(Poller):
     def unregister(self, fd: int, before: int) -> None:
         """Forget `fd`, which may be closed already."""
         if self.state is not _fork.generation:
-            return  # the next kernel object is filled without it
+            if self.backend.has_kernel_object or self.state is CLOSED:
+                return  # the next kernel object is filled without it
+            self.prepare()
         try:
             self.backend.unregister(fd, before)
         except OSError:

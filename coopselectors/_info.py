@@ -75,10 +75,8 @@ def _version_of(distribution: str) -> Optional[str]:
 
     try:
         return metadata.version(distribution)
-    except metadata.PackageNotFoundError:
+    except Exception:  # it is not there, or what is there says nothing
         return None
-    except Exception as error:  # what is installed may be broken in any way
-        return _unknown(error)
 
 
 def _evidence(primitive: str) -> str:

@@ -27,7 +27,8 @@ from .._poller import Poller
 from .._unpatched import clock, system
 from ._base import Hub, Source
 from ._hub_end import thread_end
-from ._outer import Heartbeat, Outer, Waiters, open_outer
+from ._outer import open_outer
+from ._waiters import Heartbeat, Outer, Waiters
 from ._waiting_thread import ThreadWait, pool
 
 # The attribute of a hub that holds its outer poller.  It is kept there, and in no table of ours, so
@@ -58,6 +59,13 @@ class CooperativeHub(Hub):
     start_thread: ClassVar[Callable[..., Any]]
     #: ``_thread.allocate_lock``, likewise.
     allocate_lock: ClassVar[Callable[..., Any]]
+
+    def __init__(self) -> None:
+        # The code in which a greenlet of ours sleeps.
+        self._sleeps = {
+            method.__code__  # type: ignore[attr-defined]
+            for method in (CooperativeHub._sleep, type(self).sleep_at_most)
+        }
 
     @abstractmethod
     def hub_if_any(self) -> Any:
@@ -94,6 +102,13 @@ class CooperativeHub(Hub):
     @abstractmethod
     def others_are_due(self, hub: Any) -> bool:
         """Whether the hub has to turn before one more greenlet is woken."""
+
+    def is_asleep(self, greenlet: Any) -> bool:
+        """Whether a greenlet is in a sleep of ours, and not in a signal handler that cut in."""
+        frame = getattr(greenlet, "gr_frame", None)
+        while frame is not None and frame.f_code.co_name == "switch":
+            frame = frame.f_back  # of the hub's own, where it is written in Python
+        return frame is None or frame.f_code in self._sleeps
 
     @abstractmethod
     def has_ended(self, hub: Any) -> bool:

@@ -66,6 +66,9 @@ COMMANDS = {
     "python .ci/platforms.py": (".ci/run", "python .ci/platforms.py .tox"),
     "python benchmarks": ("benchmarks/__main__.py", "python benchmarks"),
     "python benchmarks/herd.py": ("benchmarks/herd.py", "python benchmarks/herd.py"),
+    "python -m pytest": ("tox.ini", "pytest = pytest -c"),
+    "pre-commit install": (".pre-commit-config.yaml", "hooks:"),
+    ".ci/run": (".ci/run", "tox"),
     "tox": (".ci/run", "tox"),
     "tox -e docs": ("tox.ini", "[testenv:docs]"),
 }
@@ -99,7 +102,10 @@ class _ReadOn(rst.Directive):
     optional_arguments = 1
     final_argument_whitespace = True
     option_spec = dict.fromkeys(
-        ["no-index", "members", "inherited-members", "exclude-members", "maxdepth", "caption"],
+        [
+            *("no-index", "members", "inherited-members", "exclude-members"),
+            *("maxdepth", "caption", "hidden"),
+        ],
         str,
     )
 
@@ -382,12 +388,22 @@ def _is_known(command):
     return text in (ROOT / path).read_text(encoding="utf-8")
 
 
-def test_the_drawings_show_what_is_there(monkeypatch):
-    monkeypatch.setattr(sys, "path", sys.path[:])
-    spec = importlib.util.spec_from_file_location("drawings", ROOT / "docs" / "drawings.py")
+def script_of_docs(name):
+    spec = importlib.util.spec_from_file_location(name, ROOT / "docs" / f"{name}.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    for name, content in module.drawings().items():
+    return module
+
+
+def test_the_list_of_messages_is_that_of_the_code():
+    written = (ROOT / "docs" / "messages.rst").read_text(encoding="utf-8")
+    assert written.count("* - ``") > 20
+    assert written == script_of_docs("messages").page(), "run python docs/messages.py"
+
+
+def test_the_drawings_show_what_is_there(monkeypatch):
+    monkeypatch.setattr(sys, "path", sys.path[:])
+    for name, content in script_of_docs("drawings").drawings().items():
         drawn = (ROOT / "docs" / name).read_text(encoding="utf-8")
         assert drawn == content, f"{name}: run python docs/drawings.py"
 

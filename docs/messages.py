@@ -1,0 +1,149 @@
+"""Which errors and warnings of ours can a program meet?  Writes docs/messages.rst from the code.
+
+    python docs/messages.py
+
+Every ``raise`` and every warning of the package with a text of its own is listed.  A test compares
+the page with the code.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from pathlib import Path
+from typing import Iterator, NamedTuple
+
+HERE = Path(__file__).parent
+PACKAGE = HERE.parent / "coopselectors"
+
+INTRODUCTION = """\
+Errors and warnings
+===================
+
+.. Written by ``python docs/messages.py``; edit that and the code, not this.
+
+These are the messages of coopselectors itself; ``...`` stands for a value.  Every other error comes
+from the standard module, the kernel or the hub.  :doc:`troubleshooting` is sorted by symptom.
+
+.. list-table::
+   :header-rows: 1
+   :widths: auto
+
+   * - Message
+     - Type
+     - What to do
+"""
+
+STANDARD = "As in the standard module: correct the argument."
+
+#: {the beginning of a message: what to do; None for one that no program meets}
+ADVICE = {
+    "--hub-blocked-after takes": "Give a number such as 0.1.",
+    "EPOLLEXCLUSIVE is not for": "Register the epoll without ``EPOLLEXCLUSIVE``.",
+    "I/O operation on closed": "As in the standard module: the object was closed.",
+    "Invalid events": STANDARD,
+    "KQ_EV_DELETE is for": "Call ``unregister_kevent()``.",
+    "Python int too large": STANDARD,
+    "Selector is closed": "Another thread or greenlet called ``close()``, or this one did "
+    "earlier.  Catch it where a wait may be ended from outside.",
+    "a file to read or to write": "Call ``register()``.",
+    "argument must be an int": STANDARD,
+    "arguments 1-3 must be": STANDARD,
+    "cannot create '": "As in the standard module: call ``poll()`` or ``devpoll()``.",
+    "cannot install into": "Import the module first, or leave it out of ``modules``.",
+    "concurrent poll()": "As in the standard module: give each thread a poll object of its own.",
+    "coopselectors is not installed": "Call ``uninstall()`` only after ``install()``.",
+    "do not call blocking functions": "A callback of the hub may not wait: spawn a greenlet, or "
+    "pass a time-out of 0.",
+    "file descriptor cannot be": STANDARD,
+    "fileno() returned": STANDARD,
+    "it returns no three lists": None,
+    "module ... has no": "As for any module: check the name.",
+    "must be at least 1": "Give a larger number.",
+    "neither gevent nor eventlet": "Patch first, then call ``warn_blocking()``.",
+    "no selector works here": "The kernel, or a sandbox, refused every primitive; the message has "
+    "each one's reason.",
+    "runtime=... needs": "Run the command that the message names, or choose another runtime.",
+    "the threshold must be": "Give a number of seconds above 0.",
+    "this interpreter has no": "Report it: coopselectors does not know this interpreter.",
+    "unknown runtime": "Use one of the names in the message.",
+    "... (FD ...) is already": "As in the standard module: call ``modify()``.",
+    "... is not registered": "As in the standard module: call ``register()`` first.",
+    "... cannot honour": "Use a class that the message names for this flag.",
+    "... object has no attribute 'fileno'": "This selector has no kernel object; the standard "
+    "class has no ``fileno()`` either.",
+    "... has no descriptor": None,
+    "... is already registered": "Call ``unregister_kevent()`` first.",
+}
+
+
+class Message(NamedTuple):
+    text: str
+    kind: str
+
+
+def text_of(node: ast.expr | None) -> str | None:
+    """The text of a string or f-string, with ``...`` for its values."""
+    if isinstance(node, ast.Constant) and isinstance(node.value, str):
+        return node.value
+    if isinstance(node, ast.JoinedStr):
+        parts = []
+        for part in node.values:
+            if isinstance(part, ast.Constant):
+                parts.append(str(part.value))
+            else:
+                assert isinstance(part, ast.FormattedValue)
+                parts.append("...")
+        return "".join(parts)
+    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mod):
+        return text_of(node.left)
+    return None
+
+
+def messages_of(path: Path) -> Iterator[Message]:
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    constants = {
+        target.id: node.value
+        for node in tree.body
+        if isinstance(node, ast.Assign)
+        for target in node.targets
+        if isinstance(target, ast.Name)
+    }
+    for node in ast.walk(tree):
+        call = node.exc if isinstance(node, ast.Raise) else node
+        if not isinstance(call, ast.Call) or not call.args:
+            continue
+        is_warning = ast.unparse(call.func) == "warnings.warn"
+        if not isinstance(node, ast.Raise) and not is_warning:
+            continue
+        argument = call.args[0]
+        if isinstance(argument, ast.Name):
+            argument = constants.get(argument.id, argument)
+        found = text_of(argument)
+        if found and " " in found:
+            kind = ast.unparse(call.args[1] if is_warning else call.func)
+            yield Message(
+                re.sub(r"\.{4,}", "...", " ".join(found.split())), kind.rpartition(".")[2]
+            )
+
+
+def advice_for(text: str) -> str | None:
+    found = [each for each in ADVICE if text.startswith(each)]
+    assert len(found) == 1, f"ADVICE in docs/messages.py has {len(found)} entries for {text!r}"
+    return ADVICE[found[0]]
+
+
+def page() -> str:
+    # Errors of the self-check's own server and clients reach nobody's program.
+    files = [path for path in PACKAGE.rglob("*.py") if "_check" not in path.parts]
+    found = {message for path in files for message in messages_of(path)}
+    rows = [
+        f"   * - ``{text}``\n     - {kind}\n     - {advice_for(text)}\n"
+        for text, kind in sorted(found)
+        if advice_for(text) is not None
+    ]
+    return INTRODUCTION + "".join(rows)
+
+
+if __name__ == "__main__":
+    (HERE / "messages.rst").write_text(page(), encoding="utf-8")
