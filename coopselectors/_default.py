@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from abc import ABCMeta
-from typing import TYPE_CHECKING, Any, List, Optional, Set, Tuple, Type, cast
+from typing import TYPE_CHECKING, Any, Callable, List, Optional, Set, Tuple, Type, TypeVar, cast
 
 from . import _runtime, _selectors
-from ._hubs import is_usable
+from ._hubs import is_usable, is_usable_select
 from ._runtime import modules, offered
 from ._selectors import _Selector
 
 if TYPE_CHECKING:
     from typing_extensions import Self
+
+_Method = TypeVar("_Method", bound=Callable[..., Any])
 
 # The standard module's order of preference: what costs least per call comes first.
 _ORDER = ("KqueueSelector", "DevpollSelector", "EpollSelector", "PollSelector", "SelectSelector")
@@ -34,7 +36,7 @@ _chosen: Set[Type[_Selector]] = set()
 
 
 class _WhereThereIsOne:
-    """`fileno`, which tools find in the class, and which an instance on poll or select lacks."""
+    """A method that tools find in the class, and which an instance on poll or select lacks."""
 
     def __init__(self, function: Any) -> None:
         self.__func__ = function
@@ -45,6 +47,23 @@ class _WhereThereIsOne:
         if not selector._poller.backend.has_kernel_object:
             raise AttributeError(f"{owner.__name__!r} object has no attribute 'fileno'")
         return self.__func__.__get__(selector, owner)
+
+
+def _where_there_is_one(function: _Method) -> _Method:
+    made: Any = _WhereThereIsOne(function)
+    return cast("_Method", made)
+
+
+class _Signature:
+    """What `inspect.signature` says of the class: what its `__init__` takes."""
+
+    def __get__(self, selector: Any, owner: Any = None) -> Any:
+        if selector is not None:
+            raise AttributeError("__signature__")
+        from inspect import Signature, signature
+
+        _, *parameters = signature(owner.__init__).parameters.values()
+        return Signature(parameters)
 
 
 class DefaultSelector(_Selector):
@@ -63,6 +82,8 @@ class DefaultSelector(_Selector):
     RuntimeError, with all that was tried, if none of the classes works.  The other classes raise
     OSError where the kernel has no such primitive or no descriptor left.
     """
+
+    __signature__ = _Signature()
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Self:
         if cls is not DefaultSelector:
@@ -85,11 +106,11 @@ class DefaultSelector(_Selector):
         chosen.close()
         super().__init__(runtime=runtime)
 
-    @_WhereThereIsOne
+    @_where_there_is_one
     def fileno(self) -> int:
         """Return the kernel object's descriptor; ValueError once the selector is closed.
 
-        There is none for poll and select.
+        There is none, and no such method, for poll and select.
         """
         return self._poller.descriptor()
 
@@ -120,9 +141,10 @@ def open_best(*, runtime: Optional[str] = None) -> Tuple[_Selector, List[str]]:
             # In the standard module both names are one class: isinstance() has to agree.
             ABCMeta.register(DefaultSelector, kind)
             _chosen.add(kind)
-        if kind is _first and kind._backend_cls.made_is_proof:
-            module = _runtime.select_module()
-            _first_seen = module, _runtime.offers_of(module), own
+        is_foreign = _runtime.owner(own) == _runtime.FOREIGN  # and may turn out to be broken
+        if kind is _first and kind._backend_cls.made_is_proof and not is_foreign:
+            offers = _runtime.offers_of(_runtime.select_module())
+            _first_seen = modules("select"), offers, own
         return selector, tried
     raise RuntimeError(f"no selector works here; tried {'; '.join(tried)}")
 
@@ -133,6 +155,9 @@ def _reason_against(name: str, own: Any) -> str:
         return f"somebody has deleted select.{name}" if _runtime.is_gone(name) else ""
     if not callable(own):
         return f"select.{name} is {type(own).__name__}, which cannot be called"
-    if name != "select" and _runtime.owner(own) == _runtime.FOREIGN and not is_usable(own):
+    is_foreign = _runtime.owner(own) == _runtime.FOREIGN
+    if _runtime.is_broken(own) or (
+        is_foreign and not (is_usable_select(own) if name == "select" else is_usable(own))
+    ):
         return f"the select.{name} that somebody put there does not work"
     return ""

@@ -95,7 +95,9 @@ class FilesPoller(Poller):
     def unregister(self, fd: int, before: int) -> None:
         """Forget `fd`, which may be closed already."""
         if self.state is not _fork.generation:
-            return  # the next kernel object is filled without it
+            if self.backend.has_kernel_object or self.state is CLOSED:
+                return  # the next kernel object is filled without it
+            self.prepare()
         try:
             self.backend.unregister(fd, before)
         except OSError:
@@ -370,7 +372,8 @@ class FilesPoller(Poller):
     def before_sleep(self, again: bool = False) -> Optional[float]:
         if self.shadow is None or not self.looks_up:
             return None
-        return self.shadow.look_up(again)
+        again_in: Optional[float] = self.shadow.look_up(again)
+        return again_in
 
     def woken_in_vain(self) -> bool:
         return self.shadow is not None and woken_in_vain(self)

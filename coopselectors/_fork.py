@@ -69,8 +69,8 @@ def notice() -> None:
         if owner is not None:
             try:
                 owner.forked()
-            except BaseException:  # one that fails must not keep the others from being told
-                sys.excepthook(*sys.exc_info())
+            except BaseException as error:  # one that fails must not keep the others untold
+                sys.excepthook(type(error), error, error.__traceback__)
 
 
 # Windows has neither fork() nor this.

@@ -75,10 +75,8 @@ def _version_of(distribution: str) -> Optional[str]:
 
     try:
         return metadata.version(distribution)
-    except metadata.PackageNotFoundError:
+    except Exception:  # it is not there, or what is there says nothing
         return None
-    except Exception as error:  # what is installed may be broken in any way
-        return _unknown(error)
 
 
 def _evidence(primitive: str) -> str:
@@ -89,9 +87,14 @@ def _evidence(primitive: str) -> str:
     if covered is not None:
         return f"{_runtime.owner(offered)}: {_home(offered)}, in the place of {_home(covered)}"
     # Ours have no owner of their own: they wait as ``select.select`` says.
-    ours = getattr(offered, "__module__", None) == _runtime.OURS
+    ours = _runtime.home(offered) == _runtime.OURS
     return f"{_runtime.owner(select if ours else offered)}: {_home(offered)}"
 
 
 def _home(thing: Any) -> str:
-    return f"{getattr(thing, '__module__', None)}.{getattr(thing, '__qualname__', thing)}"
+    """Where it says that it comes from; whatever it is, that raises nothing."""
+    try:
+        name = f"{getattr(thing, '__qualname__', thing)}"
+    except Exception:
+        name = f"a {type(thing).__name__} object"
+    return f"{_runtime.home(thing) or None}.{name}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import selectors
 from selectors import SelectorKey
-from typing import Any, Dict, Iterator, Optional, Protocol, Union
+from typing import TYPE_CHECKING, Any, Dict, Iterator, Mapping, Optional, Protocol, Union
 
 
 class HasFileno(Protocol):
@@ -12,9 +12,6 @@ class HasFileno(Protocol):
 
     def fileno(self) -> int: ...
 
-
-#: What the caller may pass for a file.
-File = Union[int, HasFileno]
 
 _fd_of: Any = selectors._fileobj_to_fd  # type: ignore[attr-defined]
 
@@ -41,7 +38,19 @@ def lookup(keys: Dict[int, SelectorKey], fileobj: Any) -> int:
         raise
 
 
-class Map(selectors._SelectorMapping):  # type: ignore[name-defined,misc]
+if TYPE_CHECKING:
+    from _typeshed import FileDescriptorLike
+
+    File = FileDescriptorLike
+    _Mapping = Mapping[File, SelectorKey]
+else:
+    #: What the caller may pass for a file.
+    File = Union[int, HasFileno]
+
+    _Mapping = selectors._SelectorMapping
+
+
+class Map(_Mapping):
     """What `get_map` returns: the selector's files, read-only, found by descriptor or by object."""
 
     # Not the selector itself: that would be a cycle, which only the collector could free.

@@ -15,7 +15,7 @@ from typing import Any
 try:
     from _queue import Empty, SimpleQueue
 except ImportError:  # PyPy
-    from queue import Empty, SimpleQueue  # type: ignore[assignment]
+    from queue import Empty, SimpleQueue
 
 from ._unpatched import get_ident
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import operator
 from functools import partial
 from types import FunctionType
-from typing import Any, Callable, NamedTuple, Optional, Tuple
+from typing import Any, Callable, NamedTuple, Optional, Tuple, cast
 
 from . import _inert
 
@@ -150,7 +150,8 @@ def partial_argument(holder: Any, index: int) -> Access:
 
 def wrapped(holder: Any) -> Access:
     """What a staticmethod or classmethod is of."""
-    return (lambda: holder.__func__), partial(type(holder).__init__, holder)
+    kind = cast(Any, type(holder))
+    return (lambda: holder.__func__), partial(kind.__init__, holder)
 
 
 def _at(sequence: Any, index: int) -> Any:

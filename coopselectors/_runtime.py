@@ -19,10 +19,16 @@ replaced, and works   the replacement is given the files at each call
 replaced, and broken  as if it were missing
 ====================  ====================  ======================  ================================
 
-"Broken" is what cannot be called, raises anything when it is called without arguments, or returns
-what has no ``register`` and ``poll``.  A function in the place of ``select.select`` is broken if it
-raises TypeError or NotImplementedError, or returns anything but three collections: from then on it
-counts as nothing to call.
+"Broken" is what cannot be called, raises anything when it is called without arguments, returns what
+has no ``register`` and ``poll``, or whose ``poll`` returns no list.  So is what raises TypeError,
+AttributeError, NotImplementedError or an OSError of ENOSYS, EPERM or EACCES in a wait, in the place
+of ``select.select``, too, and there what returns anything but three collections.  What was found
+out in a wait goes on in the same call without it, and from then on it counts as nothing to call.
+Anything else that is raised in a wait comes out of it.
+
+`DefaultSelector` is the first class whose own primitive is not broken, and was not deleted by
+somebody unknown; if there is none, it raises RuntimeError with what was tried.  A function in the
+place of ``select.select`` is tried with no files before `SelectSelector` is chosen.
 """
 
 from __future__ import annotations
@@ -46,20 +52,27 @@ OURS = f"{__package__}.select"
 
 _PATCHERS = {"gevent.select": GEVENT, "eventlet.green.select": EVENTLET}
 
-#: ``modules("select")`` is the module that counts.
-modules: Callable[..., Any] = sys.modules.get
-
 # The module seen last, and what it offers by a name.
 _module: Any = sys.modules["select"]
+
+#: ``modules("select")`` is the module that counts.  eventlet.import_patched() shows its own to the
+#: copy that it makes of us, while that is imported.
+modules: Callable[..., Any] = sys.modules.get
+if getattr(_module, "__name__", None) == "eventlet.green.select":
+    modules = {"select": _module}.get
 _offers: Callable[[str], Any] = vars(_module).get
 
-# Functions in the place of select.select that turned out not to work, the latest last.
+# What somebody put there and turned out not to work when it was called, the latest last.
 _broken: Any = []
 
 
 def select_module() -> Any:
-    """The ``select`` module that counts now: a program may drop it and import it anew."""
-    return modules("select") or _module
+    """The ``select`` module that counts now: a program may drop it and import it anew.
+
+    Ours in its place says nothing of who has patched; then the last one still counts.
+    """
+    found = modules("select")
+    return _module if found is None or found is sys.modules.get(OURS) else found
 
 
 def offers_of(module: Any) -> Callable[[str], Any]:
@@ -106,21 +119,29 @@ def owner(primitive: object) -> str:
     if module == OURS:  # `install` has put it there, in the place of another
         covered = replaced_by(primitive)
         return NATIVE if covered is None else owner(covered)
-    if any(primitive is each for each in _broken):
+    if is_broken(primitive):
         return NATIVE
     return _PATCHERS.get(module, FOREIGN)
 
 
 def replaced_by(primitive: object) -> Any:
     """What `install` has put `primitive`, one of ours, in the place of, or None."""
+    if home(primitive) != OURS:
+        return None
     ours = getattr(primitive, "__wrapped__", primitive)  # functools.wraps() gives it our name
     return getattr(getattr(ours, "__self__", None), "replaces", None)
 
 
-def mark_broken(select: Any) -> None:
-    """A function in the place of select.select does not work: do without from now on."""
-    _broken.append(select)
-    del _broken[:-8]
+def mark_broken(primitive: Any) -> None:
+    """What somebody put into the ``select`` module does not work: do without from now on."""
+    if not is_broken(primitive):
+        _broken.append(primitive)
+        del _broken[:-8]
+
+
+def is_broken(primitive: Any) -> bool:
+    """Whether that was found out."""
+    return any(primitive is each for each in _broken)
 
 
 def is_gone(name: str) -> bool:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import selectors
 from selectors import EVENT_READ, EVENT_WRITE, SelectorKey
-from typing import Any, ClassVar, Dict, List, Optional, Type
+from typing import Any, ClassVar, Dict, List, Optional, Set, Type
 
 from . import _runtime, _unpatched
 from ._backends import (
@@ -22,7 +22,7 @@ from ._backends import (
 )
 from ._extra_events import KeventKey, check, key_of
 from ._files_poller import FilesPoller
-from ._hubs import NATIVE, Hub, look, pinned_hub, seen
+from ._hubs import NATIVE, Hub, Source, look, pinned_hub, seen
 from ._keys import File, Map, lookup
 from ._ready import Ready, translate
 from ._runtime import modules
@@ -40,11 +40,8 @@ _NEVER: Any = object(), None, None, None, None
 _LONGEST = 2_000_000
 _PLAIN = (float, int)
 
-_Impl: Any = selectors._BaseSelectorImpl  # type: ignore[attr-defined]
-_PollLike: Any = selectors._PollLikeSelector  # type: ignore[attr-defined]
 
-
-class _Selector(_Impl):  # type: ignore[misc]
+class _Selector(selectors._BaseSelectorImpl):
     """What all the classes share: everything but the backend.
 
     `DefaultSelector` says what `runtime` is, and which errors there are.
@@ -56,13 +53,15 @@ class _Selector(_Impl):  # type: ignore[misc]
     # gevent puts its `poll` there when it patches a process in which ours are installed.
     _selector_cls: Any = None
     _primitive: ClassVar[Any] = None
+    # Whether a subclass has a `_select` of its own, which is to be called: see `SelectSelector`.
+    _overrides_select: ClassVar[bool] = False
 
     def __init__(self, *, runtime: Optional[str] = None) -> None:
         self._pinned = None if runtime is None else pinned_hub(runtime)
         kind = self._backend_cls
         self._name = name = kind.name
         #: How the last call waited, and by what it can be seen whether that still holds.
-        self._seen: Any = seen.get(name, _NEVER)
+        self._seen: Any = _NEVER if self._overrides_select else seen.get(name, _NEVER)
         self._fd_to_key: Dict[int, SelectorKey] = {}
         #: {fd: (key, events)} of files that are watched for one event; see _ready.
         self._known: Dict[int, Ready] = {}
@@ -288,12 +287,15 @@ class _Selector(_Impl):  # type: ignore[misc]
         return self._fd_to_key.get(fd)
 
 
-@property
 def _own_primitive(self: Any) -> Any:
     """Ours of the selector's kind, over the same kernel object: programs reach in for it."""
-    from .select import primitive_around
+    from .select._around import primitive_around
 
     return primitive_around(self._poller)
+
+
+# The attributes of every selector.
+_STATE = ("_fd_to_key", "_known", "_made_map", "_name", "_pinned", "_poller", "_seen")
 
 
 class SelectSelector(_Selector):
@@ -301,25 +303,98 @@ class SelectSelector(_Selector):
 
     _backend_cls = SelectBackend
 
+    # As in the standard class, of which programs override `_select`.
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        cls._overrides_select = cls._select is not SelectSelector._select
+
+    def _look(self) -> Hub:
+        # Made for each call, as it holds the selector.
+        return _OverriddenSelect(self) if self._overrides_select else super()._look()
+
+    def _select(self, r: Any, w: Any, x: Any, timeout: Optional[float] = None) -> Any:
+        from .select import select
+
+        return select(r, w, x, timeout)
+
+    # It has no kernel object, so that it can be pickled and copied, if its files can.
+
+    def __getstate__(self) -> Dict[str, Any]:
+        own = {name: value for name, value in vars(self).items() if name not in _STATE}
+        pinned = None if self._pinned is None else self._pinned.name
+        return {**own, "keys": dict(self._fd_to_key), "pinned": pinned}
+
+    def __setstate__(self, state: Dict[str, Any]) -> None:
+        SelectSelector.__init__(self, runtime=state.pop("pinned"))
+        for fd, key in state.pop("keys").items():
+            self._fd_to_key[fd] = key
+            self._poller.register(fd, key.events)
+        vars(self).update(state)
+
+    @property
+    def _readers(self) -> Set[int]:
+        return {fd for fd, key in self._fd_to_key.items() if key.events & EVENT_READ}
+
+    @property
+    def _writers(self) -> Set[int]:
+        return {fd for fd, key in self._fd_to_key.items() if key.events & EVENT_WRITE}
+
+
+class _OverriddenSelect(Hub):
+    """Asks the `_select` of a subclass, once for each call of `select`, as the standard class does.
+
+    It decides how long that waits, and what is ready.
+    """
+
+    name = "overridden"
+
+    def __init__(self, selector: SelectSelector) -> None:
+        self._selector = selector
+
+    def wait(
+        self,
+        poller: Any,
+        timeout: Optional[float],
+        deadline: Optional[float],
+        source: Optional[Source] = None,
+    ) -> List[Pair]:
+        selector = self._selector
+        if poller.closed:
+            poller.raise_closed()
+        try:
+            readable, writable, *_ = selector._select(
+                selector._readers, selector._writers, [], timeout
+            )
+        except InterruptedError:
+            return []
+        ready = dict.fromkeys(readable, EVENT_READ)
+        for fd in writable:
+            ready[fd] = ready.get(fd, 0) | EVENT_WRITE
+        return list(ready.items())
+
+    def describe(self) -> str:
+        return f"{type(self._selector).__qualname__}._select"
+
 
 if _unpatched.poll is not None:
 
-    class PollSelector(_Selector, _PollLike):  # type: ignore[misc]
+    class PollSelector(_Selector, selectors._PollLikeSelector):
         """poll(2): any descriptor, and the whole list is handed to the kernel at each call."""
 
         _backend_cls = PollBackend
         _selector_cls = _primitive = _unpatched.poll
-        _selector = _own_primitive
+        _selector = property(_own_primitive)
 
 
 if _unpatched.epoll is not None:
 
-    class EpollSelector(_Selector, _PollLike):  # type: ignore[misc]
+    class EpollSelector(_Selector, selectors._PollLikeSelector):
         """epoll(7), of Linux: the kernel keeps the list."""
 
         _backend_cls = EpollBackend
         _selector_cls = _primitive = _unpatched.epoll
-        _selector = _own_primitive
+        _selector = property(_own_primitive)
 
         def fileno(self) -> int:
             """Return the kernel object's descriptor; ValueError once the selector is closed."""
@@ -328,12 +403,12 @@ if _unpatched.epoll is not None:
 
 if _unpatched.devpoll is not None:
 
-    class DevpollSelector(_Selector, _PollLike):  # type: ignore[misc]
+    class DevpollSelector(_Selector, selectors._PollLikeSelector):
         """/dev/poll, poll(7d), of Solaris and illumos: the kernel keeps the list."""
 
         _backend_cls = DevpollBackend
         _selector_cls = _primitive = _unpatched.devpoll
-        _selector = _own_primitive
+        _selector = property(_own_primitive)
 
         def fileno(self) -> int:
             """Return the kernel object's descriptor; ValueError once the selector is closed."""

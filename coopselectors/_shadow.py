@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import errno
 from selectors import EVENT_READ, EVENT_WRITE
-from typing import Any, List, Optional, Set, Tuple, Type
+from typing import Any, Callable, List, Optional, Set, Tuple, Type
 
 from . import _fork, _unpatched
 from ._backends import Backend, EpollBackend, KqueueBackend, Pair
@@ -42,7 +42,6 @@ class Shadow:
 
     def __init__(self, owner: Any, poller: Any) -> None:
         self._keys = owner.keys
-        self._ask = owner.backend.poll
         self.poller = poller
         #: Files that it does not take, and the primitive answers for at once: regular and closed
         #: ones.  While there are any, it holds the wake-up file for them.
@@ -134,16 +133,17 @@ class Shadow:
             return False
         return True
 
-    def found_otherwise(self) -> Optional[bool]:
+    def found_otherwise(self, ask: Callable[[float], List[Pair]]) -> Optional[bool]:
         """What the shadow reported, the primitive did not: find out why.
 
         select(2) does not report a hang-up to whoever wants to write only: the shadow reports that
         file's changes only from now on.  A file that was closed and lives on in a duplicate is
         reported for ever, and only a new shadow is rid of it.  Returns whether to ask the primitive
-        again, None if this shadow has to go.
+        again, None if this shadow has to go.  `ask` is the owner's poll; to hold it would be a
+        cycle.
         """
         reported = self.poller.poll(0)
-        if self._ask(0):
+        if ask(0):
             return True  # it came just now, and if it is reported once, it has been
         if not reported:
             return False
@@ -223,7 +223,7 @@ def woken_in_vain(owner: Any) -> bool:
     """
     shadow = owner.shadow
     try:
-        found = shadow.found_otherwise()
+        found = shadow.found_otherwise(owner.poll)
     except (OSError, ValueError):
         if not shadow.poller.closed:
             raise

@@ -9,7 +9,7 @@ from typing import Any, Callable, Optional
 
 from . import _standard, _unpatched
 from ._hubs import hub_for
-from ._hubs._outer import Heartbeat
+from ._hubs._waiters import Heartbeat
 from ._unpatched import clock
 
 _NAME = re.compile(r"\w+")

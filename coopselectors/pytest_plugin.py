@@ -36,15 +36,15 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    if not config.getoption("hub_blocked_after") > 0:
+    if not config.option.hub_blocked_after > 0:
         raise pytest.UsageError("--hub-blocked-after takes a number of seconds above 0")
     config.pluginmanager.register(_Plugin(config), "coopselectors-hub-blocked")
 
 
 class _Plugin:
     def __init__(self, config: pytest.Config) -> None:
-        self._fails = config.getoption("hub_blocked") == "fail"
-        self._seconds: float = config.getoption("hub_blocked_after")
+        self._fails = config.option.hub_blocked == "fail"
+        self._seconds: float = config.option.hub_blocked_after
         self._watch: Optional[Watch] = None
         self._blocked: List[str] = []  # filled by the thread that watches
 

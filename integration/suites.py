@@ -1,8 +1,10 @@
-"""Do the standard library's own tests pass as before when our selectors are installed?
+"""Do other people's tests of selectors pass with ours?
 
 ``python integration/suites.py`` runs the interpreter's tests of all that waits in a selector or in
-``select``, in the ordinary process and under gevent, without ``coopselectors.install(select=True)``
-and with it.  What fails without it is known to fail; it ends with 1 if anything else fails with it.
+``select``, in the ordinary process and under gevent, and the tests of selectors2, gevent and
+eventlet (see `others`), without ``coopselectors.install(select=True)`` and with it.  What fails
+without it is known to fail; it ends with 1 if anything else fails with it, but for what `others`
+gives a reason for.
 """
 
 from __future__ import annotations
@@ -11,9 +13,13 @@ import argparse
 import faulthandler
 import subprocess
 import sys
+import tempfile
 import unittest
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Dict, Iterator, List, NamedTuple
+
+import others
 
 MODULES = (
     "test.test_subprocess",  # the longest first
@@ -44,13 +50,16 @@ class Run(NamedTuple):
         return {test for test, outcome in self.outcomes.items() if outcome in BAD}
 
 
-def run(module: str, runtime: str, installed: bool) -> Run:
-    """Run a module's tests, in a new interpreter whenever one of them does not end."""
+def run(module: str, runtime: str, installed: bool, source: str = "") -> Run:
+    """Run a module's tests, in a new interpreter whenever one of them does not end.
+
+    `source` is the folder that it is in, for what is not installed.
+    """
     outcomes: Dict[str, str] = {}
     while True:
         before = len(outcomes)
         command = [sys.executable, "-W", "ignore", __file__, "--child", runtime, module]
-        command += ["--install"] * installed
+        command += ["--install"] * installed + ["--source", source] * bool(source)
         done = subprocess.run(
             command,
             input="\n".join(outcomes),
@@ -65,6 +74,8 @@ def run(module: str, runtime: str, installed: bool) -> Run:
                 outcomes[test] = outcome.replace("_", " ")
         if not done.returncode:
             return Run(outcomes, "")
+        if "-v" in sys.argv:
+            print(done.stderr, file=sys.stderr, flush=True)
         if len(outcomes) == before:
             return Run(outcomes, f"ended with {done.returncode}: {done.stderr[-400:]}")
 
@@ -115,20 +126,26 @@ class _Printing(unittest.TestResult):
             self._say("failed", test)
 
 
-def child(runtime: str, module: str, install: bool) -> None:
+def child(runtime: str, module: str, install: bool, source: str) -> None:
     """Run the tests in this process, but for those that stdin names, and print what comes out."""
     done = set(sys.stdin.read().splitlines())
     if runtime == "gevent":
         import gevent.monkey
 
         gevent.monkey.patch_all()
+    elif runtime == "eventlet" and ".isolated." not in module:
+        import eventlet
+
+        eventlet.monkey_patch(all=False, select=True)
     import coopselectors
 
     if install:
         for name in ("asyncio", "multiprocessing.connection", "socketserver", "subprocess"):
             __import__(name)
         coopselectors.install(select=True)
-    suite = unittest.defaultTestLoader.loadTestsFromName(module)
+    if module not in MODULES:
+        others.find(module, source, install)
+    suite = others.load(module)
     if install:
         coopselectors.install(select=True)  # and in the tests themselves
     remaining = unittest.TestSuite(test for test in _all_in(suite) if test.id() not in done)
@@ -143,14 +160,17 @@ def _all_in(suite: unittest.TestSuite) -> Iterator[unittest.TestCase]:
             yield each
 
 
-def new_failures(module: str, runtime: str) -> tuple[str, set[str]]:
+def new_failures(suite: others.Suite, source: str) -> tuple[str, set[str]]:
     """A line on one module in one runtime, and which of its tests fail with ours only."""
-    before = run(module, runtime, installed=False)
-    after = run(module, runtime, installed=True)
+    module, runtime, _ = suite
+    # selectors2 itself, which is long gone, cannot be imported any more.
+    is_gone = module == others.SELECTORS2
+    before = Run({}, "") if is_gone else run(module, runtime, False, source)
+    after = run(module, runtime, True, source)
     new = after.bad() - before.bad()
     if new or (after.words and not before.words):
         # Some fail now and then: with ours, too, they have to do so twice.
-        again = run(module, runtime, installed=True)
+        again = run(module, runtime, True, source)
         new &= again.bad()
         after = again
     missing = {test for test in before.outcomes if test not in after.outcomes}
@@ -160,26 +180,45 @@ def new_failures(module: str, runtime: str) -> tuple[str, set[str]]:
         new.add(after.words)
     if not after.outcomes:
         new.add("no test was run")
+    expected = {test for test in new if others.expectation(test)}
+    new -= expected
+    without = "    cannot run" if is_gone else f"{len(before.bad()):3} bad"
     line = (
-        f"{module:42} {runtime:7} {len(after.outcomes):4} tests, "
-        f"{len(before.bad()):3} bad without, {len(after.bad()):3} with ours, {len(new)} new"
+        f"{module:42} {runtime:8} {len(after.outcomes):4} tests, "
+        f"{without} without, {len(after.bad()):3} with ours, {len(new)} new"
     )
-    return line, new
+    reasons = [f"    expected: {test}: {others.expectation(test)}" for test in sorted(expected)]
+    return "\n".join([line, *reasons]), new
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--child", nargs=2, metavar=("RUNTIME", "MODULE"), help="for its own use")
     parser.add_argument("--install", action="store_true", help="for its own use")
-    parser.add_argument("modules", nargs="*", help=", ".join(MODULES))
+    parser.add_argument("--source", default="", help="for its own use")
+    parser.add_argument("-v", action="store_true", help="print what failing tests say")
+    parser.add_argument("modules", nargs="*", metavar="MODULE", help="these only; see --list")
+    parser.add_argument("--list", action="store_true", help="print the modules, and end")
     options = parser.parse_args()
     if options.child:
-        child(*options.child, options.install)
+        child(*options.child, options.install, options.source)
         return 0
-    places = [(each, runtime) for each in options.modules or MODULES for runtime in RUNTIMES]
+    suites = [others.Suite(each, runtime) for each in MODULES for runtime in RUNTIMES]
+    suites += others.SUITES
+    if options.list:
+        print(*{suite.module: None for suite in suites}, sep="\n")
+        return 0
+    if options.modules:
+        suites = [suite for suite in suites if suite.module in options.modules]
+    with tempfile.TemporaryDirectory() as folder:
+        return run_all(suites, Path(folder))
+
+
+def run_all(suites: List[others.Suite], folder: Path) -> int:
+    sources = [others.source_of(suite, folder) for suite in suites]
     bad: List[str] = []
     with ThreadPoolExecutor(AT_ONCE) as pool:
-        for line, new in pool.map(lambda place: new_failures(*place), places):
+        for line, new in pool.map(new_failures, suites, sources):
             print(line, flush=True)
             for test in sorted(new):
                 print(f"    NEW: {test}", flush=True)

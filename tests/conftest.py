@@ -21,6 +21,7 @@ from posix import waitpid as posix_waitpid
 
 import pytest
 
+from support import fresh as fresh_interpreters
 from support import quick, runtimes, standins, summary, workers
 
 if workers.PLATFORM:
@@ -176,6 +177,12 @@ def run_python():
         return done.stdout
 
     return run
+
+
+@pytest.fixture
+def fresh(runtime):
+    """Runs a function of the test's own in a fresh interpreter of its runtime; see fresh.py."""
+    return fresh_interpreters.Fresh(runtime.name)
 
 
 @pytest.fixture

@@ -119,6 +119,14 @@ class Backend(ABC):
         """Go on with the kernel object of `fresh`, under the old descriptor if that is ours."""
         self.native = fresh.native
 
+    def is_inherited(self) -> bool:
+        """Whether the descriptor is as the parent had it; asked at once after fork(2)."""
+        return self.is_ours()
+
+    def replace_in_child(self, fresh: Any) -> None:
+        """Likewise, at once after fork(2): nobody has used a descriptor again that it closed."""
+        self.replace(fresh)
+
     def notify(self, wakeup_fd: int, on: bool) -> None:
         """Wake whoever is blocked in `poll`, until that is turned off."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import sys
 from selectors import EVENT_READ, EVENT_WRITE
-from typing import Any, List, Optional
+from typing import Any, Callable, List, Optional
 
 from .. import _owned, _unpatched
 from .._unpatched import system
@@ -43,7 +43,7 @@ _EXTRAS = {
 # What epoll_ctl(2) allows beside EPOLLEXCLUSIVE.
 _WITH_EXCLUSIVE = EXCLUSIVE | _WAKEUP | _ET | _ERR | _HUP
 
-_getrefcount: Any = getattr(sys, "getrefcount", lambda _: sys.maxsize)
+_getrefcount: Callable[[Any], int] = getattr(sys, "getrefcount", lambda _: sys.maxsize)
 # How many there are while nobody is in a call: that of the backend, and of the question itself.
 _UNUSED = 2
 

@@ -134,14 +134,34 @@ class KqueueBackend(Backend):
         return made
 
     def replace(self, fresh: KqueueBackend) -> None:
-        number = self._fd
         if self.is_ours():
-            system.dup2(fresh._fd, number, False)
-            fresh.close()
+            self._take_number(fresh)
+        else:
+            self._take(fresh, fresh.native, fresh._fd)
+
+    def is_inherited(self) -> bool:
+        return _is_free(self._fd) or _owned.is_owner(self._fd, self)
+
+    def replace_in_child(self, fresh: KqueueBackend) -> None:
+        if _is_free(self._fd) or _owned.is_owner(self._fd, self):
+            self._take_number(fresh)
+        else:
+            self._take(fresh, fresh.native, fresh._fd)
+
+    def _take_number(self, fresh: KqueueBackend) -> None:
+        """Go on with the kqueue of `fresh`, under our old descriptor."""
+        number = self._fd
+        if fresh._fd == number:  # the lowest that was free
+            self._take(fresh, fresh.native, number)
             return
+        system.dup2(fresh._fd, number, False)
+        fresh.close()
+        self._take(fresh, _unpatched.kqueue.fromfd(number), number)
+
+    def _take(self, fresh: KqueueBackend, native: Any, fd: int) -> None:
         _owned.abandon(self.native)
-        self.native, self._fd, self._process = fresh.native, fresh._fd, fresh._process
-        _owned.claim(self._fd, self)
+        self.native, self._fd, self._process = native, fd, fresh._process
+        _owned.claim(fd, self)
 
     def notify(self, wakeup_fd: int, on: bool) -> None:
         try:
@@ -206,3 +226,11 @@ class KqueueBackend(Backend):
             wanted.ident, wanted.filter, flags, wanted.fflags, wanted.data, wanted.udata
         )
         self.native.control([event], 0, 0)
+
+
+def _is_free(fd: int) -> bool:
+    try:
+        system.fstat(fd)
+    except OSError:
+        return True
+    return False

@@ -137,13 +137,11 @@ def _run_script(path: str, main: ModuleType) -> None:
             code = pkgutil.read_code(file)
             if code is None:
                 file.seek(0)
-                source = file.read()
+                code = compile(file.read(), place, "exec", dont_inherit=True)
     except OSError as error:
         reason = f"[Errno {error.errno}] {error.strerror}"
         print(f"{sys.executable}: can't open file {place!r}: {reason}", file=sys.stderr)
         sys.exit(2)
-    if code is None:
-        code = compile(source, place, "exec", dont_inherit=True)
     loader = SourceFileLoader("__main__", place)
     vars(main).update(__file__=place, __cached__=None, __loader__=loader)
     exec(code, vars(main))

@@ -6,16 +6,18 @@ from typing import Any, Dict, Tuple
 
 from .. import _runtime
 from ._base import Hub, Source
-from ._foreign import ForeignHub
+from ._foreign import NO_PRIMITIVE, ForeignHub, are_three
 from ._native import NativeHub
 
 __all__ = [
     "NATIVE",
+    "NO_PRIMITIVE",
     "ForeignHub",
     "Hub",
     "Source",
     "hub_for",
     "is_usable",
+    "is_usable_select",
     "pinned_hub",
     "seen",
 ]
@@ -41,14 +43,15 @@ def hub_for(primitive: str) -> Hub:
 def look(primitive: str) -> Seen:
     """Which hub that is, and by what it can be seen whether that still holds."""
     select, own = _runtime.offered("select"), _runtime.offered(primitive)
-    module = _runtime.select_module()
+    module = _runtime.modules("select")
     last = seen.get(primitive)
     if last is not None and last[0] is module and last[2] is select and last[3] is own:
         hub = last[4]
         if not (isinstance(hub, ForeignHub) and hub.is_broken):
             return last
     # What is patched from here on is noticed next time.
-    found = module, _runtime.offers_of(module), select, own, _choose(select, own)
+    offers = _runtime.offers_of(_runtime.select_module())
+    found = module, offers, select, own, _choose(select, own)
     seen[primitive] = found
     return found
 
@@ -66,13 +69,12 @@ def _choose(select: Any, own: Any) -> Hub:
 
 def is_usable(primitive: Any) -> bool:
     """Whether a replaced poll, epoll or the like can be called, and gives something to poll."""
-    if not callable(primitive):
+    if not callable(primitive) or _runtime.is_broken(primitive):
         return False
     try:
-        made = primitive()
-        usable = callable(made.poll) and callable(made.register)
-    except AttributeError:
-        usable = callable(getattr(made, "control", None)) if "made" in locals() else False
+        made: Any = primitive()
+        methods = ("control",) if hasattr(made, "control") else ("poll", "register")
+        usable = all(callable(getattr(made, method)) for method in methods)
     except Exception:  # a sandbox may raise anything
         return False
     try:
@@ -80,6 +82,14 @@ def is_usable(primitive: Any) -> bool:
     except Exception:
         pass  # a poll object has none
     return usable
+
+
+def is_usable_select(select: Any) -> bool:
+    """Whether what is in the place of ``select.select`` answers as that does."""
+    try:
+        return are_three(select([], [], [], 0))
+    except Exception:
+        return False
 
 
 def pinned_hub(runtime: str) -> Hub:

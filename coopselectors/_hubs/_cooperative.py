@@ -27,7 +27,8 @@ from .._poller import Poller
 from .._unpatched import clock, system
 from ._base import Hub, Source
 from ._hub_end import thread_end
-from ._outer import Heartbeat, Outer, Waiters, open_outer
+from ._outer import open_outer
+from ._waiters import Heartbeat, Outer, Waiters
 from ._waiting_thread import ThreadWait, pool
 
 # The attribute of a hub that holds its outer poller.  It is kept there, and in no table of ours, so
@@ -58,6 +59,11 @@ class CooperativeHub(Hub):
     start_thread: ClassVar[Callable[..., Any]]
     #: ``_thread.allocate_lock``, likewise.
     allocate_lock: ClassVar[Callable[..., Any]]
+
+    def __init__(self) -> None:
+        # The code in which a greenlet of ours sleeps.  By identity, as code is slow to hash.
+        self._sleep_code: Any = CooperativeHub._sleep.__code__
+        self._timed_code: Any = type(self).sleep_at_most.__code__  # type: ignore[attr-defined]
 
     @abstractmethod
     def hub_if_any(self) -> Any:
@@ -94,6 +100,18 @@ class CooperativeHub(Hub):
     @abstractmethod
     def others_are_due(self, hub: Any) -> bool:
         """Whether the hub has to turn before one more greenlet is woken."""
+
+    def is_asleep(self, greenlet: Any) -> bool:
+        """Whether a greenlet is in a sleep of ours, and not in a signal handler that cut in."""
+        frame = getattr(greenlet, "gr_frame", None)
+        while frame is not None:
+            code = frame.f_code
+            if code is self._sleep_code or code is self._timed_code:
+                return True
+            if code.co_name != "switch":  # the hub's own, where it is written in Python
+                return False
+            frame = frame.f_back
+        return True
 
     @abstractmethod
     def has_ended(self, hub: Any) -> bool:
@@ -149,14 +167,19 @@ class CooperativeHub(Hub):
                 self.refuse_to_block(hub)
             return source.poll(timeout)
         looked = False
-        if timeout == 0 or poller.sleeps < _STEADY or self.needs_a_turn or poller.must_look_first():
+        if (
+            timeout == 0
+            or poller.sleeps < _STEADY
+            or self.needs_a_turn
+            or (poller.shadow is not None and poller.must_look_first())
+        ):
             self.yield_once(hub)
             pairs = source.poll(0)
             if pairs or timeout == 0:
                 poller.sleeps = 0
                 return pairs
             looked = True
-        patience = poller.before_sleep()
+        patience = None if poller.shadow is None else poller.before_sleep()
         while True:
             seconds = patience
             if deadline is not None:
@@ -168,25 +191,31 @@ class CooperativeHub(Hub):
                 # Up to the next millisecond, like the standard module: some loops count so.
                 seconds = min(math.ceil(rest * 1e3) * 1e-3, patience or _LONGEST)
             outer: Outer = getattr(hub, _OUTER, None) or self._open_outer(hub)
-            waiters = outer.not_yet_watched
-            if waiters is None and not poller.needs_thread:
-                inner = poller.pollable()
-                waiters = None if inner is None else outer.waiters_of(inner)
-            if waiters is not None:
-                poller.sleeps = poller.sleeps + 1 if poller.sleeps < _SLEEPS else 0
-                pairs = self._sleep(hub, outer, waiters, source, seconds)
-            else:
+            waiters = poller.waiters.get(outer)
+            if waiters is None or waiters.disarmed or waiters.notified:
+                waiters = self._waiters_of(poller, outer)
+            if waiters is None:
                 pairs = self._sleep_otherwise(hub, outer, poller, source, seconds, looked)
+            else:
+                poller.sleeps = poller.sleeps + 1 if poller.sleeps < _SLEEPS else 0
+                pairs = self._sleep(hub, current, waiters, source, seconds)
             if pairs:
                 return pairs
             pairs = source.poll(0)
-            if not pairs and poller.woken_in_vain():
+            if not pairs and poller.shadow is not None and poller.woken_in_vain():
                 pairs = source.poll(0)
             if pairs:
                 return pairs
             looked = True
-            if patience is not None:
+            if poller.shadow is not None:
                 patience = poller.before_sleep(again=True)
+
+    def _waiters_of(self, poller: Poller, outer: Outer) -> Optional[Waiters]:
+        """Where to sleep for `poller`; None where the outer poller cannot help."""
+        if outer.not_yet_watched is not None:
+            return outer.not_yet_watched
+        inner = None if poller.needs_thread else poller.pollable()
+        return None if inner is None else outer.waiters_of(inner)
 
     def heartbeat(self) -> Heartbeat:
         """By what the calling thread's hub can be asked whether it still turns."""
@@ -194,10 +223,10 @@ class CooperativeHub(Hub):
         return Heartbeat(getattr(hub, _OUTER, None) or self._open_outer(hub))
 
     def _sleep(
-        self, hub: Any, outer: Outer, waiters: Waiters, source: Source, seconds: Optional[float]
+        self, hub: Any, current: Any, waiters: Waiters, source: Source, seconds: Optional[float]
     ) -> List[Pair]:
         """Sleep until somebody switches here; returns what was collected meanwhile, if anything."""
-        current = getcurrent()
+        outer = waiters.outer
         sleepers = outer.sleepers
         suspended = None
         try:
@@ -253,7 +282,7 @@ class CooperativeHub(Hub):
         pool.begin(wait, self.start_thread, self.allocate_lock)
         try:
             while not wait.is_over:
-                self._sleep(hub, outer, waiters, poller_of_nothing, None)
+                self._sleep(hub, getcurrent(), waiters, poller_of_nothing, None)
         except BaseException:
             pool.cancel(wait)
             raise
@@ -276,7 +305,7 @@ class CooperativeHub(Hub):
             if poller.closed:  # asked for after the line above, see `Poller.close`
                 return
             end = math.inf if seconds is None else clock.monotonic() + seconds
-            self._sleep_on_each(hub, outer, poller, waiters, told, seconds)
+            self._sleep_on_each(hub, poller, waiters, told, seconds)
             end = min(end, clock.monotonic() + _SECOND_LOOK)
             known = 0
             while len(told) > known:
@@ -288,14 +317,13 @@ class CooperativeHub(Hub):
                 # reports changes only: to watch that one on would be to spin.
                 known = len(told)
                 rest = max(end - clock.monotonic(), 1e-3)  # libuv has no shorter timer
-                self._sleep_on_each(hub, outer, poller, waiters, told, rest)
+                self._sleep_on_each(hub, poller, waiters, told, rest)
         finally:
             poller.watch_per_file(waiters, False)
 
     def _sleep_on_each(
         self,
         hub: Any,
-        outer: Outer,
         poller: Poller,
         waiters: Waiters,
         told: Set[int],
@@ -320,7 +348,7 @@ class CooperativeHub(Hub):
                     continue  # closed while registered: nothing more will come of it
                 undo.append(partial(system.close, duplicate))
                 undo.append(self.watch_file(hub, duplicate, key.events, partial(wake, fd)))
-            self._sleep(hub, outer, waiters, poller_of_nothing, seconds)
+            self._sleep(hub, getcurrent(), waiters, poller_of_nothing, seconds)
         finally:
             while undo:
                 undo.pop()()

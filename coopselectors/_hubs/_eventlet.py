@@ -5,6 +5,7 @@ Written against the sources of eventlet 0.40.4 and 0.41.3.
 
 from __future__ import annotations
 
+import sys
 from selectors import EVENT_READ, EVENT_WRITE
 from typing import Any, Callable
 
@@ -15,7 +16,10 @@ from greenlet import getcurrent
 from .. import _owned, _unpatched
 from .._poller import Poller
 from ._cooperative import CooperativeHub
-from ._outer import Outer
+from ._waiters import Outer
+
+# Seconds until a timer asks once more whether it may wake its greenlet.
+_AGAIN = 0.001
 
 
 def _nothing(*_: Any) -> None:
@@ -54,12 +58,26 @@ class EventletHub(CooperativeHub):
 
     def sleep_at_most(self, hub: Any, seconds: float) -> None:
         timer = None
+        greenlet: Any = getcurrent()
+        frame: Any = sys._getframe()
+
+        def wake() -> None:
+            nonlocal timer
+            asleep = greenlet.gr_frame
+            if asleep is not None and asleep.f_code.co_name == "switch":  # the hub's own
+                asleep = asleep.f_back
+            if asleep is frame:
+                greenlet.switch()
+            else:  # a signal handler waits there for something else
+                timer = hub.schedule_call_global(_AGAIN, wake)
+
         try:
-            timer = hub.schedule_call_global(seconds, getcurrent().switch)
+            timer = hub.schedule_call_global(seconds, wake)
             hub.switch()
         finally:
             if timer is not None:
                 timer.cancel()
+            frame = None  # it was a cycle
 
     def call_soon(self, hub: Any, function: Callable[[], None]) -> None:
         if hub is not None:

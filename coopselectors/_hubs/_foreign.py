@@ -8,6 +8,7 @@ Ours is among the files in either case: it becomes readable when the selector is
 
 from __future__ import annotations
 
+import errno
 from contextlib import suppress
 from selectors import EVENT_READ
 from typing import Any, List, Optional, Type
@@ -18,11 +19,22 @@ from .._backends._base import extra_of
 from .._unpatched import clock
 from ._base import Hub, Source
 
-# What a function raises that is there, but is not meant to be called.
+# What a function raises that is there, but is not meant to be called, and the errors of a sandbox.
 _NOT_MEANT = (TypeError, NotImplementedError, AttributeError)
+_REFUSED = (errno.ENOSYS, errno.EPERM, errno.EACCES)
+
+#: What `hub_for` is asked for what is built on no primitive of its own.
+NO_PRIMITIVE = ""
 
 # The descriptors that select(2) takes are below this, on most platforms.
 _FD_SETSIZE = 1024
+
+
+def are_three(said: Any) -> bool:
+    """Whether it is what a ``select.select`` returns."""
+    if not (isinstance(said, (tuple, list)) and len(said) == 3):
+        return False
+    return all(isinstance(each, (list, tuple, set, frozenset)) for each in said)
 
 
 class ForeignHub(Hub):
@@ -43,67 +55,81 @@ class ForeignHub(Hub):
         deadline: Optional[float],
         source: Optional[Source] = None,
     ) -> List[Pair]:
-        if source is None:
-            source = poller
-        while True:
-            pairs = self._ask(poller, source, timeout)
-            if pairs or timeout == 0:
+        asked: Source = poller if source is None else source
+        while not self.is_broken:
+            if poller.closed:
+                poller.raise_closed()
+            pairs = self._ask(poller, asked, timeout)
+            if pairs or (timeout == 0 and not self.is_broken):
                 return pairs
             if deadline is not None:
-                timeout = deadline - clock.monotonic()
-                if timeout <= 0:
+                remaining: float = deadline - clock.monotonic()
+                if remaining <= 0:
                     return pairs
+                timeout = remaining
+        from . import hub_for
+
+        # Whose turn is it, without what does not work?
+        name = NO_PRIMITIVE if self._primitive is None else poller.backend.name
+        return hub_for(name).wait(poller, timeout, deadline, source)
 
     def describe(self) -> str:
+        asked = self._select if self._primitive is None else self._primitive
         try:
-            return repr(self._primitive or self._select)
+            return repr(asked)
         except Exception:
-            return f"a {type(self._primitive or self._select).__name__} object"
+            return f"a {type(asked).__name__} object"
 
     def _ask(self, poller: Any, source: Source, timeout: Optional[float]) -> List[Pair]:
         """What is ready after one call of the foreign function, however early that returned."""
-        if poller.closed:
-            poller.raise_closed()
         inner = None
         if timeout != 0:
             if not poller.has_descriptor():
                 # Opening one may take the number of a file that was closed a moment ago.
-                poller.poll(0)
-            inner = poller.pollable()
+                pairs = poller.poll(0)
+                if pairs and (self._primitive is None or poller.has_extras):
+                    return pairs
+                inner = None if pairs else poller.pollable()
+            else:
+                inner = poller.pollable()
         own = None if inner is None else inner.descriptor()
         try:
-            if self._primitive is not None and poller.keys:
-                if not (poller.has_extras and poller.backend.edges):
+            if self._primitive is not None:
+                if poller.keys and not (poller.has_extras and poller.backend.edges):
                     return self._mirror(poller, type(poller.backend), self._primitive, own, timeout)
                 # A new object would report anew each change that has been reported already.
                 self._wait_for(own, type(poller.backend), timeout)
             elif own is not None:
                 self._call_select(own, timeout)
             elif poller.backend.name == "select":
-                return self._mirror(poller, SelectBackend, self._select, None, timeout)
+                return self._mirror(poller, SelectBackend, self._checked_select, None, timeout)
             else:
-                self._mirror(poller, SelectBackend, self._select, None, timeout)
+                self._mirror(poller, SelectBackend, self._checked_select, None, timeout)
         except InterruptedError:  # its author does not know PEP 475
             pass
-        except _NOT_MEANT:
+        except (*_NOT_MEANT, OSError) as error:
+            if isinstance(error, OSError) and error.errno not in _REFUSED:
+                raise
             self._give_up()
-            return source.poll(timeout)
+            return []
         return source.poll(0)
 
     def _call_select(self, own: int, timeout: Optional[float]) -> None:
         try:
-            said = self._select([own], [], [], timeout)
+            self._checked_select([own], [], [], timeout)
         except ValueError:
             # "filedescriptor out of range in select()": wait as if it were not there.
             self._wait_natively(own, timeout)
-            return
-        if not (isinstance(said, (tuple, list)) and len(said) == 3):
-            raise TypeError("it returns no three lists")
+
+    def _checked_select(self, *how: Any) -> Any:
+        said = self._select(*how)
+        if not are_three(said):
+            raise TypeError("it returns no three collections")
+        return said
 
     def _give_up(self) -> None:
         self.is_broken = True
-        if self._primitive is None:
-            _runtime.mark_broken(self._select)
+        _runtime.mark_broken(self._select if self._primitive is None else self._primitive)
 
     def _wait_natively(self, fd: int, timeout: Optional[float]) -> None:
         from .._backends import PollBackend
@@ -143,6 +169,8 @@ class ForeignHub(Hub):
             pairs = mirror.poll(timeout)
         finally:
             mirror.close()
+        if type(pairs) is not list:
+            raise TypeError("it returns no list of pairs")
         if poller.closed:
             poller.raise_closed()
         return [pair for pair in pairs if pair[0] != own]

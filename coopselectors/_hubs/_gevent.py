@@ -10,12 +10,12 @@ from typing import Any, Callable
 import gevent.os
 from gevent import config, get_hub
 from gevent._hub_local import get_hub_if_exists
+from gevent.hub import Waiter
 from gevent.monkey import get_original
-from greenlet import getcurrent
 
 from .._unpatched import clock
 from ._cooperative import CooperativeHub
-from ._outer import Outer
+from ._waiters import Outer
 
 _READ = 1
 
@@ -70,10 +70,10 @@ class GeventHub(CooperativeHub):
             # Between two turns of the loop, only what is in its queues already can run.
             if _says_what_is_pending and not loop._callbacks and not loop.pendingcnt:
                 return
-            callback = None
+            callback, waiter = None, Waiter(hub)
             try:
-                callback = loop.run_callback(getcurrent().switch)
-                hub.switch()
+                callback = loop.run_callback(waiter.switch, None)
+                waiter.get()
             finally:
                 if callback is not None:
                     callback.stop()
@@ -81,17 +81,17 @@ class GeventHub(CooperativeHub):
             self.sleep_at_most(hub, 0)
 
     def sleep_at_most(self, hub: Any, seconds: float) -> None:
-        timer = hub.loop.timer(seconds)
+        # It switches to whoever waits in it, and to no signal handler that waits elsewhere.
+        timer, waiter = hub.loop.timer(seconds), Waiter(hub)
         try:
             try:
                 # The loop's idea of the time is as old as its last turn: without the update it is
                 # early.
-                timer.start(getcurrent().switch, update=True)
-                hub.switch()
+                timer.start(waiter.switch, None, update=True)
+                waiter.get()
             finally:
                 timer.stop()
         finally:
-            timer.stop()
             timer.close()
 
     def call_soon(self, hub: Any, function: Callable[[], None]) -> None:

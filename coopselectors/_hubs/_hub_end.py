@@ -11,7 +11,7 @@ import sys
 from typing import Any, Callable, List, Tuple
 
 from .. import _fork
-from ._outer import Outer
+from ._waiters import Outer
 
 
 class ThreadEnd:

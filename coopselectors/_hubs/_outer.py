@@ -23,15 +23,14 @@ from __future__ import annotations
 import sys
 from collections import deque
 from selectors import EVENT_READ
-from types import SimpleNamespace
-from typing import Any, Callable, Deque, Dict, List, Optional, Protocol, Tuple
+from typing import Any, Deque, Dict, Optional
 
 from .. import _fork
 from .._backends import Backend
 from .._poller import Poller
 from .._shadow import open_pollable
 from .._wakeup import wakeup_fd
-from ._base import Source
+from ._waiters import Adapter, Outer, Waiters
 
 # How often in a row the longest sleeper may be asked first, before the outer epoll is asked again:
 # a selector may have to be disarmed, or someone may have called notify().
@@ -41,154 +40,6 @@ _PROOFS = 2
 # How many sleepers are woken one after the other, each by what the one before did, before the hub
 # looks at what else is ready.
 _CHAIN = 8
-
-
-class Adapter(Protocol):
-    """What an outer poller asks of its hub's adapter; `CooperativeHub` says what each does."""
-
-    def call_soon(self, hub: Any, function: Callable[[], None]) -> None: ...
-
-    def report(self, hub: Any, culprit: Any, *exc_info: Any) -> None: ...
-
-    def watch(self, hub: Any, outer: Outer) -> Callable[[], None]: ...
-
-    def watch_anew(self, hub: Any) -> None: ...
-
-    def others_are_due(self, hub: Any) -> bool: ...
-
-
-class Waiters:
-    """The greenlets of one hub that wait for one poller."""
-
-    __slots__ = ("disarmed", "fd", "greenlets", "notified", "outer")
-
-    def __init__(self, outer: Outer, fd: int = -1) -> None:
-        self.outer: Outer = outer
-        #: The poller's descriptor in the outer poller.
-        self.fd: int = fd
-        #: The outer poller does not report it at present.
-        self.disarmed: bool = False
-        #: Something has happened since it was taken in: look again, and do not sleep here.
-        self.notified: bool = False
-        #: {greenlet: what it collects from}, in the order of their coming.  Only the greenlet
-        #: itself writes here, on its way into and out of the hub, and nobody may switch to others.
-        self.greenlets: Dict[Any, Source] = {}
-
-    def wake(self, *_: Any) -> None:
-        """Switch to each greenlet that waits here.  Only the hub may call this."""
-        for greenlet in tuple(self.greenlets):
-            if greenlet in self.greenlets:  # an earlier one may have killed it
-                self.outer.switch_to(greenlet)
-
-
-class Heartbeat(Waiters):
-    """Nobody waits here: it counts how often its hub has answered."""
-
-    __slots__ = ("count",)
-
-    def __init__(self, outer: Outer) -> None:
-        super().__init__(outer)
-        self.count: int = 0
-        self.greenlets[None] = None  # type: ignore[assignment]
-
-    def ask(self) -> None:
-        """Have the hub answer at its next turn.  Any thread may call this."""
-        self.outer.notify(self)
-
-    def wake(self, *_: Any) -> None:
-        self.count += 1
-
-
-class Outer:
-    """Who sleeps in one hub, where no kernel object can be nested (Windows, Solaris).
-
-    `hub` is the runtime's own object, and `adapter` knows how to talk to it.
-    """
-
-    #: What the hub has to watch, if anything.
-    fd: Optional[int] = None
-    #: Where greenlets wait until the hub watches `fd`; None once it does.
-    not_yet_watched: Optional[Waiters] = None
-
-    def __init__(self, adapter: Adapter, hub: Any) -> None:
-        self._adapter = adapter
-        self._hub = hub
-        #: The hub is no more.
-        self.gone: bool = False
-        #: {greenlet: its Waiters}, of all that sleep here, the longest first.
-        self.sleepers: Dict[Any, Waiters] = {}
-        #: What was collected for the greenlet that is being switched to: itself, its source, pairs.
-        self.handed: Optional[Tuple[Any, Source, List[Any]]] = None
-        #: The waiters in whose place a thread waits, which a forked child does not have.
-        self.beside_threads: Dict[Waiters, None] = {}
-        #: Its ``ref`` is true while somebody sleeps: the hub may not end then.
-        self.watcher: Any = SimpleNamespace()
-        self._unwatch: Callable[[], None] = lambda: None
-
-    def start(self) -> None:
-        """Have the hub watch `fd`."""
-        self._unwatch = self._adapter.watch(self._hub, self)
-
-    def waiters_of(self, poller: Poller) -> Optional[Waiters]:
-        """Where to wait for `poller`; None if its files have to be watched one by one."""
-        return None
-
-    def switch_to(self, greenlet: Any) -> None:
-        """Let a sleeper go on; only the hub may call this."""
-        try:
-            greenlet.switch()
-        except BaseException:
-            self._adapter.report(self._hub, greenlet, *sys.exc_info())
-
-    # A signal handler may select in the middle of a select() of its own greenlet.  While it does,
-    # the greenlet does not sleep where it slept before, and must not be switched to for that.
-
-    def suspend(self, greenlet: Any) -> Tuple[Waiters, Optional[Source]]:
-        """Take a greenlet out of the sleep that it is about to enter or to leave."""
-        waiters = self.sleepers[greenlet]
-        return waiters, waiters.greenlets.pop(greenlet, None)
-
-    def awake(
-        self,
-        greenlet: Any,
-        waiters: Waiters,
-        suspended: Optional[Tuple[Waiters, Optional[Source]]],
-    ) -> None:
-        """A greenlet sleeps no longer.  To call this twice does no harm."""
-        waiters.greenlets.pop(greenlet, None)
-        if suspended is None:
-            if len(self.sleepers) == 1:
-                self.watcher.ref = False
-            self.sleepers.pop(greenlet, None)
-        else:
-            before, source = suspended
-            self.sleepers[greenlet] = before
-            if source is not None:
-                before.greenlets[greenlet] = source
-            self.notify(before)  # what happened meanwhile has woken nobody
-
-    def notify(self, waiters: Waiters) -> None:
-        """Have whoever waits there, or is about to, look again.  Any thread may call this."""
-        waiters.notified = True
-        if not self.gone:
-            self._adapter.call_soon(self._hub, waiters.wake)
-
-    def on_ready(self, *_: Any) -> None:
-        """The hub calls this when `fd` is readable."""
-
-    def close(self) -> None:
-        """The hub is no more, or watches us no longer: give back what is ours."""
-        if self.gone:
-            return
-        self.gone = True
-        unwatch, self._unwatch = self._unwatch, lambda: None
-        try:
-            unwatch()
-        finally:
-            # A selector may remember us for long, and should not keep a hub alive.
-            self._hub = None
-            self.watcher = SimpleNamespace()
-            self.beside_threads.clear()
 
 
 class OuterPoller(Outer):
@@ -212,7 +63,7 @@ class OuterPoller(Outer):
         _fork.tell(self)
 
     def waiters_of(self, poller: Poller) -> Optional[Waiters]:
-        waiters = poller.waiters.get(self)
+        waiters: Optional[Waiters] = poller.waiters.get(self)
         if waiters is not None:
             if not waiters.notified and (not waiters.disarmed or self._arm(waiters)):
                 return waiters
@@ -229,7 +80,7 @@ class OuterPoller(Outer):
                 poller.raise_closed()
             if fd != poller.descriptor():
                 fd = poller.descriptor()
-            known = poller.waiters.get(self)
+            known: Optional[Waiters] = poller.waiters.get(self)
             if known is not None:
                 return known
             try:
@@ -259,12 +110,16 @@ class OuterPoller(Outer):
         # First the mark, then the look: a greenlet of another thread does it the other way round.
         waiters.notified = True
         if waiters.greenlets and not self.gone:
-            self._to_wake.append(waiters)
-            self._notify_hub()
+            self.wake_soon(waiters)
+
+    def wake_soon(self, waiters: Waiters) -> None:
+        self._to_wake.append(waiters)
+        self._notify_hub()
 
     def on_ready(self, *_: Any) -> None:
         try:
-            self._take_back()
+            if self.handed is not None:
+                self._take_back()
             if self._generation is not _fork.generation:
                 self._stop_watching()
             elif not self._wake_longest_sleepers():
@@ -313,10 +168,10 @@ class OuterPoller(Outer):
 
     def _take_back(self) -> None:
         """The greenlet did not get what was collected for it: an exception was thrown into it."""
-        if self.handed is not None:
-            _, source, pairs = self.handed
-            self.handed = None
-            source.give_back(pairs)
+        assert self.handed is not None
+        _, source, pairs = self.handed
+        self.handed = None
+        source.give_back(pairs)
 
     def _wake_ready(self) -> None:
         try:
@@ -328,13 +183,19 @@ class OuterPoller(Outer):
             return
         if len(pairs) == 1:
             waiters = self._held.get(pairs[0][0])
-            if waiters is not None and waiters.greenlets:
-                if next(iter(self.sleepers), None) in waiters.greenlets:
-                    self._guesses = _GUESSES if self._guesses >= 0 else self._guesses + 1
-                    waiters.wake()
-                    return
+            if (
+                waiters is not None
+                and waiters.greenlets
+                and next(iter(self.sleepers), None) in waiters.greenlets
+            ):
+                self._guesses = _GUESSES if self._guesses >= 0 else self._guesses + 1
+                waiters.wake()
+                return
         self._guesses = -_PROOFS
+        backend = self._backend
         for fd, _mask in pairs:
+            if self._backend is not backend:
+                return  # these were about another
             waiters = self._held.get(fd)
             if waiters is None:
                 if fd == wakeup_fd():
@@ -353,7 +214,10 @@ class OuterPoller(Outer):
         try:
             self._backend.unregister(fd, EVENT_READ)
         except OSError:
-            self._reopen()  # a file that was closed, and lives on in a duplicate
+            # One of those that were just woken has closed it; or else a file that was closed lives
+            # on in a duplicate.
+            if any(each == fd for each, _mask in self._backend.poll(0)):
+                self._reopen()
 
     def forked(self) -> None:
         """This is a forked child: start anew, empty, behind the descriptor that the hub knows.
@@ -363,35 +227,50 @@ class OuterPoller(Outer):
         if self.gone:
             return
         self._wake_all()
+        start, self.not_yet_watched = self.not_yet_watched, None
         try:
-            self._renew()
+            if self._backend.is_inherited():
+                self._renew()
+                self.not_yet_watched = start
         except OSError:
-            self.not_yet_watched = None  # whoever waits next tries again, and gets the error
+            pass  # whoever waits next tries again, and gets the error
         self._adapter.watch_anew(self._hub)
 
     def _renew(self) -> None:
-        """Another kernel object behind our descriptor, if that is still ours."""
-        fresh = self._backend.fresh()
+        """Another kernel object behind our descriptor; this is a forked child."""
+        fresh = self._open()
         try:
-            fresh.register(wakeup_fd(), EVENT_READ)
-            self._backend.replace(fresh)
+            self._backend.replace_in_child(fresh)
         except BaseException:
             fresh.close()
             raise
         self._generation = _fork.generation
         self.fd = self._backend.fileno()
 
+    def _open(self) -> Any:
+        """Another kernel object, whose watcher will fire once."""
+        fresh = self._backend.fresh()
+        try:
+            fresh.register(wakeup_fd(), EVENT_READ)
+        except BaseException:
+            fresh.close()
+            raise
+        return fresh
+
     def _reopen(self) -> None:
-        """Start anew with another kernel object, and have the hub watch that."""
+        """Start anew with another kernel object, and have the hub watch that.
+
+        Not behind the old descriptor: the loops would not see that it names another file by now.
+        """
         self._wake_all()
-        watched = self.fd
-        self._renew()
-        if self.fd != watched:
-            # The hub watches a number that somebody else closed, and may have used again.
-            self._stop_watching()
-            self.fd = self._backend.fileno()
-            self._unwatch = self._adapter.watch(self._hub, self)
-            self.watcher.ref = bool(self.sleepers)
+        fresh = self._open()
+        self._stop_watching()
+        old, self._backend = self._backend, fresh
+        old.close()
+        self._generation = _fork.generation
+        self.fd = fresh.fileno()
+        self._unwatch = self._adapter.watch(self._hub, self)
+        self.watcher.ref = bool(self.sleepers)
 
     def _stop_watching(self) -> None:
         self.fd = None
@@ -430,15 +309,18 @@ class OuterPoller(Outer):
         return True
 
     def _notify_hub(self) -> None:
+        backend = self._backend
         try:
-            self._backend.register(wakeup_fd(), EVENT_READ)
+            backend.register(wakeup_fd(), EVENT_READ)
         except FileExistsError:
             pass
         except OSError:
             # No memory for it.  The hub's own way is as good for its own thread.
             self._adapter.call_soon(self._hub, self._wake_notified)
         except ValueError:
-            if not self.gone:  # else its own thread has just closed it
+            if backend is not self._backend:
+                self._notify_hub()  # its own thread has just taken another
+            elif not self.gone:  # else that thread has just closed it
                 raise
 
     def _wake_notified(self) -> None:
@@ -446,11 +328,11 @@ class OuterPoller(Outer):
             self._to_wake.append(self.not_yet_watched)
             self.not_yet_watched = None
         try:
-            while self._to_wake:
+            for _ in range(len(self._to_wake)):
                 self._to_wake[0].wake()
                 self._to_wake.popleft()
         finally:
-            if self._to_wake:  # an exception is on its way out of the hub
+            if self._to_wake:  # somebody has to be woken again, or an exception is on its way out
                 self._notify_hub()
 
 

@@ -16,7 +16,7 @@ from typing import Any, Callable, Dict, List, Optional
 from .. import _fork
 from .._backends import Pair
 from .._poller import Poller
-from ._outer import Waiters
+from ._waiters import Waiters
 
 
 class ThreadWait:

@@ -34,7 +34,7 @@ else:
     __all__ += list(_constants)
 
 if TYPE_CHECKING or _unpatched.poll is not None:
-    from ._poll import Poll, poll
+    from ._poll import poll
 
     __all__ += ["poll"]
 
@@ -44,7 +44,7 @@ if TYPE_CHECKING or _unpatched.epoll is not None:
     __all__ += ["epoll"]
 
 if TYPE_CHECKING or _unpatched.devpoll is not None:
-    from ._devpoll import Devpoll, devpoll
+    from ._devpoll import devpoll
 
     __all__ += ["devpoll"]
 
@@ -60,13 +60,3 @@ for _name in ("select", "poll", "epoll", "devpoll", "kqueue"):
     if _each is not None:
         _each = getattr(_each, "__func__", _each)
         _each.__module__, _each.__qualname__ = __name__, _name
-
-
-def primitive_around(poller: Any) -> Any:
-    """Ours of the kind of a selector's primitive, over the same kernel object."""
-    backend = poller.backend
-    if backend.name == "epoll":
-        return epoll._around(poller)
-    if backend.name == "poll":
-        return Poll._around(backend.native, poller)
-    return Devpoll._around(backend, poller)

@@ -32,7 +32,7 @@ class Devpoll(WithDescriptor):
         return made
 
     @property
-    def _native(self) -> Any:  # type: ignore[override]
+    def _native(self) -> Any:
         if not self._poller.closed:
             self._poller.descriptor()  # a forked child gets its own
         return self._poller.backend.native

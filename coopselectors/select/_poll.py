@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import lru_cache
 from selectors import EVENT_READ, EVENT_WRITE
-from typing import TYPE_CHECKING, Any, Dict, List, NamedTuple, Optional
+from typing import TYPE_CHECKING, Any, Dict, List, NamedTuple, NoReturn, Optional
 
 from .. import _unpatched
 from .._backends import IN, OUT, Pair, PollBackend
@@ -67,6 +67,9 @@ class Poll:
         made._is_busy = False
         made._way = find_way()
         return made
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("cannot pickle 'coopselectors.select.poll' object")
 
     def register(self, fd: Any, eventmask: int = IN | PRI | OUT, /) -> None:
         """Watch a file, a number or an object with ``fileno()``; again, to change the events."""

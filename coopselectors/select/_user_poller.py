@@ -141,6 +141,9 @@ class WithDescriptor:
     _poller: Any
     _way: Way
 
+    def __reduce__(self) -> NoReturn:
+        raise TypeError(f"cannot pickle '{type(self).__module__}.{type(self).__qualname__}' object")
+
     def fileno(self) -> int:
         """The kernel object's own descriptor; ValueError if it is closed."""
         fd: int = self._native.fileno()

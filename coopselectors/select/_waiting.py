@@ -14,7 +14,7 @@ from types import SimpleNamespace
 from typing import Any, Callable, List, NamedTuple, Optional
 
 from .. import _runtime
-from .._hubs import NATIVE, Hub, Source, hub_for, pinned_hub
+from .._hubs import NATIVE, NO_PRIMITIVE, Hub, Source, hub_for, pinned_hub
 from .._runtime import modules
 from .._unpatched import clock
 
@@ -33,9 +33,6 @@ __all__ = [
     "reduced",
     "wait",
 ]
-
-# How to wait for ours is not said by a replaced ``select.epoll``, only by ``select.select``.
-_NO_PRIMITIVE = ""
 
 # Seconds for which a greenlet that asks again and again may keep the others from their turn: as
 # long as CPython lets a thread run while others want to.
@@ -66,10 +63,11 @@ class Way(NamedTuple):
 def find_way(runtime: Optional[str] = None) -> Way:
     """How to wait now, or whenever it is up to `runtime`."""
     select = _runtime.offered("select")
-    module = _runtime.select_module()
-    hub = hub_for(_NO_PRIMITIVE) if runtime is None else pinned_hub(runtime)
+    # How to wait for ours is not said by a replaced ``select.epoll``, only by ``select.select``.
+    hub = hub_for(NO_PRIMITIVE) if runtime is None else pinned_hub(runtime)
     thread = SimpleNamespace() if hub.thread_local is None else hub.thread_local
-    return Way(module, _runtime.offers_of(module), select, hub, thread)
+    offers = _runtime.offers_of(_runtime.select_module())
+    return Way(modules("select"), offers, select, hub, thread)
 
 
 def wait(

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-import runtimes
+from support import runtimes
 
 BENCHMARKS = Path(__file__).parent.parent.parent / "benchmarks"
 

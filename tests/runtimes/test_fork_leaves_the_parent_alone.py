@@ -234,6 +234,22 @@ def test_a_selector_that_was_closed_just_before_the_fork(runtime, Selector, conn
     assert "closed" in result()
 
 
+def test_what_the_child_unregisters_first_is_forgotten(runtime, selector, connect, in_child):
+    (reader, _), (other, writer) = connect(), connect()
+    number = os.dup(reader.fileno())
+    selector.register(number, EVENT_READ)
+    selector.register(other, EVENT_READ)
+
+    def child():
+        selector.unregister(number)
+        close(number)
+        writer.send(b"x")
+        return [key.fd == other.fileno() for key, _ in selector.select(5)]
+
+    assert in_child(child)() == [True]
+    close(number)
+
+
 def test_a_file_that_was_closed_while_registered(runtime, selector, connect, in_child):
     # the child's own kernel object may well get its number
     reader, writer = connect()

@@ -114,8 +114,9 @@ def a_process() -> None:
     for finding in selectors.audit():
         assert_type(finding.where, str)
         assert_type(finding.what, str)
-        where, what, _held = finding
-        print(f"{where}: {what}")
+        assert_type(finding.advice, str)
+        where, what, _held, advice = finding
+        print(f"{where}: {what}; {advice}")
     assert_type(selectors.info(), Dict[str, Any])
     with selectors.warn_blocking(0.1, report=sys.stderr.write) as watch:
         assert_type(watch.stop(), None)

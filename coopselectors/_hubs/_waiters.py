@@ -1,0 +1,178 @@
+"""Who sleeps in one hub, and how are they woken?
+
+Greenlets that wait for the same poller share one `Waiters`.  An `Outer` has all sleepers of a hub;
+where kernel objects can be nested, it is an `OuterPoller` (see _outer).
+"""
+
+from __future__ import annotations
+
+import sys
+from types import SimpleNamespace
+from typing import Any, Callable, Dict, List, Optional, Protocol, Tuple
+
+from .._poller import Poller
+from ._base import Source
+
+
+class Adapter(Protocol):
+    """What an outer poller asks of its hub's adapter; `CooperativeHub` says what each does."""
+
+    def call_soon(self, hub: Any, function: Callable[[], None]) -> None: ...
+
+    def report(self, hub: Any, culprit: Any, *exc_info: Any) -> None: ...
+
+    def watch(self, hub: Any, outer: Outer) -> Callable[[], None]: ...
+
+    def watch_anew(self, hub: Any) -> None: ...
+
+    def others_are_due(self, hub: Any) -> bool: ...
+
+    def is_asleep(self, greenlet: Any) -> bool: ...
+
+
+class Waiters:
+    """The greenlets of one hub that wait for one poller."""
+
+    __slots__ = ("disarmed", "fd", "greenlets", "notified", "outer")
+
+    def __init__(self, outer: Outer, fd: int = -1) -> None:
+        self.outer: Outer = outer
+        #: The poller's descriptor in the outer poller.
+        self.fd: int = fd
+        #: The outer poller does not report it at present.
+        self.disarmed: bool = False
+        #: Something has happened since it was taken in: look again, and do not sleep here.
+        self.notified: bool = False
+        #: {greenlet: what it collects from}, in the order of their coming.  Only the greenlet
+        #: itself writes here, on its way into and out of the hub, and nobody may switch to others.
+        self.greenlets: Dict[Any, Source] = {}
+
+    def wake(self, *_: Any) -> None:
+        """Switch to each greenlet that waits here.  Only the hub may call this."""
+        are_all_awake = True
+        for greenlet in tuple(self.greenlets):
+            if greenlet in self.greenlets:  # an earlier one may have killed it
+                are_all_awake &= self.outer.switch_to(greenlet)
+        if not are_all_awake:
+            self.outer.wake_soon(self)
+
+
+class Heartbeat(Waiters):
+    """Nobody waits here: it counts how often its hub has answered."""
+
+    __slots__ = ("count",)
+
+    def __init__(self, outer: Outer) -> None:
+        super().__init__(outer)
+        self.count: int = 0
+        self.greenlets[None] = None  # type: ignore[assignment]
+
+    def ask(self) -> None:
+        """Have the hub answer at its next turn.  Any thread may call this."""
+        self.outer.notify(self)
+
+    def wake(self, *_: Any) -> None:
+        self.count += 1
+
+
+class Outer:
+    """Who sleeps in one hub, where no kernel object can be nested (Windows, Solaris).
+
+    `hub` is the runtime's own object, and `adapter` knows how to talk to it.
+    """
+
+    #: What the hub has to watch, if anything.
+    fd: Optional[int] = None
+    #: Where greenlets wait until the hub watches `fd`; None once it does.
+    not_yet_watched: Optional[Waiters] = None
+
+    def __init__(self, adapter: Adapter, hub: Any) -> None:
+        self._adapter = adapter
+        self._hub = hub
+        #: The hub is no more.
+        self.gone: bool = False
+        #: {greenlet: its Waiters}, of all that sleep here, the longest first.
+        self.sleepers: Dict[Any, Waiters] = {}
+        #: What was collected for the greenlet that is being switched to: itself, its source, pairs.
+        self.handed: Optional[Tuple[Any, Source, List[Any]]] = None
+        #: The waiters in whose place a thread waits, which a forked child does not have.
+        self.beside_threads: Dict[Waiters, None] = {}
+        #: Its ``ref`` is true while somebody sleeps: the hub may not end then.
+        self.watcher: Any = SimpleNamespace()
+        self._unwatch: Callable[[], None] = lambda: None
+
+    def start(self) -> None:
+        """Have the hub watch `fd`."""
+        self._unwatch = self._adapter.watch(self._hub, self)
+
+    def waiters_of(self, poller: Poller) -> Optional[Waiters]:
+        """Where to wait for `poller`; None if its files have to be watched one by one."""
+        return None
+
+    def switch_to(self, greenlet: Any) -> bool:
+        """Let a sleeper go on; only the hub may call this.
+
+        Returns False for one that does not sleep just now: a signal handler came in between, and
+        waits for something else.
+        """
+        try:
+            if not self._adapter.is_asleep(greenlet):
+                return False
+            greenlet.switch()
+        except BaseException:
+            self._adapter.report(self._hub, greenlet, *sys.exc_info())
+        return True
+
+    # A signal handler may select in the middle of a select() of its own greenlet.  While it does,
+    # the greenlet does not sleep where it slept before, and must not be switched to for that.
+
+    def suspend(self, greenlet: Any) -> Tuple[Waiters, Optional[Source]]:
+        """Take a greenlet out of the sleep that it is about to enter or to leave."""
+        waiters = self.sleepers[greenlet]
+        return waiters, waiters.greenlets.pop(greenlet, None)
+
+    def awake(
+        self,
+        greenlet: Any,
+        waiters: Waiters,
+        suspended: Optional[Tuple[Waiters, Optional[Source]]],
+    ) -> None:
+        """A greenlet sleeps no longer.  To call this twice does no harm."""
+        waiters.greenlets.pop(greenlet, None)
+        if suspended is None:
+            if len(self.sleepers) == 1:
+                self.watcher.ref = False
+            self.sleepers.pop(greenlet, None)
+        else:
+            before, source = suspended
+            self.sleepers[greenlet] = before
+            if source is not None:
+                before.greenlets[greenlet] = source
+            self.notify(before)  # what happened meanwhile has woken nobody
+
+    def notify(self, waiters: Waiters) -> None:
+        """Have whoever waits there, or is about to, look again.  Any thread may call this."""
+        waiters.notified = True
+        if not self.gone:
+            self.wake_soon(waiters)
+
+    def wake_soon(self, waiters: Waiters) -> None:
+        """Wake whoever waits there at the hub's next turn."""
+        self._adapter.call_soon(self._hub, waiters.wake)
+
+    def on_ready(self, *_: Any) -> None:
+        """The hub calls this when `fd` is readable."""
+
+    def close(self) -> None:
+        """The hub is no more, or watches us no longer: give back what is ours."""
+        if self.gone:
+            return
+        self.gone = True
+        unwatch, self._unwatch = self._unwatch, lambda: None
+        try:
+            unwatch()
+        finally:
+            # A selector may remember us for long, and should not keep a hub alive.
+            self._hub = None
+            self.watcher = SimpleNamespace()
+            self.beside_threads.clear()
