@@ -20,7 +20,7 @@ FORKS = 500  # in each of the four runtimes
 
 def uses(shared):
     """What threads are in the middle of."""
-    reader, writer = posix.pipe()
+    reader, _ = posix.pipe()
     number = posix.dup(reader)
 
     def change():

@@ -142,7 +142,8 @@ FORKS = {
 @pytest.mark.parametrize("forker", ["the main thread", "another thread"])
 @pytest.mark.parametrize("how", FORKS)
 def test_everybody_hears_of_his_files(runtime, how, forker):
-    if forker == "another thread" and "subprocess" in how and runtime.cooperative:
+    of_a_hub = how in ("subprocess", "preexec_fn")
+    if forker == "another thread" and of_a_hub and runtime.cooperative:
         pytest.skip("gevent and eventlet wait for a program in the thread of their own hub")
     waiters = [Waiter(runtime, kind, in_thread) for kind in WAITERS for in_thread in (True, False)]
     deaf = hear(runtime, waiters, 1)
