@@ -27,6 +27,7 @@ def works(runtime, selector, connect):
     selector.unregister(reader)
 
 
+@pytest.mark.epoll
 @pytest.mark.parametrize("kind", CLASSES)
 def test_selectors(runtime, connect, kind):
     make = getattr(coopselectors, kind)
@@ -50,6 +51,7 @@ def test_selectors(runtime, connect, kind):
             works(runtime, after, connect)
 
 
+@pytest.mark.epoll
 def test_primitives(runtime, connect):
     poll, epoll = coopselectors.select.poll(), coopselectors.select.epoll()
     for patcher in (fake_filesystem_unittest.Patcher(), None):
