@@ -106,13 +106,17 @@ def number_of(timeout: Any, validate: Callable[[Any], Any]) -> Any:
     return number if isinstance(number, int) else float(number)
 
 
+# CPython has taken nothing with `__int__` alone since 3.10.
+_TAKES_INT = sys.version_info < (3, 10) or sys.implementation.name == "pypy"
+
+
 def integer_of(number: Any) -> Any:
     """What C takes `number` for, or itself if that is nothing."""
     try:
         return int.__add__(operator.index(number), 0)
     except TypeError:
         pass
-    takes_int = sys.version_info < (3, 10) and not isinstance(number, float)
+    takes_int = _TAKES_INT and not isinstance(number, float)
     return number.__int__() if takes_int and hasattr(number, "__int__") else number
 
 
