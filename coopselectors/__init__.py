@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import selectors as _standard_module
 from selectors import EVENT_READ, EVENT_WRITE, BaseSelector, SelectorKey
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from . import _selectors, select
 from ._audit import audit
@@ -67,7 +67,7 @@ if TYPE_CHECKING:
     from ._watchdog import warn_blocking
 else:
 
-    def __getattr__(name: str) -> Any:
+    def __getattr__(name: str) -> object:
         if name == "info":
             from ._info import info as found
         elif name == "warn_blocking":
