@@ -102,7 +102,7 @@ def _is_main_interpreter() -> bool:
     if hasattr(_thread, "_is_main_interpreter"):  # since 3.13
         return bool(_thread._is_main_interpreter())
     try:
-        import _xxsubinterpreters as interpreters
+        import _xxsubinterpreters as interpreters  # type: ignore[import-not-found]
     except ImportError:
         return True
     return bool(interpreters.get_current() == interpreters.get_main())

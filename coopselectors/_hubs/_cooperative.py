@@ -63,7 +63,7 @@ class CooperativeHub(Hub):
     def __init__(self) -> None:
         # The code in which a greenlet of ours sleeps.  By identity, as code is slow to hash.
         self._sleep_code: Any = CooperativeHub._sleep.__code__
-        self._timed_code: Any = type(self).sleep_at_most.__code__  # type: ignore[attr-defined]
+        self._timed_code: Any = type(self).sleep_at_most.__code__
 
     @abstractmethod
     def hub_if_any(self) -> Any:
@@ -190,7 +190,7 @@ class CooperativeHub(Hub):
                     rest = 0.0
                 # Up to the next millisecond, like the standard module: some loops count so.
                 seconds = min(math.ceil(rest * 1e3) * 1e-3, patience or _LONGEST)
-            outer: Outer = getattr(hub, _OUTER, None) or self._open_outer(hub)
+            outer: Any = getattr(hub, _OUTER, None) or self._open_outer(hub)
             waiters = poller.waiters.get(outer)
             if waiters is None or waiters.disarmed or waiters.notified:
                 waiters = self._waiters_of(poller, outer)
