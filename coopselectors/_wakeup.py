@@ -6,6 +6,8 @@ stays there until somebody takes it out: a wake-up cannot be lost, and there is 
 
 from __future__ import annotations
 
+import atexit
+
 from . import _fork, _owned
 from ._unpatched import system
 
@@ -43,3 +45,13 @@ def _open() -> int:
             _owned.claim(made.fd, made)
             _current = made
         return _current.fd
+
+
+@atexit.register
+def _close() -> None:
+    """An interpreter may end long before its process."""
+    global _current
+    with _fork.lock():
+        ended, _current = _current, _Wakeup()
+        if ended.is_open() and _owned.release(ended.fd, ended):
+            system.close(ended.fd)

@@ -1,9 +1,9 @@
 """Does a program work that was bundled: by PyInstaller, Nuitka, or as a zip application?
 
 ``python integration/frozen.py`` builds one program in each way, and runs it in the ordinary
-process, under gevent and under eventlet: it selects with every class and primitive, installs, audits and
-asks for `info`.  A way whose tool is not installed is named, and not run; it ends with 1 if
-anything fails.  ``python integration/frozen.py zipapp`` takes this way only.
+process, under gevent and under eventlet: it selects with every class and primitive, installs,
+audits and asks for `info`.  A way whose tool is not installed is named, and not run; it ends with 1
+if anything fails.  ``python integration/frozen.py zipapp`` takes this way only.
 """
 
 from __future__ import annotations

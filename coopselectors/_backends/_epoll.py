@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import sys
+from errno import ENOENT, ENOMEM
 from selectors import EVENT_READ, EVENT_WRITE
 from typing import Any, Callable, List, Optional
 
@@ -46,6 +47,9 @@ _WITH_EXCLUSIVE = EXCLUSIVE | _WAKEUP | _ET | _ERR | _HUP
 _getrefcount: Callable[[Any], int] = getattr(sys, "getrefcount", lambda _: sys.maxsize)
 # How many there are while nobody is in a call: that of the backend, and of the question itself.
 _UNUSED = 2
+
+# What epoll_ctl(2) refuses a modify with: it is not in there, or there is no memory.
+_SAID_BY_AN_EPOLL = (ENOENT, ENOMEM)
 
 _MASKS = (0, IN, OUT, IN | OUT)  # indexed by EVENT_READ | EVENT_WRITE
 
@@ -119,9 +123,10 @@ class EpollBackend(Backend):
             return False
         try:
             self.native.modify(wakeup_fd(), IN)
-        except FileNotFoundError:
-            pass  # it is an epoll, and as such marked by nobody else
-        except (OSError, ValueError):
+        except OSError as error:
+            # Where it says so it is an epoll, and as such marked by nobody else.
+            return error.errno in _SAID_BY_AN_EPOLL
+        except ValueError:
             return False
         return True
 

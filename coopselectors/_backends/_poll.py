@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from selectors import EVENT_READ, EVENT_WRITE
 from typing import Any, List, Optional
 
@@ -24,11 +25,14 @@ _NAMES = (
     "POLLMSG",
 )
 
+# <asm-generic/poll.h>; PyPy does not name it.
+_LINUX = {"POLLRDHUP": 0x2000} if sys.platform == "linux" else {}
+
 #: {number: name}, as <poll.h> has them here; some are but other names for IN or OUT somewhere.
 EXTRAS = {
     number: name
     for name in _NAMES
-    for number in [_unpatched.number(name)]
+    for number in [_unpatched.number(name) or _LINUX.get(name, 0)]
     if number and not number & (IN | OUT)
 }
 

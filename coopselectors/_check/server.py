@@ -25,7 +25,7 @@ _TICK = 0.001  # seconds
 def patch(runtime: str) -> Tuple[str, Callable[..., Any]]:
     """Patch this process, and return what that was and the way to run something beside us."""
     if runtime.startswith("gevent"):
-        os.environ["GEVENT_LOOP"] = {"libev": "libev-cext", "libuv": "libuv-cffi"}[
+        os.environ["GEVENT_LOOP"] = {"libev": "libev-cext,libev-cffi", "libuv": "libuv-cffi"}[
             runtime.partition("-")[2]
         ]
         import gevent.monkey

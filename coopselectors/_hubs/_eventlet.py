@@ -5,7 +5,6 @@ Written against the sources of eventlet 0.40.4 and 0.41.3.
 
 from __future__ import annotations
 
-import sys
 from selectors import EVENT_READ, EVENT_WRITE
 from typing import Any, Callable
 
@@ -58,15 +57,11 @@ class EventletHub(CooperativeHub):
 
     def sleep_at_most(self, hub: Any, seconds: float) -> None:
         timer = None
-        greenlet: Any = getcurrent()
-        frame: Any = sys._getframe()
+        greenlet = getcurrent()
 
         def wake() -> None:
             nonlocal timer
-            asleep = greenlet.gr_frame
-            if asleep is not None and asleep.f_code.co_name == "switch":  # the hub's own
-                asleep = asleep.f_back
-            if asleep is frame:
+            if self.is_asleep(greenlet):
                 greenlet.switch()
             else:  # a signal handler waits there for something else
                 timer = hub.schedule_call_global(_AGAIN, wake)
@@ -77,7 +72,6 @@ class EventletHub(CooperativeHub):
         finally:
             if timer is not None:
                 timer.cancel()
-            frame = None  # it was a cycle
 
     def call_soon(self, hub: Any, function: Callable[[], None]) -> None:
         if hub is not None:

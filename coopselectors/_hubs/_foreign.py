@@ -16,7 +16,7 @@ from typing import Any, List, Optional, Type
 from .. import _runtime
 from .._backends import Backend, Pair, SelectBackend
 from .._backends._base import extra_of
-from .._unpatched import clock
+from .._unpatched import clock, system
 from ._base import Hub, Source
 
 # What a function raises that is there, but is not meant to be called, and the errors of a sandbox.
@@ -35,6 +35,21 @@ def are_three(said: Any) -> bool:
     if not (isinstance(said, (tuple, list)) and len(said) == 3):
         return False
     return all(isinstance(each, (list, tuple, set, frozenset)) for each in said)
+
+
+def _duplicate(inner: Any, poller: Any) -> Optional[int]:
+    """A descriptor to wait for, which stays open until the wait is over.
+
+    A hub that somebody's function waits in never hears of one that is closed meanwhile.
+    """
+    try:
+        fd: int = system.dup(inner.descriptor())
+    except OSError:
+        return None  # none is left: wait for the files alone
+    if fd in poller.keys:  # a file was closed while registered, and this is its number
+        system.close(fd)
+        return None
+    return fd
 
 
 class ForeignHub(Hub):
@@ -82,17 +97,16 @@ class ForeignHub(Hub):
 
     def _ask(self, poller: Any, source: Source, timeout: Optional[float]) -> List[Pair]:
         """What is ready after one call of the foreign function, however early that returned."""
-        inner = None
-        if timeout != 0:
-            if not poller.has_descriptor():
-                # Opening one may take the number of a file that was closed a moment ago.
-                pairs = poller.poll(0)
-                if pairs and (self._primitive is None or poller.has_extras):
-                    return pairs
-                inner = None if pairs else poller.pollable()
-            else:
-                inner = poller.pollable()
-        own = None if inner is None else inner.descriptor()
+        pairs: List[Pair] = []
+        if timeout != 0 and not poller.has_descriptor():
+            # Opening one may take the number of a file that was closed a moment ago.
+            pairs = poller.poll(0)
+            if pairs and (self._primitive is None or poller.has_extras):
+                return pairs
+        inner = None if pairs or timeout == 0 else poller.pollable()
+        own = None if inner is None else _duplicate(inner, poller)
+        # While this refers to the kernel object, `close` finds it in use, and notifies it.
+        held = None if inner is None else inner.backend.native
         try:
             if self._primitive is not None:
                 if poller.keys and not (poller.has_extras and poller.backend.edges):
@@ -101,10 +115,8 @@ class ForeignHub(Hub):
                 self._wait_for(own, type(poller.backend), timeout)
             elif own is not None:
                 self._call_select(own, timeout)
-            elif poller.backend.name == "select":
-                return self._mirror(poller, SelectBackend, self._checked_select, None, timeout)
             else:
-                self._mirror(poller, SelectBackend, self._checked_select, None, timeout)
+                return self._mirror_by_select(poller, source, timeout)
         except InterruptedError:  # its author does not know PEP 475
             pass
         except (*_NOT_MEANT, OSError) as error:
@@ -112,6 +124,12 @@ class ForeignHub(Hub):
                 raise
             self._give_up()
             return []
+        finally:
+            del held
+            if own is not None:
+                system.close(own)
+        if poller.closed:
+            poller.raise_closed()
         return source.poll(0)
 
     def _call_select(self, own: int, timeout: Optional[float]) -> None:
@@ -120,6 +138,23 @@ class ForeignHub(Hub):
         except ValueError:
             # "filedescriptor out of range in select()": wait as if it were not there.
             self._wait_natively(own, timeout)
+
+    def _mirror_by_select(
+        self, poller: Any, source: Source, timeout: Optional[float]
+    ) -> List[Pair]:
+        """Give the files to a function in the place of select(2), which refuses more than others.
+
+        What is ready is said by the poller itself, unless that is built on select(2), too.
+        """
+        is_own = poller.backend.name == "select"
+        try:
+            pairs = self._mirror(poller, SelectBackend, self._checked_select, None, timeout)
+        except (OSError, ValueError) as error:
+            # A closed file, or a number that is too large for it.
+            if is_own or getattr(error, "errno", errno.EBADF) != errno.EBADF:
+                raise
+            return source.poll(timeout)
+        return pairs if is_own else source.poll(0)
 
     def _checked_select(self, *how: Any) -> Any:
         said = self._select(*how)

@@ -101,6 +101,8 @@ class OuterPoller(Outer):
             if self._generation is _fork.generation:
                 try:
                     self._backend.unregister(waiters.fd, 0 if waiters.disarmed else EVENT_READ)
+                    if waiters.fd in self._held:  # a signal handler has taken it in anew
+                        self._backend.register(waiters.fd, EVENT_READ)
                 except (OSError, ValueError):
                     pass  # the descriptor was closed by somebody else, or our hub has just ended
         self.notify(waiters)
@@ -325,6 +327,7 @@ class OuterPoller(Outer):
 
     def _wake_notified(self) -> None:
         if self.not_yet_watched is not None:
+            self.not_yet_watched.notified = True  # for a greenlet that is on its way there
             self._to_wake.append(self.not_yet_watched)
             self.not_yet_watched = None
         try:

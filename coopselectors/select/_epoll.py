@@ -151,7 +151,8 @@ class epoll(WithDescriptor):
         if modules("select") is not self._module or self._offers("select") is not self._select:
             self._find_way()
         if self._hub is NATIVE:
-            pairs = self._native.poll(timeout, maxevents)
+            # PyPy's has no None for "for ever".
+            pairs = self._native.poll(-1 if timeout is None else timeout, maxevents)
             return pairs
         if type(maxevents) is not int or not -1 <= maxevents <= LONGEST or not maxevents:
             self._validate(timeout, maxevents)

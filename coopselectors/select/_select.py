@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import sys
 from contextvars import ContextVar
 from typing import Any, Callable, Dict, List, Optional, Tuple
 
@@ -113,6 +114,18 @@ def _ask(foreign: Callable[..., Three], *how: Any) -> Three:
         _has_asked.reset(token)
 
 
+def _no_integer(file: Any, fd: Any) -> str:
+    if sys.version_info < (3, 15):
+        return "fileno() returned a non-integer"
+    return f"{_full_name(type(file))}.fileno() must return an int, not {_full_name(type(fd))}"
+
+
+def _full_name(kind: type) -> str:
+    """As PyType_GetFullyQualifiedName()."""
+    name, module = kind.__qualname__, kind.__module__
+    return name if module in ("builtins", "__main__") else f"{module}.{name}"
+
+
 def _fd_of(file: Any) -> int:
     """A file's descriptor, or the error that select(2) raises."""
     fd: int = file
@@ -121,7 +134,7 @@ def _fd_of(file: Any) -> int:
             raise TypeError("argument must be an int, or have a fileno() method.")
         fd = file.fileno()
         if not isinstance(fd, int):
-            raise TypeError("fileno() returned a non-integer")
+            raise TypeError(_no_integer(file, fd))
     if fd < 0:
         if fd < -_INT_MAX - 1:
             raise OverflowError("Python int too large to convert to C int")

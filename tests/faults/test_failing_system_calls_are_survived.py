@@ -49,6 +49,10 @@ class Kernel:
                 self.real = epoll()
                 self.fileno, self.close = self.real.fileno, self.real.close
 
+            @property
+            def closed(self):
+                return self.real.closed
+
             def register(self, fd, mask):
                 kernel.enter("EPOLL_CTL_ADD")
                 self.real.register(fd, mask)
@@ -62,7 +66,8 @@ class Kernel:
                 self.real.unregister(fd)
 
             def poll(self, timeout, maxevents):
-                kernel.enter("epoll_wait")
+                if maxevents > 1:  # else it is asked whether that is an epoll at all
+                    kernel.enter("epoll_wait")
                 return self.real.poll(timeout, maxevents)
 
         class Poll:

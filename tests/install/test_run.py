@@ -35,7 +35,7 @@ atexit.register(print, "the end", fail.__name__)
 @pytest.fixture
 def folder(tmp_path):
     (tmp_path / "program.py").write_text(PROGRAM)
-    (tmp_path / "broken.py").write_text("print(")
+    (tmp_path / "broken.py").write_text("1 +* 2\n")
     package = tmp_path / "package"
     package.mkdir()
     (package / "__init__.py").write_text("")

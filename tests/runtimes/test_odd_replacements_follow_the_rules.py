@@ -21,7 +21,10 @@ from coopselectors import EVENT_READ
 from support import native
 
 # It is told of what is left of a wait, when a signal or a stranger has ended one early.
-pytestmark = pytest.mark.filterwarnings("ignore:libuv only supports millisecond")
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:libuv only supports millisecond"),
+    pytest.mark.epoll,  # by which the tests are written
+]
 
 DELETED = object()
 

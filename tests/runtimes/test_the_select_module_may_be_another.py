@@ -15,7 +15,10 @@ import coopselectors
 from coopselectors import EVENT_READ
 from support import native
 
-pytestmark = pytest.mark.filterwarnings("ignore:libuv only supports millisecond")
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:libuv only supports millisecond"),
+    pytest.mark.epoll,  # by which the tests are written
+]
 
 CLASSES = ("EpollSelector", "PollSelector", "SelectSelector")
 

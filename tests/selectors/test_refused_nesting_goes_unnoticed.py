@@ -128,7 +128,7 @@ def test_file_by_file_everything_works_as_ever(runtime, refused, connect):
     task = runtime.spawn(lambda: (runtime.sleep(0.01), refused.unregister(other)))
     assert len(refused.select(20)) == 1
     runtime.join(task)
-    assert len(runtime.descriptors()) == before
+    assert len(runtime.descriptors()) <= before  # less, if others of earlier tests were collected
 
 
 def test_file_by_file_closing(runtime, refused, connect):

@@ -1,0 +1,43 @@
+"""Does a wait last as long as it should while a test has frozen the clock, and afterwards?"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from unittest import mock
+
+import pytest
+
+from coopselectors import EVENT_READ
+
+
+def frozen():
+    return pytest.importorskip("freezegun").freeze_time("2035-01-01")
+
+
+def travelled():
+    return pytest.importorskip("time_machine").travel("2035-01-01", tick=False)
+
+
+CLOCKS = {
+    "freezegun": frozen,
+    "time-machine": travelled,
+    "mock": lambda: mock.patch("time.monotonic", return_value=1.0),
+    "set back": lambda: mock.patch("time.monotonic", return_value=-1e6),
+    "ahead": lambda: mock.patch("time.monotonic", return_value=1e12),
+    "none": contextlib.nullcontext,
+}
+
+
+@pytest.mark.parametrize("clock", CLOCKS)
+def test_a_wait_lasts_as_long_as_it_should(runtime, selector, connect, clock):
+    reader, writer = connect()
+    selector.register(reader, EVENT_READ)
+    for context in (CLOCKS[clock](), contextlib.nullcontext()):
+        started = os.times().elapsed
+        with context:
+            assert selector.select(0.05) == []
+        assert 0.03 <= os.times().elapsed - started < 5  # it counts hundredths
+    task = runtime.spawn(writer.send, b"x")
+    assert len(selector.select(20)) == 1
+    runtime.join(task)

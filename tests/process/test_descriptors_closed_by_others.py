@@ -1,0 +1,251 @@
+"""Somebody closes descriptors of ours: a daemon all of them, a careless program one.
+
+No file of the program's is ever closed, overwritten or taken for another one; new selectors work;
+those of before work again for the files that are still there, or say once what is wrong.
+"""
+
+from __future__ import annotations
+
+import gc
+import os
+import posix
+import signal
+import socket
+
+import pytest
+
+import coopselectors
+import coopselectors.select
+from coopselectors import EVENT_READ
+from support import seams
+
+MANY = 1024
+KINDS = ("EpollSelector", "PollSelector", "SelectSelector")
+PRIMITIVES = ("epoll", "poll", "select")
+
+
+class User:
+    """A selector or a primitive of ours that has waited for a file of its own."""
+
+    def __init__(self, kind, number=None):
+        self.kind = kind
+        ours, theirs = socket.socketpair()
+        self.reader, self.writer = ours.detach(), theirs.detach()
+        if number is not None:  # out of a daemon's reach
+            for name, fd in (("reader", number), ("writer", number + 1)):
+                posix.dup2(getattr(self, name), fd)
+                posix.close(getattr(self, name))
+                setattr(self, name, fd)
+        if kind in PRIMITIVES:
+            self.own = kind != "select" and getattr(coopselectors.select, kind)()
+            if self.own:
+                self.own.register(self.reader, 1)
+        else:
+            self.own = getattr(coopselectors, kind)()
+            self.own.register(self.reader, EVENT_READ)
+
+    def wait(self, seconds):
+        """The numbers that are ready."""
+        if self.kind == "select":
+            return coopselectors.select.select([self.reader], [], [], seconds)[0]
+        if self.kind in PRIMITIVES:
+            return [fd for fd, _ in self.own.poll(seconds * (1000 if self.kind == "poll" else 1))]
+        return [key.fd for key, _ in self.own.select(seconds)]
+
+    def works(self):
+        """What is wrong with it, if anything."""
+        try:
+            if self.wait(0.005):
+                return f"{self.kind}: something is ready"
+            posix.write(self.writer, b"x")
+            if self.wait(5) != [self.reader]:
+                return f"{self.kind}: deaf"
+            posix.read(self.reader, 1)
+        except Exception as error:
+            return f"{self.kind}: {error!r}"
+        return ""
+
+    def drop(self):
+        """What its end raises, if anything."""
+        try:
+            if self.own and hasattr(self.own, "close"):
+                self.own.close()
+        except Exception as error:
+            return f"{self.kind}: close: {error!r}"
+        self.own = None
+        gc.collect()
+        return ""
+
+
+def numbers():
+    return {int(name) for name in os.listdir("/proc/self/fd")} & {
+        fd for fd in range(3, MANY) if _inode(fd)
+    }
+
+
+def _inode(fd):
+    try:
+        found = posix.fstat(fd)
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
+
+
+class Files:
+    """Files of the program's that must stay what they are."""
+
+    def __init__(self, fds):
+        self.inodes = {fd: _inode(fd) for fd in fds}
+        assert None not in self.inodes.values()
+
+    def lost(self):
+        return [fd for fd, inode in self.inodes.items() if _inode(fd) != inode]
+
+
+def new_hub(runtime, how):
+    """What a daemon does beside closing everything, so that its hub works again."""
+    if runtime.owner == "eventlet":
+        import eventlet.hubs
+
+        eventlet.hubs.use_hub("epolls")
+    elif runtime.owner == "gevent":
+        import gevent
+
+        if how == "reinit":
+            gevent.reinit()
+        elif how == "new":
+            gevent.get_hub()
+
+
+def in_worker(check):
+    """Run a check in a forked child; what it found wrong."""
+    reader, writer = posix.pipe()
+    child = posix.fork()
+    if not child:
+        signal.alarm(15)
+        try:
+            found = check()
+        except BaseException as error:
+            found = [repr(error)]
+        posix.write(writer, repr(found).encode()[:4000])
+        os._exit(0)
+    posix.close(writer)
+    said = b""
+    while True:
+        piece = posix.read(reader, 4096)
+        if not piece:
+            break
+        said += piece
+    posix.close(reader)
+    status = posix.waitpid(child, 0)[1]
+    found = eval(said.decode()) if said else []
+    return [f"in the worker: {each}" for each in found] + ([f"status {status}"] if status else [])
+
+
+def daemon(runtime, how):
+    """Close everything, open files, fork, use what is old and what is new."""
+    runtime.sleep(0.001)
+    of_the_loop = numbers()
+    kinds = KINDS + PRIMITIVES
+    old = [User(kind, MANY - 100 + 2 * index) for index, kind in enumerate(kinds)]
+    wrong = [f"before: {each}" for each in (user.works() for user in old) if each]
+    waited = [each for each in old if each.kind in KINDS]
+    if runtime.owner == "gevent" and how == "new":
+        runtime.hub().destroy(destroy_loop=True)
+    posix.closerange(3, MANY - 100)
+    if how != "late":
+        new_hub(runtime, how)
+    # libuv closes its old numbers in every child, and libev when it is told of one.
+    files = Files(fd for _ in range(15) for fd in posix.pipe() if fd not in of_the_loop)
+    if how == "late":
+        new_hub(runtime, how)
+
+    def use():
+        said = []
+        fresh = [User(kind) for kind in kinds]
+        said += [f"new {each}" for each in (user.works() for user in fresh) if each]
+        for user in old:
+            first, then = user.works(), ""
+            if first:  # it may say once that its files are gone
+                then = user.works()
+            # An epoll that was handed out as such is the user's own, and is gone for good.
+            if then and user.kind != "epoll":
+                said.append(f"old {first}; then {then}")
+        said += [each for each in (user.drop() for user in fresh) if each]
+        if files.lost():
+            said.append(f"lost {files.lost()}")
+        return said
+
+    if runtime.owner != "native" and how == "old":
+        # The loop's own descriptors are gone, too: nobody can wait, but nothing else may break.
+        for user in waited:
+            if runtime.name != "gevent-libuv":  # libuv aborts at its next turn
+                user.works()
+            user.drop()
+        return wrong + [f"lost {files.lost()}" for _ in files.lost()[:1]]
+    wrong += in_worker(use)
+    wrong += use()
+    wrong += in_worker(use)
+    wrong += [each for each in (user.drop() for user in old) if each]
+    if files.lost():
+        wrong.append(f"lost {files.lost()} in the end")
+    return wrong
+
+
+def one_by_one(runtime, kind):
+    """Close each number of ours alone, and use what there is: old, new, in a child."""
+    wrong, index = [], 0
+    while True:
+        before = numbers()
+        old = User(kind)
+        for _ in range(3):
+            old.wait(0.003)
+        taken = numbers() - before - {old.reader, old.writer} | {seams.wakeup_fd()}
+        if runtime.cooperative:
+            taken.add(seams.outer_epoll(runtime.hub()))
+        taken = sorted(taken)
+        if index >= len(taken):
+            return [index, wrong]
+        doomed = taken[index]
+        index += 1
+        what = os.readlink(f"/proc/self/fd/{doomed}")
+        posix.close(doomed)
+        mine = posix.pipe()  # one end of which gets the number
+        files = Files(mine)
+        said = [User(kind).works()]
+        first = old.works()
+        said.append(first and kind != "epoll" and old.works())
+        said += in_worker(lambda: [each for each in (old.works(), User(kind).works()) if each])
+        said = [each for each in said if each and not (kind == "epoll" and "EINVAL" in each)]
+        said.append(old.drop())
+        said.append(f"lost {files.lost()}" if files.lost() else "")
+        said = [each for each in said if each]
+        if said:
+            wrong.append(f"{what}: {said}")
+        for fd in mine:
+            posix.close(fd)
+
+
+WAYS = {
+    "native": ["none"],
+    "gevent-libev": ["old", "reinit", "new"],
+    "gevent-libuv": ["old", "reinit", "new"],
+    "eventlet": ["new", "late"],
+}
+
+
+@pytest.mark.epoll
+@pytest.mark.parametrize("how", ["none", "old", "reinit", "new", "late"])
+def test_a_daemon_closes_everything(fresh, how):
+    if how not in WAYS[fresh.runtime]:
+        pytest.skip("there is no such hub to make")
+    assert fresh(daemon, how) == []
+
+
+@pytest.mark.epoll
+@pytest.mark.once
+@pytest.mark.parametrize("kind", [*KINDS, "poll", "select"])
+def test_somebody_closes_one_number_of_ours(fresh, kind):
+    count, wrong = fresh(one_by_one, kind)
+    assert wrong == []
+    assert count >= (1 if fresh.runtime == "native" else 2)

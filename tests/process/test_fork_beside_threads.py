@@ -1,0 +1,165 @@
+"""Whoever forks, and however: everybody in the parent hears of his files as before.
+
+Checked while the child lives, and after it has ended.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import multiprocessing
+import os
+import posix
+import subprocess
+import time
+
+import pytest
+
+import coopselectors
+import coopselectors.select
+from coopselectors import EVENT_READ
+
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore:.*fork")
+
+WAITERS = ("EpollSelector", "PollSelector", "SelectSelector", "epoll", "poll", "select")
+
+
+class Waiter:
+    """Waits in a real thread, or in a greenlet of this one, for one message after the other."""
+
+    def __init__(self, runtime, kind, in_thread):
+        self.kind, self.in_thread = kind, in_thread
+        self.reader, self.writer = posix.pipe()
+        self.heard = 0
+        self.runtime = runtime
+        self.task = (runtime.start_thread if in_thread else runtime.spawn)(self._run)
+
+    def _run(self):
+        wait = self._make()
+        while True:
+            assert wait()
+            self.heard += 1
+            if posix.read(self.reader, 1) == b"q":
+                return
+
+    def _make(self):
+        if self.kind == "select":
+            return lambda: coopselectors.select.select([self.reader], [], [], 60)[0]
+        if self.kind.endswith("Selector"):
+            self.own = getattr(coopselectors, self.kind)()
+            self.own.register(self.reader, EVENT_READ)
+            return lambda: self.own.select(60)
+        self.own = getattr(coopselectors.select, self.kind)()
+        self.own.register(self.reader, 1)
+        return lambda: self.own.poll(60_000 if self.kind == "poll" else 60)
+
+    def send(self, message):
+        posix.write(self.writer, message)
+
+    def end(self):
+        self.send(b"q")
+        (self.runtime.join_thread if self.in_thread else self.runtime.join)(self.task)
+        posix.close(self.reader)
+        posix.close(self.writer)
+
+
+def hear(runtime, waiters, number):
+    """Send a message to each; who has not heard of it in the end."""
+    for waiter in waiters:
+        waiter.send(b"x")
+    end = time.monotonic() + 10
+    while any(waiter.heard < number for waiter in waiters) and time.monotonic() < end:
+        runtime.sleep(0.002)
+    return [
+        f"{waiter.kind} {'in a thread' if waiter.in_thread else ''}"
+        for waiter in waiters
+        if waiter.heard != number
+    ]
+
+
+def nothing(*_):
+    """What a child does before another program begins in it."""
+
+
+def wait_for(child):
+    with contextlib.suppress(ChildProcessError):  # gevent's own watcher may be faster
+        assert posix.waitpid(child, 0)[1] == 0
+
+
+def fork(runtime, use):
+    gate, go = posix.pipe()
+    child = posix.fork()
+    if not child:
+        use()
+        posix.close(go)
+        posix.read(gate, 1)
+        os._exit(0)
+
+    def end():
+        posix.close(go)
+        wait_for(child)
+        posix.close(gate)
+
+    return end
+
+
+def with_subprocess(**how):
+    process = subprocess.Popen(["cat"], stdin=subprocess.PIPE, **how)
+
+    def end():
+        process.stdin.close()
+        assert process.wait() == 0
+
+    return end
+
+
+def with_multiprocessing():
+    context = multiprocessing.get_context("fork")
+    process = context.Process(target=nothing)
+    process.start()
+    return process.join
+
+
+def with_spawn():
+    child = posix.posix_spawn("/bin/true", ["true"], {})
+    return lambda: wait_for(child)
+
+
+def use_selectors():
+    """A child that touches everything that it has."""
+    for kind in ("EpollSelector", "PollSelector"):
+        with getattr(coopselectors, kind)() as selector:
+            reader, writer = posix.pipe()
+            selector.register(reader, EVENT_READ)
+            posix.write(writer, b"x")
+            assert len(selector.select(5)) == 1
+
+
+FORKS = {
+    "a child that waits": lambda runtime: fork(runtime, nothing),
+    "a child that selects": lambda runtime: fork(runtime, use_selectors),
+    "subprocess": lambda runtime: with_subprocess(),
+    "preexec_fn": lambda runtime: with_subprocess(preexec_fn=nothing),
+    "multiprocessing": lambda runtime: with_multiprocessing(),
+    "posix_spawn": lambda runtime: with_spawn(),
+}
+
+
+@pytest.mark.epoll
+@pytest.mark.parametrize("forker", ["the main thread", "another thread"])
+@pytest.mark.parametrize("how", FORKS)
+def test_everybody_hears_of_his_files(runtime, how, forker):
+    of_a_hub = how in ("subprocess", "preexec_fn", "multiprocessing")
+    if forker == "another thread" and of_a_hub and runtime.cooperative:
+        pytest.skip("gevent and eventlet wait for a program in the thread of their own hub")
+    waiters = [Waiter(runtime, kind, in_thread) for kind in WAITERS for in_thread in (True, False)]
+    deaf = hear(runtime, waiters, 1)
+    if forker == "the main thread":
+        end = FORKS[how](runtime)
+    else:
+        end = runtime.join_thread(runtime.start_thread(FORKS[how], runtime))
+    deaf += hear(runtime, waiters, 2)
+    end()
+    deaf += hear(runtime, waiters, 3)
+    assert deaf == []
+    for waiter in waiters:
+        waiter.end()
