@@ -1,4 +1,4 @@
-"""What in this process would block a hub, and who holds it?"""
+"""What in this process would block a hub, and what holds it?"""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ from ._steps import Path
 
 _STANDARD = ("select", "selectors")
 
-# Whose objects wait for a hub.
+# The packages whose own objects wait for a hub.
 _HUBS = ("eventlet.hubs", "gevent.")
 
 
 class Finding(NamedTuple):
-    """Something that waits in the kernel, and its hub with it."""
+    """Something that would block the hub."""
 
-    #: The way to it, from the module, class or object that holds it; or the variable of a function
-    #: that is running.
+    #: The path to it from the module, class or object that holds it, or a variable of a running
+    #: function.
     where: str
     #: What it is.
     what: str
@@ -40,24 +40,23 @@ class Finding(NamedTuple):
 
 
 def audit() -> List[Finding]:
-    """Find what would block the hub in this process: what no patch has reached, or can reach.
+    """Find what would block the hub in this process because no patch has reached it.
 
-    Finds whatever holds one of these, in any loaded module, class or object, in dictionaries,
-    lists, sets and tuples, default arguments, closures, and in the variables of every function that
-    is running in any thread or greenlet:
+    Finds every reference to one of the following, in any loaded module, class or object, in
+    dictionaries, lists, sets and tuples, default arguments and closures, and in the variables of
+    every function that is running in any thread or greenlet:
 
     * classes of the standard ``selectors`` module that were captured before the patch,
     * the functions and types of the ``select`` module that wait, such as ``select.epoll``,
-    * objects of any of these; where `tracemalloc` runs, with the line that made them.
+    * objects of any of these; if `tracemalloc` is running, with the line that made them.
 
-    In a process that nobody has patched it finds what a patch from here on would miss; what the
-    standard modules themselves offer is left out then.  What gevent, eventlet and this package keep
-    for their own use is left out always.  It imports no module and runs no code of anybody else's,
-    and stops the process for as long as it takes: some milliseconds, and up to a second where there
-    are millions of objects.
+    If nobody has patched, it finds what a patch at this moment would miss, and leaves out the
+    standard modules themselves.  It always leaves out what gevent, eventlet and this package keep
+    for their own use.  It imports no module and runs no code of other modules.  The process stands
+    still meanwhile: for some milliseconds, or up to a second with millions of objects.
 
-    Returns a list, empty at best, of named tuples: ``where`` it is, ``what`` it is, the thing that
-    is ``held`` there, and ``advice``.
+    Returns a list of named tuples: ``where`` it is, ``what`` it is, the thing that is ``held``
+    there, and ``advice``.  The list is empty if nothing would block.
     """
     with undisturbed():
         return _Audit().findings()
@@ -99,7 +98,7 @@ class _Audit:
             self._objects[id(thing)] = thing
 
     def _look_into_functions(self) -> Iterator[Place]:
-        """The variables that hold a class or function; what else they hold is noted."""
+        """Yield the variables that hold a class or function, and note the other objects in them."""
         for frame in running_frames():
             root = frame.f_globals.get("__name__")
             if type(root) is not str or _standard.is_private(root):
@@ -140,7 +139,7 @@ class _Audit:
                 yield Finding(where, what, thing, "install() does not reach what exists already")
 
     def _is_for_a_hub(self, owner: Any) -> bool:
-        """Whether it is ours, or a hub of theirs: what a hub waits with has to block."""
+        """Whether it belongs to us or to a hub: what a hub waits with has to block."""
         home = _inert.home_of(type(owner))
         if home.startswith(_HUBS) or _inert.is_ours(type(owner)):
             return True
@@ -167,7 +166,7 @@ class _Audit:
 def _is_patched() -> bool:
     try:
         return current_runtime() != NATIVE
-    except Exception:  # what stands there may raise when it is looked at
+    except Exception:  # looking at a replaced function may raise anything
         return True
 
 

@@ -1,7 +1,7 @@
-"""In which ways does a holder hold a class or a function?
+"""In which ways can an object hold a class or a function?
 
-Each way that Python has is looked for through the accessors of exact built-in types, which run
-nobody's code.  What is held in another way is found as well, and cannot be replaced.
+The ways that Python itself has are examined with the accessors of exact built-in types, which run
+no other code.  A reference of any other kind is found as well, but cannot be replaced.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ def places_in(holder: Any, wanted: Table, paths: Paths) -> Iterator[Place]:
 
 
 def attribute(namespace: Any, name: str, root: str) -> Place:
-    """A name of a module, whether there is something or not."""
+    """The place of a name in a module, whether the name exists or not."""
     held = namespace.get(name, _places.ABSENT)
     return Place(root, f"{root}.{name}", name, held, *_places.entry(namespace, name))
 

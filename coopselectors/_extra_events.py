@@ -1,8 +1,8 @@
-"""How does a file ask for more than READ and WRITE, and how is it told?
+"""How does a caller ask for more than READ and WRITE, and get the answer?
 
-The standard module has no way for either (python/cpython 144211, 79698).  A caller asks with the
-platform's own numbers, in `extra_events`; what `select` returns stays ``(key, events)``, and where
-they were asked for, `events` knows the platform's answer as well.
+The standard module has no way to do either (python/cpython 144211, 79698).  A caller passes the
+platform's own numbers in `extra_events`.  `select` still returns ``(key, events)``; if extra events
+were requested, `events` carries the kernel's answer as well.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ _BOTH = EVENT_READ | EVENT_WRITE
 class Events(int):
     """What a file that was registered with `extra_events` is ready for.
 
-    As a number, ``EVENT_READ | EVENT_WRITE`` as far as they were asked for, and 0 if the file is
-    ready for nothing but an extra event.
+    Its value is those of ``EVENT_READ`` and ``EVENT_WRITE`` that were requested and are ready, or 0
+    if only an extra event occurred.
     """
 
-    #: What the kernel said, in its own bits: ``EPOLLIN | EPOLLRDHUP``, say.  Of a kqueue: the
-    #: event's flags, such as ``KQ_EV_EOF``, and for `KqueueSelector.register_kevent` its fflags.
+    #: The kernel's answer in its own bits, such as ``EPOLLIN | EPOLLRDHUP``.  For kqueue, the
+    #: event's flags, such as ``KQ_EV_EOF``; for `KqueueSelector.register_kevent`, its fflags.
     native: int
-    #: For `KqueueSelector.register_kevent`, the ``select.kevent`` that came; None for a file.
+    #: For `KqueueSelector.register_kevent`, the kernel's ``select.kevent``; None for a file.
     kevent: Any
 
     def __new__(cls, events: int, native: int, kevent: Any = None) -> Events:
@@ -49,7 +49,7 @@ class ExtraKey(SelectorKey):
     """A SelectorKey that remembers its `extra_events`."""
 
     extra_events: int = 0
-    #: {mask: what the caller has been told for it}
+    #: {mask of the kernel: the `Events` that the caller gets for it}
     told: Dict[int, Events]
 
 
@@ -75,9 +75,9 @@ def check(
     extra: int,
     before: Optional[SelectorKey] = None,
 ) -> None:
-    """Raise ValueError if `backend`, which is `owner`'s, cannot watch a file for all that.
+    """Raise ValueError if `backend`, that of class `owner`, cannot watch a file for all these.
 
-    `before` is the file's key so far, if it has one.
+    `before` is the key with which the file is registered already, if any.
     """
     if events & ~_BOTH:
         raise ValueError(f"Invalid events: {events!r}")
@@ -96,7 +96,7 @@ def check(
 
 
 def _described(numbers: int) -> str:
-    """What the lowest of some bits is, and whose."""
+    """Name the lowest of these bits, and the classes that support it."""
     if numbers < 0:
         return "it is negative"
     lowest = numbers & -numbers

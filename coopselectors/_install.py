@@ -1,8 +1,8 @@
 """How do the selectors inside other people's libraries become ours?
 
-By what they are, not by where they are: a class of the standard module's, gevent's or eventlet's is
-replaced in whatever holds it, and put back from there.  If it is asked for, so are the functions
-and types of the ``select`` module.  Nothing is imported, and no code of anybody else's is run.
+They are recognised by identity, not by name: a class of the standard module, gevent or eventlet is
+replaced in every object that holds it, and put back there.  On request, so are the functions and
+types of the ``select`` module.  Nothing is imported, and no code of other modules is run.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ from ._standard import Standard, vars_of_module
 class Installed(NamedTuple):
     """What `install` did."""
 
-    #: Where something was replaced, as ``package.module.name``; all that is so now, not only by
-    #: this call.
+    #: Where our classes and functions are now, as ``package.module.name``, by this call or an
+    #: earlier one.
     replaced: List[str]
-    #: Selectors that existed before, which nothing can change: they go on as they are.
+    #: Selectors that existed before.  Nothing can change them.
     left: List[Any]
 
 
@@ -37,32 +37,32 @@ class _Change(NamedTuple):
 
 _changes: List[_Change] = Kept()
 
-# What is filled by itself, and not searched.
+# These modules are filled by name, and not searched.
 _HOMES = ("selectors", "select")
 
 
 def install(modules: Optional[Iterable[str]] = None, *, select: bool = False) -> Installed:
-    """Put our classes in the place of the standard ``selectors`` classes, in the whole process.
+    """Replace the standard ``selectors`` classes by ours, in the whole process.
 
-    The standard module gets all classes that the platform has, also those that gevent and eventlet
-    have deleted.  Whatever else holds one of its classes is given ours: modules, classes and
-    objects as an attribute, dictionaries, lists and sets, default arguments, closures,
-    ``functools.partial``.  What cannot be changed, such as a tuple, stays; `audit` names it.
-    `modules` are the names of those to limit that to; the standard module itself is changed only if
-    it is among them.
+    The standard module gets all classes that the platform has, including those that gevent and
+    eventlet have deleted.  Every other reference to one of its classes is replaced as well:
+    attributes of modules, classes and objects, dictionaries, lists and sets, default arguments,
+    closures, ``functools.partial``.  What cannot be changed, such as a tuple, is left; `audit`
+    names it.  `modules` limits this to the modules of these names; the standard module itself is
+    changed only if it is one of them.
 
-    With `select`, the ``select`` module is filled in the same way, by `coopselectors.select`: what
-    gevent and eventlet have deleted comes back, and what waits there, or was taken from there, is
-    replaced.  What somebody else has put there is left alone.
+    With `select`, the functions and classes of the ``select`` module are replaced in the same way
+    by those of `coopselectors.select`, including deleted ones.  Those of another patcher are left
+    alone.
 
-    To be called by applications, once all is imported, before or after the patch.  To call it again
-    looks for what was imported since, and puts back what a later patch has written over in the
-    standard module.  Libraries import coopselectors instead.
+    Applications call this after all imports, and best after the patch.  Call it again to replace
+    what was imported since, or what a later patch has overwritten.  Libraries should import
+    coopselectors instead.
 
-    It imports no module and runs no code of anybody else's.  If it fails, nothing is changed.
+    It imports no module and runs no code of other modules.  If it fails, nothing is changed.
 
-    Returns a named tuple of two lists: ``replaced``, the places that are ours now, and ``left``,
-    the selectors that existed before and go on as they are.  Raises ValueError, before anything is
+    Returns a named tuple of two lists: ``replaced``, the places that hold ours now, and ``left``,
+    the selectors that existed before and cannot be changed.  Raises ValueError, before anything is
     changed, for a module that is not loaded.
     """
     wanted: Optional[Set[int]] = None
@@ -84,9 +84,9 @@ def install(modules: Optional[Iterable[str]] = None, *, select: bool = False) ->
 
 
 def uninstall() -> List[str]:
-    """Put back what `install` replaced, where it is still ours.
+    """Put back everything that `install` replaced.
 
-    Returns a list of the places that somebody else has changed since; they are left alone.  Raises
+    Returns a list of the places that other code has changed since; they are left alone.  Raises
     RuntimeError if nothing is installed.
     """
     if not _changes:
@@ -97,12 +97,12 @@ def uninstall() -> List[str]:
 
 
 def is_installed() -> bool:
-    """Return whether `install` was called, and not undone."""
+    """Return whether `install` is in force."""
     return bool(_changes)
 
 
 def _replace(wanted: Optional[Set[int]], select: bool) -> List[Any]:
-    """Do it in the modules with these namespaces; returns the selectors that exist already."""
+    """Replace in the modules with these namespaces; returns the selectors that exist already."""
     standard = Standard()
     things = Table(standard.classes)
     if select:
@@ -134,7 +134,7 @@ def _replace(wanted: Optional[Set[int]], select: bool) -> List[Any]:
         for name in (*PRIMITIVES, "kevent"):
             place = attribute(vars_of_module("select"), name, "select")
             absent = place.held is ABSENT
-            # What somebody else has put there stands for nothing of ours, and stays.
+            # Another patcher's function replaces nothing of ours, and stays.
             standard_one = None if absent else standard.ours_for(place.held, name, selects)
             _put(place, our_primitive(name) if absent else standard_one)
     return left
@@ -156,11 +156,11 @@ def _put(place: Place, ours: Any) -> None:
     try:
         place.set(ours)
     except (AttributeError, TypeError):
-        del _changes[-1]  # a type of C that cannot be changed
+        del _changes[-1]  # a type written in C, which cannot be changed
 
 
 def _undo(changes: List[_Change]) -> List[str]:
-    """Undo the last first; returns where somebody else has been since."""
+    """Undo the last change first; returns the places that other code has changed since."""
     others = []
     for place, before, ours in reversed(changes):
         if place.set is not None and place.get() is ours:

@@ -17,7 +17,7 @@ _fd_of: Any = selectors._fileobj_to_fd  # type: ignore[attr-defined]
 
 
 def lookup(keys: Dict[int, SelectorKey], fileobj: Any) -> int:
-    """The descriptor under which `fileobj` is, or would be, in `keys`; ValueError if none."""
+    """The descriptor of `fileobj` in `keys`, registered or not; ValueError if it has none."""
     if type(fileobj) is not int:
         try:
             fd = fileobj.fileno()
@@ -31,7 +31,7 @@ def lookup(keys: Dict[int, SelectorKey], fileobj: Any) -> int:
         found: int = _fd_of(fileobj)
         return found
     except ValueError:
-        # A closed file has none any more, but can be found by what it is.
+        # A closed file has no descriptor any more, but the object is still the same.
         for key in list(keys.values()):
             if key.fileobj is fileobj:
                 return key.fd

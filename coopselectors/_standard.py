@@ -1,6 +1,6 @@
 """Which classes and functions do the same as ours, and which of them would block a hub?
 
-They are known by what they are, not by where they are found: programs and patchers make copies of
+They are recognised by identity, not by name: programs and patchers make copies of
 the ``selectors`` and ``select`` modules (``del sys.modules["select"]``, eventlet's
 ``import_patched``), and each copy has classes and functions of its own.
 """
@@ -22,7 +22,7 @@ _GREEN_SELECT = ("gevent.select", "eventlet.green.select")
 #: The modules whose selector classes are replaced by `install`.
 HOMES = ("selectors", *GREEN_SELECTORS)
 
-# How eventlet names the unpatched copies that it keeps for itself.
+# The prefix of the unpatched copies that eventlet keeps for itself.
 _ORIGINAL = "__original_module_"
 
 # Types that refer to a class because they describe it, or belong to it.
@@ -33,9 +33,9 @@ _DESCRIPTORS = frozenset(
 
 
 def is_private(module: str, label: str = "") -> bool:
-    """Whether a module belongs to us or to a patcher, which needs what it holds as it is.
+    """Whether a module belongs to us or to a patcher, and must keep what it holds.
 
-    The names of gevent's and eventlet's selectors are there to be taken; `label` is which of them.
+    The selector classes of gevent and eventlet may be replaced; `label` says which name it is.
     """
     package = module.partition(".")[0]
     if package == _inert.OURS or module.startswith(_ORIGINAL):

@@ -1,4 +1,4 @@
-"""What is there to wait for in a call of `select`, whose files are given anew each time?"""
+"""Which files does one call of `select` wait for, when each call names them anew?"""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ NVAL = 0x020
 READABLE = IN | _HUP | _ERR
 WRITABLE = OUT | _ERR
 
-# How many files may be left in it for the next call.
+# How many files may stay registered for the next call.
 _MANY = 256
 
 
