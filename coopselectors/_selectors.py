@@ -60,8 +60,6 @@ class _Selector(selectors._BaseSelectorImpl):
         self._pinned = None if runtime is None else pinned_hub(runtime)
         kind = self._backend_cls
         self._name = name = kind.name
-        #: How the last call waited, and by what it can be seen whether that still holds.
-        self._seen: Any = _NEVER if self._overrides_select else seen.get(name, _NEVER)
         self._fd_to_key: Dict[int, SelectorKey] = {}
         #: {fd: (key, events)} of files that are watched for one event; see _ready.
         self._known: Dict[int, Ready] = {}
@@ -71,6 +69,8 @@ class _Selector(selectors._BaseSelectorImpl):
         else:
             backend = kind(own(), is_ours=False)
         self._poller = FilesPoller(backend, self._fd_to_key)
+        #: How the last call waited, and by what it can be seen whether that still holds.
+        self._seen: Any = _NEVER if self._overrides_select else seen.get(name, _NEVER)
 
     @property
     def _map(self) -> Any:

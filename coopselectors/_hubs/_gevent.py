@@ -5,6 +5,7 @@ Written against the sources of gevent 26.7 and 26.9.
 
 from __future__ import annotations
 
+import errno
 from typing import Any, Callable
 
 import gevent.os
@@ -13,7 +14,9 @@ from gevent._hub_local import get_hub_if_exists
 from gevent.hub import Waiter
 from gevent.monkey import get_original
 
-from .._unpatched import clock
+from .. import _unpatched
+from .._unpatched import clock, system
+from .._wakeup import wakeup_fd
 from ._cooperative import CooperativeHub
 from ._waiters import Outer
 
@@ -110,6 +113,13 @@ class GeventHub(CooperativeHub):
         return hub.loop is None
 
     def watch(self, hub: Any, outer: Outer) -> Callable[[], None]:
+        if not _has_its_epoll(hub.loop):
+            # libev would abort the process at the next start of any watcher.
+            raise OSError(
+                errno.EBADF,
+                "somebody has closed the descriptor of gevent's own loop; gevent.reinit(), or a new"
+                " hub, gives it another",
+            )
         # Without a kernel object there is only something to hold: nobody sends to it.
         watcher = hub.loop.async_() if outer.fd is None else hub.loop.io(outer.fd, _READ)
         watcher.start(outer.on_ready)
@@ -146,6 +156,25 @@ class GeventHub(CooperativeHub):
         # Without a culprit, gevent raises it in the main greenlet.
         if hub is not None:
             hub.handle_error(culprit, *exc_info)
+
+
+def _has_its_epoll(loop: Any) -> bool:
+    """Whether libev's epoll, if it has one, is still that."""
+    if loop.backend != "epoll" or not _says_what_is_pending:
+        return True
+    try:
+        native = _unpatched.epoll.fromfd(system.dup(loop.fileno()))
+    except OSError:
+        return False
+    try:
+        native.modify(wakeup_fd(), 0)
+    except FileNotFoundError:
+        return True  # it is not there, which an epoll alone knows
+    except OSError:
+        return False
+    finally:
+        native.close()
+    return True
 
 
 adapter = GeventHub()

@@ -81,7 +81,7 @@ class OuterPoller(Outer):
             if fd != poller.descriptor():
                 fd = poller.descriptor()
             known: Optional[Waiters] = poller.waiters.get(self)
-            if known is not None:
+            if known is not None and self._held.get(fd) is known:
                 return known
             try:
                 self._backend.register(fd, EVENT_READ)
