@@ -83,7 +83,7 @@ class DefaultSelector(_Selector):
     OSError where the kernel has no such primitive or no descriptor left.
     """
 
-    __signature__ = _Signature()
+    __signature__: Any = _Signature()
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Self:
         if cls is not DefaultSelector:
