@@ -50,6 +50,7 @@ ADVICE = {
     "argument must be an int": STANDARD,
     "arguments 1-3 must be": STANDARD,
     "cannot create '": "As in the standard module: call ``poll()`` or ``devpoll()``.",
+    "cannot pickle '": "As in the standard module: such an object belongs to its process.",
     "cannot install into": "Import the module first, or leave it out of ``modules``.",
     "concurrent poll()": "As in the standard module: give each thread a poll object of its own.",
     "coopselectors is not installed": "Call ``uninstall()`` only after ``install()``.",
