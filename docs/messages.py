@@ -58,7 +58,7 @@ ADVICE = {
     "pass a time-out of 0.",
     "file descriptor cannot be": STANDARD,
     "fileno() returned": STANDARD,
-    "it returns no three lists": None,
+    "it returns no": None,  # caught, and counts as a broken replacement
     "module ... has no": "As for any module: check the name.",
     "must be at least 1": "Give a larger number.",
     "neither gevent nor eventlet": "Patch first, then call ``warn_blocking()``.",
