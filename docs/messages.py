@@ -50,6 +50,7 @@ ADVICE = {
     "argument must be an int": STANDARD,
     "arguments 1-3 must be": STANDARD,
     "cannot create '": "As in the standard module: call ``poll()`` or ``devpoll()``.",
+    "cannot pickle '": "As in the standard module: such an object belongs to its process.",
     "cannot install into": "Import the module first, or leave it out of ``modules``.",
     "concurrent poll()": "As in the standard module: give each thread a poll object of its own.",
     "coopselectors is not installed": "Call ``uninstall()`` only after ``install()``.",
@@ -57,7 +58,7 @@ ADVICE = {
     "pass a time-out of 0.",
     "file descriptor cannot be": STANDARD,
     "fileno() returned": STANDARD,
-    "it returns no three lists": None,
+    "it returns no": None,  # caught, and counts as a broken replacement
     "module ... has no": "As for any module: check the name.",
     "must be at least 1": "Give a larger number.",
     "neither gevent nor eventlet": "Patch first, then call ``warn_blocking()``.",
