@@ -30,6 +30,7 @@ class Waiter:
         self.kind, self.in_thread = kind, in_thread
         self.reader, self.writer = posix.pipe()
         self.heard = 0
+        self.process = posix.getpid()
         self.runtime = runtime
         self.task = (runtime.start_thread if in_thread else runtime.spawn)(self._run)
 
@@ -37,6 +38,8 @@ class Waiter:
         wait = self._make()
         while True:
             assert wait()
+            if posix.getpid() != self.process:
+                return  # a greenlet's copy in a child is not to take what its parent waits for
             self.heard += 1
             if posix.read(self.reader, 1) == b"q":
                 return
