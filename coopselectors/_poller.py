@@ -254,7 +254,10 @@ class Poller:
                 if self.has_blocked_threads():
                     self.notify(True)
             shadow, self.shadow = self.shadow, None
-            self.backend.close()
+            if is_ours:
+                self.backend.close()
+            else:
+                self.backend.close_inherited()
         if shadow is not None:
             shadow.poller.close()
 

@@ -103,6 +103,10 @@ class Backend(ABC):
     def close(self) -> None:
         """Give the kernel object back, unless somebody else has closed its descriptor."""
 
+    def close_inherited(self) -> None:
+        """Likewise in a forked child, where the parent goes on to use the kernel object."""
+        self.close()
+
     def is_ours(self) -> bool:
         """Whether the descriptor still names our kernel object."""
         return True

@@ -116,6 +116,13 @@ class EpollBackend(Backend):
         if not native.closed:
             _owned.abandon(native)
 
+    def close_inherited(self) -> None:
+        # To poll it, as `close` does, would take what the parent is to be told of once.
+        if self._fd < 0 or _owned.release(self._fd, self):
+            self.native.close()
+        elif not self.native.closed:
+            _owned.abandon(self.native)
+
     def is_ours(self) -> bool:
         if self._fd < 0:
             return True

@@ -248,12 +248,10 @@ def every_handler(runtime, kind):
     return found
 
 
+@pytest.mark.once
 @pytest.mark.epoll
 @pytest.mark.timeout(200)
-@pytest.mark.parametrize(
-    "kind",
-    ["EpollSelector", *(pytest.param(kind, marks=pytest.mark.once) for kind in list(OF_EACH)[1:])],
-)
+@pytest.mark.parametrize("kind", OF_EACH)
 def test_a_handler_may_do_anything(fresh, kind):
     found = fresh(every_handler, kind)
     assert not {name: wrong for name, (_, wrong) in found.items() if wrong}
