@@ -33,7 +33,9 @@ NAMES = [
 
 #: What the standard module and classes have, and ours have not.
 DIFFERENCES = {
-    "module": {"ABCMeta", "Mapping", "abstractmethod", "math", "namedtuple", "sys"},
+    # What it imports for itself, and constants that it has kept since 3.13.
+    "module": {"ABCMeta", "Mapping", "abstractmethod", "math", "namedtuple", "sys"}
+    | {"_NOT_EPOLLIN", "_NOT_EPOLLOUT", "_NOT_POLLIN", "_NOT_POLLOUT"},
     # Since 3.13 these are attributes of the class.
     "DefaultSelector": {"_EVENT_READ", "_EVENT_WRITE"},
 }
