@@ -160,7 +160,7 @@ class GeventHub(CooperativeHub):
 
 def _has_its_epoll(loop: Any) -> bool:
     """Whether libev's epoll, if it has one, is still that."""
-    if loop.backend != "epoll" or not _says_what_is_pending:
+    if loop.backend != "epoll" or not _says_what_is_pending or _unpatched.epoll is None:
         return True
     try:
         native = _unpatched.epoll.fromfd(system.dup(loop.fileno()))
