@@ -57,7 +57,7 @@ _NO_FDS: Any = frozenset()
 
 
 class Poller:
-    """One kernel object, who waits for it, and its state; see the top of this file."""
+    """One kernel object, its waiters and its state; see the top of this file."""
 
     #: {fd: what it is registered with, in `events` and perhaps `extra_events`}; empty where only
     #: the kernel knows the files.

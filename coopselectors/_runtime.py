@@ -69,7 +69,7 @@ _broken: Any = []
 def select_module() -> Any:
     """The ``select`` module that counts now: a program may drop it and import it anew.
 
-    Ours in its place says nothing of who has patched; then the last one still counts.
+    Ours in its place does not say which runtime has patched; then the last one still counts.
     """
     found = modules("select")
     return _module if found is None or found is sys.modules.get(OURS) else found

@@ -66,7 +66,7 @@ class Waiter:
 
 
 def hear(runtime, waiters, number):
-    """Send a message to each; who has not heard of it in the end."""
+    """Send a message to each; return those that have not heard of it in the end."""
     for waiter in waiters:
         waiter.send(b"x")
     end = time.monotonic() + 10
