@@ -18,6 +18,8 @@ from types import (
 )
 from typing import Any, Dict, Iterator, List, Tuple
 
+from ._pickling import InstalledSelectorType, PrimitiveType
+
 #: The name of our own package.
 OURS = __name__.partition(".")[0]
 
@@ -31,7 +33,8 @@ _ACCESSORS = (GetSetDescriptorType, MemberDescriptorType)
 
 # The types whose instances hash, compare and print themselves in C, and those that only hash so.
 _PLAIN = frozenset(map(id, (str, int, float, bool, bytes, complex, type(None))))
-_HASHED_IN_C = frozenset(map(id, (type, ABCMeta, BuiltinFunctionType, FunctionType)))
+_CLASSES = (type, ABCMeta, InstalledSelectorType, PrimitiveType)
+_HASHED_IN_C = frozenset(map(id, (*_CLASSES, BuiltinFunctionType, FunctionType)))
 
 #: The longest key of a dictionary that is shown as a whole.
 _LONGEST = 60
@@ -67,7 +70,8 @@ def full_name(kind: type) -> str:
 
 def is_ours(kind: type) -> bool:
     home = home_of(kind)
-    return home == OURS or home.startswith(f"{OURS}.")
+    # A metaclass of ours may be that of somebody's class.
+    return (home == OURS or home.startswith(f"{OURS}.")) and not issubclass(kind, type)
 
 
 def is_a_hint(kind: type) -> bool:

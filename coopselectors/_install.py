@@ -10,10 +10,11 @@ from __future__ import annotations
 import sys
 from typing import Any, Dict, Iterable, List, NamedTuple, Optional, Set
 
-from . import _inert, _standard
+from . import _inert, _places, _standard
 from ._bindings import attribute, places_in
 from ._holders import Kept, Table, undisturbed
 from ._paths import Paths
+from ._pickling import InstalledSelectorType
 from ._places import ABSENT, Place
 from ._replacements import NAMES, PRIMITIVES, counterpart, our_primitive
 from ._standard import Standard, vars_of_module
@@ -76,7 +77,8 @@ def install(modules: Optional[Iterable[str]] = None, *, select: bool = False) ->
     try:
         with undisturbed():
             left = _replace(wanted, select)
-        return Installed([change.place.label for change in _changes], left)
+        places = [each.place for each in _changes if each.ours is not InstalledSelectorType]
+        return Installed([place.label for place in places], left)
     except BaseException:
         _undo(_changes[done:])
         del _changes[done:]
@@ -130,6 +132,8 @@ def _replace(wanted: Optional[Set[int]], select: bool) -> List[Any]:
         for name in NAMES:
             place = attribute(vars_of_module("selectors"), name, "selectors")
             _put(place, counterpart(name))
+            if counterpart(name) is not None:
+                _put(_metaclass_of(counterpart(name)), InstalledSelectorType)
     if select and (wanted is None or id(vars_of_module("select")) in wanted):
         for name in (*PRIMITIVES, "kevent"):
             place = attribute(vars_of_module("select"), name, "select")
@@ -138,6 +142,11 @@ def _replace(wanted: Optional[Set[int]], select: bool) -> List[Any]:
             standard_one = None if absent else standard.ours_for(place.held, name, selects)
             _put(place, our_primitive(name) if absent else standard_one)
     return left
+
+
+def _metaclass_of(kind: Any) -> Place:
+    label = f"type({kind.__name__})"
+    return Place("selectors", label, None, type(kind), *_places.metaclass(kind))
 
 
 def _may_replace(place: Place, wanted: Optional[Set[int]]) -> bool:

@@ -79,6 +79,10 @@ def class_attribute(kind: type, name: str) -> Access:
     )
 
 
+def metaclass(kind: Any) -> Access:
+    return (lambda: type(kind)), partial(type.__setattr__, kind, "__class__")
+
+
 def slot(holder: Any, accessor: Any) -> Access:
     def get() -> Any:
         try:

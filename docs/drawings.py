@@ -52,7 +52,10 @@ GROUPS = [
     ("How does one wait in this runtime?", ["_hubs"]),
     (
         "What do programs import?",
-        ["select", "_keys", "_extra_events", "_ready", "_selectors", "_default", "_info"],
+        [
+            *("_pickling", "select", "_keys", "_extra_events", "_ready", "_selectors"),
+            *("_default", "_info"),
+        ],
     ),
     (
         "Who else holds the standard classes, and how are they replaced?",

@@ -10,6 +10,7 @@ from .. import _unpatched
 from .._backends import IN, OUT, Pair, PollBackend
 from .._backends._epoll import validate_with
 from .._files_poller import FilesPoller
+from .._pickling import reduced_home
 from ._waiting import (
     NATIVE,
     Way,
@@ -18,7 +19,6 @@ from ._waiting import (
     in_time_slice,
     integer_of,
     number_of,
-    reduced,
     wait,
 )
 
@@ -136,7 +136,7 @@ class _Home:
     """Where `poll` is at home, which is its method; see `Select`."""
 
     def __reduce__(self) -> Any:
-        return reduced(self, "poll")
+        return reduced_home(self, "poll")
 
     def __deepcopy__(self, _: Any) -> _Home:
         return self

@@ -11,6 +11,7 @@ from typing import Any, Dict, List, NoReturn, Optional, Set
 from .. import _fork, _owned
 from .._backends import Backend, Pair
 from .._files_poller import reports_once
+from .._pickling import PrimitiveType
 from .._poller import CLOSED, Poller
 from .._unpatched import system
 from .._wakeup import wakeup_fd
@@ -132,7 +133,7 @@ class UserPoller(Poller):
             super().__del__()
 
 
-class WithDescriptor:
+class WithDescriptor(metaclass=PrimitiveType):
     """What an `epoll`, a `kqueue` and a `devpoll` have in common."""
 
     __slots__ = ("__weakref__", "_poller", "_way")

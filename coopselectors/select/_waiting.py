@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import operator
 import sys
-from importlib import import_module
 from types import SimpleNamespace
 from typing import Any, Callable, List, NamedTuple, Optional
 
@@ -30,7 +29,6 @@ __all__ = [
     "integer_of",
     "modules",
     "number_of",
-    "reduced",
     "wait",
 ]
 
@@ -118,16 +116,6 @@ def integer_of(number: Any) -> Any:
         pass
     takes_int = _TAKES_INT and not isinstance(number, float)
     return number.__int__() if takes_int and hasattr(number, "__int__") else number
-
-
-def reduced(home: Any, name: str) -> Any:
-    """What a pickle says of the object whose method `name` is a function of ours.
-
-    Where that stands in the place of the standard one, a process without coopselectors can load it.
-    """
-    if _runtime.offered(name) == getattr(home, name):
-        return import_module, ("select",)
-    return import_module, (_runtime.OURS,)
 
 
 def descriptor_of(file: Any) -> Any:

@@ -31,6 +31,7 @@ LAYERS = [
     "_shadow",
     "_files_poller",
     "_hubs",
+    "_pickling",
     "select",
     "_keys",
     "_extra_events",
