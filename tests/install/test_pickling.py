@@ -228,10 +228,10 @@ def test_classes_as_keys_are_replaced_and_put_back(monkeypatch):
     before = dict(library.table), set(library.names)
     monkeypatch.setitem(sys.modules, "library", library)
     coopselectors.install()
-    library.more = {selectors.PollSelector: 1, "standard": next(iter(before[0]))}
+    library.more = {selectors.PollSelector: next(iter(before[0]))}
     coopselectors.install()
     assert library.table == {coopselectors.PollSelector: 1}
-    assert library.more["standard"] is coopselectors.PollSelector
+    assert library.more == {coopselectors.PollSelector: coopselectors.PollSelector}
     assert library.names == {coopselectors.SelectSelector}
     assert coopselectors.uninstall() == []
     assert (library.table, library.names) == before
