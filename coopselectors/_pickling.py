@@ -56,5 +56,5 @@ def reduced_home(home: Any, name: str) -> Any:
     return import_module, (_runtime.OURS,)
 
 
-copyreg.pickle(InstalledSelectorType, reduced_class)  # type: ignore[arg-type]
-copyreg.pickle(PrimitiveType, reduced_class)  # type: ignore[arg-type]
+copyreg.pickle(InstalledSelectorType, reduced_class)
+copyreg.pickle(PrimitiveType, reduced_class)

@@ -79,8 +79,9 @@ def class_attribute(kind: type, name: str) -> Access:
     )
 
 
-def metaclass(kind: Any) -> Access:
-    return (lambda: type(kind)), partial(type.__setattr__, kind, "__class__")
+def type_of(thing: Any) -> Access:
+    """Of a class or a module."""
+    return (lambda: type(thing)), partial(object.__dict__["__class__"].__set__, thing)
 
 
 def slot(holder: Any, accessor: Any) -> Access:

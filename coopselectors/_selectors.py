@@ -23,7 +23,7 @@ from ._backends import (
 from ._extra_events import KeventKey, check, key_of
 from ._files_poller import FilesPoller
 from ._hubs import NATIVE, Hub, Source, look, pinned_hub, seen
-from ._keys import File, Map, lookup
+from ._keys import File, Map, _Mapping, lookup
 from ._ready import Ready, translate
 from ._runtime import modules
 from ._unpatched import clock
@@ -318,14 +318,14 @@ class SelectSelector(_Selector):
 
         return select(r, w, x, timeout)
 
-    # It has no kernel object, so that it can be pickled and copied, if its files can; where it
-    # stands for the standard class, as that: they take each other's state.
+    # It has no kernel object: it can be pickled and copied.  The standard class takes its state.
 
     def __getstate__(self) -> Dict[str, Any]:
         own = {name: value for name, value in vars(self).items() if name not in _STATE}
         theirs = {name: getattr(self, name) for name in ("_fd_to_key", "_readers", "_writers")}
         pinned = None if self._pinned is None else self._pinned.name
-        return {**own, **theirs, "_map": selectors._SelectorMapping(self), "_pinned": pinned}
+        mapping: Any = _Mapping
+        return {**own, **theirs, "_map": mapping(self), "_pinned": pinned}
 
     def __setstate__(self, state: Dict[str, Any]) -> None:
         SelectSelector.__init__(self, runtime=state.get("_pinned"))
