@@ -60,8 +60,8 @@ def install(modules: Optional[Iterable[str]] = None, *, select: bool = False) ->
     by those of `coopselectors.select`, including deleted ones.  Those of another patcher are left
     alone.
 
-    Applications call this after all imports, and best after the patch.  Call it again to replace
-    what was imported since, or what a later patch has overwritten.  Libraries should import
+    Applications call this after all imports, and best after the patch; gevent and eventlet do not
+    overwrite it later.  Call it again to replace what was imported since.  Libraries should import
     coopselectors instead.
 
     It imports no module and runs no code of other modules.  If it fails, nothing is changed.
@@ -91,8 +91,9 @@ def install(modules: Optional[Iterable[str]] = None, *, select: bool = False) ->
 def uninstall() -> List[str]:
     """Put back everything that `install` replaced.
 
-    Returns a list of the places that other code has changed since; they are left alone.  Raises
-    RuntimeError if nothing is installed.
+    What gevent and eventlet have patched since is put in the place of ours.  Returns a list of the
+    places that other code has changed since; they are left alone.  Raises RuntimeError if nothing
+    is installed.
     """
     if not _changes:
         raise RuntimeError("coopselectors is not installed: there is nothing to undo")
