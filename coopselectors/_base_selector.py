@@ -45,7 +45,7 @@ class Selector(selectors._BaseSelectorImpl):
     # gevent puts its `poll` there when it patches a process in which ours are installed.
     _selector_cls: Any = None
     _primitive: ClassVar[Any] = None
-    # Its name in the `select` module; none for what `_look` finds anew at each call.
+    # Its name in the `select` module.
     _primitive_name: ClassVar[str]
 
     def __init__(self, *, runtime: Optional[str] = None) -> None:

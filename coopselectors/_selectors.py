@@ -19,6 +19,9 @@ from ._base_selector import Selector
 from ._extra_events import KeventKey
 from ._hubs import Hub, Source
 
+# Stands for the primitive of a subclass with a `_select` of its own; no way to wait is known by it.
+_OVERRIDDEN = "_select"
+
 # The attributes of every selector.
 _STATE = ("_fd_to_key", "_known", "_made_map", "_pinned", "_poller", "_seen")
 
@@ -40,11 +43,13 @@ class SelectSelector(Selector):
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
-        cls._primitive_name = "select" if cls._select is SelectSelector._select else ""
+        is_overridden = cls._select is not SelectSelector._select
+        cls._primitive_name = _OVERRIDDEN if is_overridden else "select"
 
     def _look(self) -> Hub:
         # Made for each call, as it holds the selector.
-        return super()._look() if self._primitive_name else _OverriddenSelect(self)
+        is_overridden = self._primitive_name is _OVERRIDDEN
+        return _OverriddenSelect(self) if is_overridden else super()._look()
 
     def _select(self, r: Any, w: Any, x: Any, timeout: Optional[float] = None) -> Any:
         from .select import select
