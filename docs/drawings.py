@@ -53,8 +53,15 @@ GROUPS = [
     (
         "What do programs import?",
         [
-            *("_pickling", "select", "_keys", "_extra_events", "_ready", "_selectors"),
-            *("_default", "_info"),
+            "_pickling",
+            "select",
+            "_keys",
+            "_extra_events",
+            "_ready",
+            "_base_selector",
+            "_selectors",
+            "_default",
+            "_info",
         ],
     ),
     (
