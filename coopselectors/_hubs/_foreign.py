@@ -109,6 +109,8 @@ class ForeignHub(Hub):
         held = None if inner is None else inner.backend.native
         try:
             if self._primitive is not None:
+                if type(poller.backend) is SelectBackend:
+                    return self._select_files(poller, own, timeout)
                 if poller.keys and not (poller.has_extras and poller.backend.edges):
                     return self._mirror(poller, type(poller.backend), self._primitive, own, timeout)
                 # A new object would report anew each change that has been reported already.
@@ -138,6 +140,17 @@ class ForeignHub(Hub):
         except ValueError:
             # "filedescriptor out of range in select()": wait as if it were not there.
             self._wait_natively(own, timeout)
+
+    def _select_files(
+        self, poller: Any, own: Optional[int], timeout: Optional[float]
+    ) -> List[Pair]:
+        try:
+            return self._mirror(poller, SelectBackend, self._primitive, own, timeout)
+        except ValueError:
+            if own is None or own < _FD_SETSIZE:
+                raise
+            pairs: List[Pair] = poller.poll(timeout)  # likewise
+            return pairs
 
     def _mirror_by_select(
         self, poller: Any, source: Source, timeout: Optional[float]
@@ -198,7 +211,7 @@ class ForeignHub(Hub):
             for fd, key in list(poller.keys.items()):
                 with suppress(OSError):  # closed while registered
                     mirror.register(fd, key.events, extra_of(key))
-            if own is not None and (kind is not SelectBackend or own < _FD_SETSIZE):
+            if own is not None:
                 with suppress(OSError):
                     mirror.register(own, EVENT_READ)
             pairs = mirror.poll(timeout)
