@@ -1,8 +1,8 @@
 """A greenlet is killed while it waits
 
-gevent's selector leaves its watchers in the loop.  They keep the process from seeing that nothing
-is left to do (``gevent.wait()`` never returns, a deadlock is no LoopExit), and burn a core as soon
-as the file is ready.
+gevent's selector leaves its watchers in the loop.  They make gevent believe that there is still
+work to do: ``gevent.wait()`` never returns, and a deadlock does not raise LoopExit.  As soon as the
+file is ready, they use a whole core.
 """
 
 import socket
