@@ -6,7 +6,7 @@ descriptor; and where the kernel goes on to report files that were closed before
 unregistered.
 
 A registration belongs to the open file, not to its number.  A file that was closed, but lives on in
-a duplicate, is reported for ever and cannot be named any more (epoll(7), "Will closing a file
+a duplicate, is reported forever and cannot be named any more (epoll(7), "Will closing a file
 descriptor cause it to be removed").  Such numbers are the `stale_fds`: what the kernel reports for
 one of them may be about another file, and is checked with poll(2).  When there are many, a new
 kernel object is due.

@@ -65,7 +65,7 @@ _abandoned: Any = []
 
 
 def abandon(native: object) -> None:
-    """Keep `native`, whose finalizer closes a number that is no longer ours, for ever."""
+    """Keep `native`, whose finalizer closes a number that is no longer ours, forever."""
     _abandoned.append(native)
 
 

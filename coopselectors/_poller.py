@@ -96,7 +96,7 @@ class Poller:
     def poll(self, timeout: Optional[float]) -> List[Pair]:
         """Return a pair per ready file, all of them, after at most `timeout` seconds.
 
-        None waits for ever, 0 not at all.  Interrupted waits go on (PEP 475).
+        None waits forever, 0 not at all.  Interrupted waits go on (PEP 475).
         """
         if self.state is not _fork.generation:
             self.prepare()

@@ -138,7 +138,7 @@ class Shadow:
 
         select(2) does not report a hang-up to whoever wants to write only: the shadow reports that
         file's changes only from now on.  A file that was closed and lives on in a duplicate is
-        reported for ever, and only a new shadow is rid of it.  Returns whether to ask the primitive
+        reported forever, and only a new shadow is rid of it.  Returns whether to ask the primitive
         again, None if this shadow has to go.  `ask` is the owner's poll; to hold it would be a
         cycle.
         """

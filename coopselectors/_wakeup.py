@@ -40,7 +40,7 @@ def _open() -> int:
         if not _current.is_open():
             made = _Wakeup()
             made.fd, writer = system.pipe()
-            system.close(writer)  # the end of file is readable for ever
+            system.close(writer)  # the end of file is readable forever
             made.inode = system.fstat(made.fd).st_ino
             _owned.claim(made.fd, made)
             _current = made

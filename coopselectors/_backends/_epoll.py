@@ -80,7 +80,7 @@ class EpollBackend(Backend):
 
     def poll(self, timeout: Optional[float]) -> List[Pair]:
         room = self._room
-        # PyPy's has no None for "for ever".
+        # PyPy's has no None for "forever".
         pairs: List[Pair] = self.native.poll(-1 if timeout is None else timeout, room)
         return pairs if len(pairs) < room else self._poll_for_more(pairs)
 

@@ -40,7 +40,7 @@ class Hub(ABC):
     ) -> List[Pair]:
         """Return what `poller` reports, after at most `timeout` seconds.
 
-        None waits for ever, 0 not at all; it is never negative.  `deadline` is when the time will
+        None waits forever, 0 not at all; it is never negative.  `deadline` is when the time will
         be over, by ``clock.monotonic()``; None if there is nothing to wait for, or no end.
         Interrupted waits go on, and an empty answer is never early (PEP 475).  With `source`, that
         is asked for what is ready, instead of `poller`.

@@ -82,7 +82,7 @@ class CooperativeHub(Hub):
         """Raise what this runtime raises when the hub's own greenlet tries to block."""
 
     def waits_with(self, hub: Any, poller: Poller) -> bool:
-        """Whether it is by this very poller that the hub itself waits."""
+        """Whether the hub itself waits with this poller."""
         return False
 
     @abstractmethod

@@ -1,7 +1,7 @@
 """How does a greenlet wait where only a blocked thread counts?
 
 The kernel gives an exclusive wake-up (EPOLLEXCLUSIVE) to one of the threads that are blocked in
-epoll_wait(2) on the very epoll in which the file is.  A wait by way of another epoll, as our outer
+epoll_wait(2) on the same epoll that holds the file.  A wait by way of another epoll, as our outer
 epolls and every event loop do it, is woken with all others, and nothing is won.  A file that
 reports POLLPRI once (/proc/self/mounts) reports it to the outer epoll, and nobody else.
 

@@ -63,7 +63,7 @@ class Devpoll(WithDescriptor):
         self._poller.note(number, now, before)
 
     def poll(self, timeout: Optional[float] = None, /) -> List[Pair]:
-        """Wait for at most `timeout` milliseconds, for ever if it is None or -1.
+        """Wait for at most `timeout` milliseconds, forever if it is None or -1.
 
         Returns ``[(fd, events), ...]``.
         """

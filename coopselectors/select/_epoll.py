@@ -125,7 +125,7 @@ class epoll(WithDescriptor):
         return isinstance(mask, int) and bool(mask & SPECIAL or self._poller.special)
 
     def poll(self, timeout: Optional[float] = None, maxevents: int = -1) -> List[Pair]:
-        """Wait for at most `timeout` seconds, for ever if it is None or negative.
+        """Wait for at most `timeout` seconds, forever if it is None or negative.
 
         Returns ``[(fd, events), ...]``, of `maxevents` files at most.
         """
@@ -151,7 +151,7 @@ class epoll(WithDescriptor):
         if modules("select") is not self._module or self._offers("select") is not self._select:
             self._find_way()
         if self._hub is NATIVE:
-            # PyPy's has no None for "for ever".
+            # PyPy's has no None for "forever".
             pairs = self._native.poll(-1 if timeout is None else timeout, maxevents)
             return pairs
         if type(maxevents) is not int or not -1 <= maxevents <= LONGEST or not maxevents:

@@ -61,7 +61,7 @@ class kqueue(WithDescriptor):
     ) -> List[Any]:
         """Tell the kernel of changes, once, and return at most `maxevents` kevents.
 
-        Waits for at most `timeout` seconds, for ever if it is None, and not at all for no events.
+        Waits for at most `timeout` seconds, forever if it is None, and not at all for no events.
         """
         if not self._way.holds():
             self._way = find_way()

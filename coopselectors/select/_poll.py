@@ -97,7 +97,7 @@ class Poll:
             self._poller.note(number, now, before)
 
     def poll(self, timeout: Optional[float] = None, /) -> List[Pair]:
-        """Wait for at most `timeout` milliseconds, for ever if it is None or negative.
+        """Wait for at most `timeout` milliseconds, forever if it is None or negative.
 
         Returns ``[(fd, events), ...]``.  RuntimeError if another thread or greenlet is in here.
         """

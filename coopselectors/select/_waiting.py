@@ -73,7 +73,7 @@ def find_way(runtime: Optional[str] = None) -> Way:
 def wait(
     way: Way, poller: Any, seconds: Optional[float], source: Optional[Source] = None
 ) -> List[Any]:
-    """Wait for at most so long, None for ever, and at least until others have had their turn."""
+    """Wait for at most so long, None forever, and at least until others have had their turn."""
     deadline = clock.monotonic() + seconds if seconds else None
     try:
         return way.hub.wait(poller, seconds, deadline, source)

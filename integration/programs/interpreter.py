@@ -87,7 +87,7 @@ class Here:
             self.sleep(0.02)
 
     def kill(self, task):
-        """End a greenlet that serves for ever."""
+        """End a greenlet that serves forever."""
         task.kill()
 
     def free_port(self):

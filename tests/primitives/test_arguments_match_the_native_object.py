@@ -42,7 +42,7 @@ def fault_of_pypy(reason, is_it=True):
 
 NO_NONE = "epoll.poll() does not take None for a time-out, and ours does"
 NO_INDEX = "epoll.poll() and poll.poll() take nothing with __index__() for a time-out"
-NAN = "epoll.poll() and select() take a time-out that is not a number, and wait for ever"
+NAN = "epoll.poll() and select() take a time-out that is not a number, and wait forever"
 BY_NAME = "what may be given by name is not the same"
 
 

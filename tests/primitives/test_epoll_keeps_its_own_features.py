@@ -69,7 +69,7 @@ def test_each_with_a_maxevents_of_its_own(runtime, epoll, watch):
         for timeout in (0, 5, None):
             assert len(epoll.poll(timeout, most)) == most
     seen = set()
-    for _ in range(8):  # none is left out for ever
+    for _ in range(8):  # none is left out forever
         seen.update(fd for fd, _ in epoll.poll(maxevents=1))
     assert seen == {reader.fileno() for reader, _ in files}
 

@@ -80,7 +80,7 @@ def error_of(call, selector, file):
 @pytest.mark.parametrize("name", BAD_CALLS)
 def test_bad_input_raises_what_the_standard_class_raises(runtime, Selector, connect, name):
     if name == "time-out is not a number" and platform.python_implementation() == "PyPy":
-        pytest.skip("PyPy's own selectors wait for ever then")
+        pytest.skip("PyPy's own selectors wait forever then")
     file, _ = connect()
     with getattr(standard, Selector.__name__, standard.DefaultSelector)() as reference:
         theirs = error_of(BAD_CALLS[name], reference, file)

@@ -1,7 +1,7 @@
 """The file is descriptor 0
 
 eventlet's ``select`` tests the descriptor for truth, and so leaves out number 0.  A daemon that has
-closed its standard input gets 0 for its first socket, and waits for ever.  So does a program that
+closed its standard input gets 0 for its first socket, and waits forever.  So does a program that
 reads commands from standard input.
 """
 

@@ -1,7 +1,7 @@
 """A file is closed and unregistered, but a duplicate of it is still open
 
 An epoll keeps a closed descriptor as long as any duplicate is open, for instance in a forked child,
-and reports it for ever.  The standard EpollSelector then returns an empty list at once, each time.
+and reports it forever.  The standard EpollSelector then returns an empty list at once, each time.
 A loop around it spins.
 """
 

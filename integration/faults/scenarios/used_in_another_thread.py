@@ -1,7 +1,7 @@
 """A selector is filled in one thread and used in another
 
 gevent's watchers belong to the loop of the thread that made them.  If another thread starts them,
-they corrupt libev's memory, and the process crashes or loops for ever.  With libuv, the callbacks
+they corrupt libev's memory, and the process crashes or loops forever.  With libuv, the callbacks
 of one thread change data while another thread uses it.  Servers that accept in one thread and serve
 in another do just this.
 """

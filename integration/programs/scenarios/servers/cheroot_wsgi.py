@@ -1,7 +1,7 @@
 """cheroot
 
 Idle connections wait in one selector.  A pool of threads serves the requests.  If gevent patches
-after the import, the test does not stop the server, because ``stop()`` would wait for ever; so the
+after the import, the test does not stop the server, because ``stop()`` would wait forever; so the
 process does not end.
 """
 
