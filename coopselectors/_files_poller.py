@@ -149,7 +149,7 @@ class FilesPoller(Poller):
         if code in (errno.EINVAL, errno.ELOOP):
             if extra & self.backend.exclusive:
                 raise ValueError(
-                    f"EPOLLEXCLUSIVE is not for descriptor {fd}: it is an epoll (epoll_ctl(2))"
+                    f"EPOLLEXCLUSIVE cannot be used for descriptor {fd}, an epoll (epoll_ctl(2))"
                 ) from None
             if self.waiters:
                 # Deeper than the kernel's limits allow, and only because an outer poller holds us.

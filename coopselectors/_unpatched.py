@@ -54,7 +54,7 @@ def _pristine(name: str) -> ModuleType:
     finally:
         # CPython 3.9 puts the copy in the place of the module that everybody else patches.
         sys.modules[name] = public
-    raise ImportError(f"this interpreter has no built-in {name!r} module")
+    raise ImportError(f"this interpreter has no built-in {name!r} module, and none on sys.path")
 
 
 def _unreplaced(module: ModuleType, name: str) -> Any:

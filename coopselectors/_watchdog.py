@@ -95,10 +95,12 @@ def warn_blocking(threshold: float = 0.1, report: Optional[Callable[[str], Any]]
     positive, and RuntimeError in a process that neither gevent nor eventlet has patched.
     """
     if not threshold > 0:
-        raise ValueError(f"the threshold must be positive, not {threshold!r} seconds")
+        raise ValueError(f"the threshold must be a number of seconds above 0, not {threshold!r}")
     hub: Any = hub_for("select")
     if not hasattr(hub, "heartbeat"):
-        raise RuntimeError("neither gevent nor eventlet is patched in: there is no hub to watch")
+        raise RuntimeError(
+            "neither gevent nor eventlet has patched select: there is no hub to watch; patch first"
+        )
     watch = Watch(threshold, report or _to_stderr, hub.heartbeat())
     hub.start_thread(watch._run, ())
     return watch

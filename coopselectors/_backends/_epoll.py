@@ -180,15 +180,15 @@ class EpollBackend(Backend):
         if extra & EXCLUSIVE:
             for number, name in _EXTRAS.items():
                 if extra & number & ~_WITH_EXCLUSIVE:
-                    return f"EPOLLEXCLUSIVE cannot be had together with {name} (epoll_ctl(2))"
+                    return f"EPOLLEXCLUSIVE cannot be combined with {name} (epoll_ctl(2))"
         return ""
 
     def refusal_to_change(self, before: Any, events: int, extra: int) -> str:
         had = extra_of(before)
         if (extra | had) & EXCLUSIVE and (events, extra) != (before.events, had):
             return (
-                "EPOLLEXCLUSIVE can be set by register() alone, and what has it cannot be changed"
-                " (epoll_ctl(2)): unregister the file, and register it anew"
+                "modify() can neither set EPOLLEXCLUSIVE nor change a file that has it "
+                "(epoll_ctl(2)): unregister the file, and register it again"
             )
         return ""
 

@@ -191,15 +191,15 @@ class KqueueBackend(Backend):
         return self.events(mask)
 
     def refusal(self, events: int, extra: int) -> str:
-        return "" if events else "the flags of a kqueue's events need events that have them"
+        return "" if events else "extra_events of a kqueue need EVENT_READ or EVENT_WRITE"
 
     def add_kevent(self, key: SelectorKey) -> None:
         """Watch what the kevent in a key asks for, which is no file to read or to write."""
         wanted: Any = key.fileobj
         if wanted.filter in (_FILTER_READ, _FILTER_WRITE):
-            raise ValueError("a file to read or to write is for register(), and not for a kevent")
+            raise ValueError("KQ_FILTER_READ and KQ_FILTER_WRITE are for files: call register()")
         if wanted.flags & _DELETE:
-            raise ValueError("KQ_EV_DELETE is for unregister_kevent()")
+            raise ValueError("KQ_EV_DELETE removes a filter: call unregister_kevent()")
         if (wanted.ident, wanted.filter) in self.others:
             raise KeyError(f"{wanted!r} is already registered")
         self.others[wanted.ident, wanted.filter] = key

@@ -53,9 +53,9 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("script", nargs="?", help="or the file to import, not as __main__")
     options = parser.parse_args(arguments)
     if (options.module is None) == (options.script is None):
-        parser.error("one of them: -m PACKAGE, or a script")
+        parser.error("give either -m PACKAGE or a script")
     if options.deep and not options.module:
-        parser.error("--deep goes with -m PACKAGE")
+        parser.error("--deep needs -m PACKAGE")
     try:
         if options.patch:
             library, function = _PATCHES[options.patch]

@@ -46,11 +46,11 @@ def main(arguments: Sequence[str]) -> int:
     )
     options = parser.parse_args(own)
     if not rest:
-        parser.error("what to run? -m MODULE, or a script")
+        parser.error("what to run? give -m MODULE, or a script")
     if options.warn is not None and not (options.gevent or options.eventlet):
         parser.error("--warn needs --gevent or --eventlet: there is no hub to watch")
     if options.warn is not None and not options.warn > 0:
-        parser.error("--warn takes a number of seconds above 0")
+        parser.error(f"--warn must be above 0 seconds, not {options.warn:g}")
     if options.gevent:
         _patch_with_gevent(not options.no_select)
     elif options.eventlet:

@@ -99,7 +99,7 @@ def pinned_hub(runtime: str) -> Hub:
     """
     if runtime not in _runtime.PINNABLE:
         known = ", ".join(map(repr, _runtime.PINNABLE))
-        raise ValueError(f"unknown runtime {runtime!r}: it is one of {known}, or None")
+        raise ValueError(f"unknown runtime {runtime!r}: use {known} or None")
     try:
         return _adapter(runtime)
     except ImportError as error:

@@ -117,8 +117,8 @@ class GeventHub(CooperativeHub):
             # libev would abort the process at the next start of any watcher.
             raise OSError(
                 errno.EBADF,
-                "somebody has closed the descriptor of gevent's own loop; gevent.reinit(), or a new"
-                " hub, gives it another",
+                "the descriptor of gevent's loop was closed; gevent.reinit() or a new hub opens "
+                "another",
             )
         # Without a kernel object there is only something to hold: nobody sends to it.
         watcher = hub.loop.async_() if outer.fd is None else hub.loop.io(outer.fd, _READ)
@@ -172,9 +172,11 @@ def _has_its_epoll(loop: Any) -> bool:
         return True  # it is not there, which an epoll alone knows
     except OSError:
         return False
+    else:
+        native.modify(wakeup_fd(), _READ)
+        return False  # an outer epoll of ours, which has got the number since
     finally:
         native.close()
-    return True
 
 
 adapter = GeventHub()

@@ -179,7 +179,7 @@ def test_by_default_it_writes_to_stderr(runtime, capsys):
 
 @pytest.mark.parametrize("threshold", [0, -1, float("nan")])
 def test_bad_thresholds(threshold):
-    with pytest.raises(ValueError, match="the threshold must be positive"):
+    with pytest.raises(ValueError, match="the threshold must be a number of seconds above 0, not"):
         coopselectors.warn_blocking(threshold)
 
 

@@ -70,12 +70,12 @@ BAD = [
     ("EpollSelector", 1, 1 << 20, "0x100000 is no extra event of any class"),
     ("EpollSelector", 1, IN, "is what EVENT_READ and EVENT_WRITE in `events` are for"),
     ("EpollSelector", 1, -1, "extra_events=-1: it is negative"),
-    ("EpollSelector", 1, EXCLUSIVE | ONESHOT, "cannot be had together with EPOLLONESHOT"),
-    ("EpollSelector", 1, EXCLUSIVE | RDHUP, "cannot be had together with EPOLLRDHUP"),
+    ("EpollSelector", 1, EXCLUSIVE | ONESHOT, "cannot be combined with EPOLLONESHOT"),
+    ("EpollSelector", 1, EXCLUSIVE | RDHUP, "cannot be combined with EPOLLRDHUP"),
     ("EpollSelector", 4, ET, "Invalid events: 4"),
     ("EpollSelector", 0, 0, "Invalid events: 0"),
     ("KqueueSelector", 1, ET, "0x80000000 is EPOLLET of EpollSelector"),
-    ("KqueueSelector", 0, EV_CLEAR, "need events"),
+    ("KqueueSelector", 0, EV_CLEAR, "need EVENT_READ or EVENT_WRITE"),
 ]
 
 

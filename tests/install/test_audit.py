@@ -387,7 +387,7 @@ def test_a_program_that_cannot_be_imported(script, text, reason):
 def test_bad_arguments(arguments):
     done = command(*arguments)
     assert done.returncode == 2
-    assert "one of them: -m PACKAGE, or a script" in done.stderr
+    assert "give either -m PACKAGE or a script" in done.stderr
 
 
 @pytest.fixture
@@ -461,7 +461,7 @@ def test_it_says_so_if_it_takes_long(monkeypatch):
 
 
 def test_deep_goes_with_a_package(script):
-    assert "--deep goes with -m PACKAGE" in command("--deep=x", script("")).stderr
+    assert "--deep needs -m PACKAGE" in command("--deep=x", script("")).stderr
 
 
 def test_another_platforms_primitives_are_found_by_name():

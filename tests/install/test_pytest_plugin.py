@@ -108,5 +108,5 @@ def test_it_is_not_loaded_by_itself(pytester):
 def test_bad_options(pytester):
     plugin = ("-p", "coopselectors.pytest_plugin")
     result = pytester.runpytest_subprocess(*plugin, "--hub-blocked-after=0")
-    result.stderr.fnmatch_lines(["*a number of seconds above 0*"])
+    result.stderr.fnmatch_lines(["*--hub-blocked-after must be above 0 seconds, not 0*"])
     assert result.ret == pytest.ExitCode.USAGE_ERROR

@@ -147,7 +147,7 @@ def test_it_tells_of_what_blocks(folder):
         (["--gevent"], "what to run?"),
         (["-m"], "what to run?"),
         (["--warn", "1", "program.py"], "--warn needs --gevent or --eventlet"),
-        (["--gevent", "--warn", "0", "program.py"], "a number of seconds above 0"),
+        (["--gevent", "--warn", "0", "program.py"], "--warn must be above 0 seconds, not 0"),
         (["--gevent", "--eventlet", "program.py"], "not allowed with"),
         (["--nonsense", "program.py"], "unrecognized arguments"),
     ],
