@@ -178,7 +178,7 @@ class Selector(selectors._BaseSelectorImpl):
     def select(self, timeout: Optional[float] = None) -> List[Ready]:
         """Wait until a file is ready, and return all that are.
 
-        `timeout` is in seconds: None waits for ever, 0 or less does not wait.  Under gevent and
+        `timeout` is in seconds: None waits forever, 0 or less does not wait.  Under gevent and
         eventlet only the calling greenlet waits, and even a call that does not wait lets others run
         once.  Returns a list of ``(key, events)``, with `events` as far as they were asked for; HUP
         and ERR count as whatever was asked for.  It is empty only when the time is up, never
