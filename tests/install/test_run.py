@@ -168,4 +168,4 @@ def test_two_dashes_end_our_own_options(folder):
 def test_help(folder):
     done = run(folder, "-m", "coopselectors", "run", "--help")
     assert done.returncode == 0
-    assert "(-m MODULE | SCRIPT) [ARGUMENT ...]" in done.stdout
+    assert "[OPTION ...] -m MODULE [ARGUMENT ...]" in done.stdout
