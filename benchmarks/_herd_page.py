@@ -87,7 +87,8 @@ def write(figures: Dict[str, Any], folder: Path) -> None:
     _plot(results, title, folder / "herd.svg")
     made = f"This was made with {figures['versions']}, on {figures['processors']} processors, "
     made += f"with {results[0]['connections']} connections to each kind of worker."
-    lines = [_TOP, *_wrapped(made), "", ".. image:: herd.svg", f"   :alt: {title}", ""]
+    lines = [_TOP, *_wrapped(made), "", ".. figure:: herd.svg", f"   :alt: {title}"]
+    lines += ["   :figclass: plot", ""]
     lines += [_COUNTED, "", *_price(results), *_shares(results)]
     numbers = list(dict.fromkeys(result["workers"] for result in results))
     for title, figure in _TABLES:

@@ -48,15 +48,15 @@ fresh interpreter.  One command runs them all on your machine, with your version
 
 The columns are:
 
-* *stdlib, unpatched*: ``selectors.DefaultSelector`` in an ordinary process, with threads in place of
-  greenlets.
+* *stdlib, unpatched*: ``selectors.DefaultSelector`` in an ordinary process, with threads in place
+  of greenlets.
 * *gevent's own*: ``GeventSelector``, with each of gevent's two loops.  In a process that gevent has
   patched, this is ``selectors.DefaultSelector``.
 * *eventlet's own*: eventlet's ``SelectSelector``.  In a process that eventlet has patched, this is
   ``selectors.DefaultSelector``.
 * *ours*: the classes of coopselectors, imported before the patch.  Each script runs with
-  ``DefaultSelector``, and with ``PollSelector`` and ``SelectSelector`` where the question makes sense
-  for them.
+  ``DefaultSelector``, and with ``PollSelector`` and ``SelectSelector`` where the question makes
+  sense for them.
 """
 
 
@@ -76,16 +76,17 @@ def render(rows: list[tuple[Fault, dict[str, Cell]]]) -> str:
     """The whole page."""
     kinds = PEERS + OURS
     said = {cell.word for _, cells in rows for cell in cells.values()}
-    lines = [_TOP, f"This page was made with {versions()}.", "", "The cells say:", ""]
-    for word in WORDS:
-        if word in said:
-            lines += [coloured(word, word), f"    {_MEANINGS[word]}"]
-    lines += ["", ".. list-table::", "   :header-rows: 1", "   :stub-columns: 1", ""]
+    lines = [_TOP, f"This page was made with {versions()}.", ""]
+    lines += [".. list-table::", "   :header-rows: 1", "   :stub-columns: 1", ""]
     lines += row("Fault", *(HEADINGS[kind] for kind in kinds))
     for fault, cells in rows:
         lines += row(
             f"`{fault.title}`_", *(coloured(cells[kind].word, cells[kind].text) for kind in kinds)
         )
+    lines += ["", "What the words mean", "-------------------", ""]
+    for word in WORDS:
+        if word in said:
+            lines += [coloured(word, word), f"    {_MEANINGS[word]}"]
     for fault, _ in rows:
         lines += ["", fault.title, "-" * len(fault.title), "", fault.text]
         lines += ["", f"Script: ``integration/faults/scenarios/{fault.name}.py``"]

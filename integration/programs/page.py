@@ -115,9 +115,7 @@ def render(
     programs: list[Program], rows: list[Row], servers: dict[str, str], overlays: dict
 ) -> str:
     """The whole page."""
-    lines = [_TOP, f"This page was made with {versions(programs)}.", ""]
-    named = [text for text in sorted({*servers.values()}) if text]
-    lines += [f"The servers: {', '.join(named)}.", ""] if named else []
+    lines = [_TOP]
     kinds = [kind for kind in KINDS if any(kind in each.cells for each in rows)]
     if "run" not in kinds:
         lines += ["The column *run* is left out: this version has no such command.", ""]
@@ -137,6 +135,9 @@ def render(
     lines += ["What each program does", "----------------------", ""]
     for program in programs:
         lines += _described(program, overlays[program.overlay])
+    lines += ["Versions", "--------", "", f"This page was made with {versions(programs)}.", ""]
+    named = [text for text in sorted({*servers.values()}) if text]
+    lines += [f"The servers were {', '.join(named)}.", ""] if named else []
     return "\n".join(lines)
 
 
