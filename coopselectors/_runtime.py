@@ -173,10 +173,10 @@ def _deleted_by_hub(name: str) -> bool:
 
 
 def current_runtime() -> str:
-    """Say which runtime owns ``select.select`` right now.
+    """Return the runtime that owns ``select.select`` now.
 
-    Returns ``"native"`` (nobody patched it, or there is nothing to call), ``"gevent"``,
-    ``"eventlet"``, or ``"foreign"`` for a function that belongs to neither.  Asking imports nothing
-    and changes nothing.
+    This is ``"native"`` if nobody has patched it or it cannot be called, ``"gevent"``,
+    ``"eventlet"``, or ``"foreign"`` for a function that belongs to none of these.  Asking imports
+    nothing and changes nothing.
     """
     return owner(offered("select"))

@@ -92,7 +92,7 @@ CULPRITS = [
 def test_a_call_that_blocks_is_named(runtime, watched, block):
     watched.block(block)
     [text] = watched
-    assert text.startswith("a select call has held up the hub for ")
+    assert text.startswith("a select call has blocked the hub for ")
     assert f"in {block.__name__}\n" in text
     runtime.sleep(THRESHOLD)
     assert len(watched) == 1
@@ -174,7 +174,7 @@ def test_by_default_it_writes_to_stderr(runtime, capsys):
     with coopselectors.warn_blocking(THRESHOLD):
         native_select([], [], [], 1)
         runtime.sleep(THRESHOLD)
-    assert capsys.readouterr().err.startswith("coopselectors: a select call has held up the hub")
+    assert capsys.readouterr().err.startswith("coopselectors: a select call has blocked the hub")
 
 
 @pytest.mark.parametrize("threshold", [0, -1, float("nan")])

@@ -138,7 +138,7 @@ def test_each_primitive_says_that_it_is_like_the_standard_one(name):
     if not hasattr(coopselectors.select, name):
         pytest.skip(f"this platform has no {name}")
     thing = getattr(coopselectors.select, name)
-    assert "takes, returns and raises what that does" in thing.__doc__
+    assert "with the same arguments, results and errors" in thing.__doc__
     if isinstance(thing, type):
         for member in public(thing):
             assert getattr(thing, member).__doc__, member

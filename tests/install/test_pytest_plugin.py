@@ -72,13 +72,13 @@ def test_they_are_reported(run):
     result.stdout.fnmatch_lines(
         [
             "*calls that blocked the hub*",
-            "*::test_blocks: a select call has held up the hub for *",
+            "*::test_blocks: a select call has blocked the hub for *",
             "*test_they_are_reported.py*in block",
             "*::test_with_a_fixture: a select call *",
             "*::test_fails_by_itself: a select call *",
         ]
     )
-    told = [line for line in result.outlines if "held up the hub" in line]
+    told = [line for line in result.outlines if "blocked the hub for" in line]
     assert len(told) == 4  # that of the fixture at its beginning and its end
     assert not [line for line in told if "waits" in line or "moment" in line]
     assert not [line for line in result.outlines if "_multicall" in line]  # it begins at the test

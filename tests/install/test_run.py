@@ -136,7 +136,7 @@ def test_it_tells_of_what_blocks(folder):
         "    selector.select(1)\n"
     )
     done = run(folder, "-m", "coopselectors", "run", "--gevent", "--warn", "0.2", "blocks.py")
-    assert "a select call has held up the hub" in done.stderr
+    assert "a select call has blocked the hub" in done.stderr
     assert "blocks.py" in done.stderr
 
 
