@@ -85,7 +85,7 @@ def said_of(thing):
     """Its docstring, and those to which that refers."""
     if not isinstance(thing, type):
         said = thing.__doc__ or ""
-        others = re.findall(r"Takes and returns what `(\w+)` does", said)
+        others = re.findall(r"The arguments are those of `(\w+)`", said)
         return said + "".join(
             getattr(coopselectors.SelectSelector, each).__doc__ for each in others
         )
