@@ -28,7 +28,7 @@ def short_pause(monkeypatch):
     monkeypatch.setattr(seams.self_check, "_PAUSE", 0.7)
 
 
-def test_as_it_is_called_by_users():
+def test_the_command_that_users_call():
     done = subprocess.run(
         [sys.executable, "-m", "coopselectors", "--clients=40", "--messages=5"],
         capture_output=True,

@@ -1,4 +1,4 @@
-"""Does the watch tell of every select call that holds the hub up, and of nothing else?"""
+"""Does the watch report every select call that blocks the hub, and nothing else?"""
 
 from __future__ import annotations
 
@@ -107,7 +107,7 @@ def test_in_another_greenlet_and_again(runtime, watched):
 
 
 @hubs_only
-def test_who_waits_through_the_hub_holds_nobody_up(runtime, watched, selector):
+def test_a_wait_through_the_hub_blocks_nobody(runtime, watched, selector):
     assert selector.select(LONG) == []
     runtime.sleep(LONG)
     assert watched == []
@@ -131,7 +131,7 @@ def test_a_call_whose_source_is_nowhere(runtime, watched):
 
 
 @hubs_only
-def test_a_hub_that_waits_by_itself_is_no_culprit(runtime, watched):
+def test_a_hub_that_waits_by_itself_is_not_reported(runtime, watched):
     # as it looks where nothing can wake eventlet's
     exec("def wait(select): select([], [], [], 0.4)", module := {"__name__": "eventlet.hubs.any"})
     module["wait"](native_select)

@@ -1,4 +1,4 @@
-"""Is everything found that would block a hub, with its holder, and nothing else?"""
+"""Does audit() find everything that would block a hub, with its holder, and nothing else?"""
 
 from __future__ import annotations
 
@@ -168,7 +168,7 @@ def test_what_is_ours_is_nobodys_business():
     assert not {id(ours), id(others), *map(id, natives)} & {*held}
 
 
-def test_who_is_held_by_nobody_with_a_name():
+def test_a_holder_without_a_name():
     class Odd:
         def __init__(self):
             self.poll = select.poll()
@@ -421,7 +421,7 @@ def test_what_a_lazy_package_has_not_loaded_is_listed(lazy_package):
     assert "__main__" not in done.stderr
 
 
-def test_its_modules_are_imported_if_that_is_asked_for(lazy_package):
+def test_deep_imports_all_modules(lazy_package):
     done = command("-m", "lazy_package", "--deep", cwd=lazy_package)
     assert done.returncode == 1
     assert "lazy_package.network.Kind\n    the class selectors.EpollSelector" in done.stdout

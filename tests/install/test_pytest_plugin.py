@@ -84,14 +84,14 @@ def test_they_are_reported(run):
     assert not [line for line in result.outlines if "_multicall" in line]  # it begins at the test
 
 
-def test_they_fail_if_that_is_asked_for(run):
+def test_blocking_tests_fail_on_request(run):
     result = run("--hub-blocked=fail")
     result.assert_outcomes(passed=2, failed=2, errors=2)
     result.stdout.fnmatch_lines(["FAILED *::test_blocks - Failed: *"])
     result.stdout.fnmatch_lines(["FAILED *::test_fails_by_itself - *"])
 
 
-def test_a_process_that_nobody_has_patched(pytester):
+def test_an_unpatched_process(pytester):
     pytester.makepyfile("import select\ndef test(): select.select([], [], [], 0.4)")
     result = pytester.runpytest_subprocess(
         "-p", "coopselectors.pytest_plugin", "--hub-blocked=fail", "--hub-blocked-after=0.1"
