@@ -147,7 +147,7 @@ def _overview(programs: list[Program], rows: list[Row]) -> list[str]:
         advice = []
         for runtime in RUNTIMES:
             mine = [each for each in rows if (each.program, each.runtime) == (program, runtime)]
-            advice.append(what_to_do(mine) if mine else "")
+            advice.append(what_to_do(mine) if mine else "n/a")
         lines += row(f"`{program.title}`_", *advice)
     return lines
 
