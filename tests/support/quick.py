@@ -8,10 +8,10 @@ from __future__ import annotations
 #: The beginnings of the ids of tests, without ``tests/``.
 QUICK = (
     "diagnosis/test_info_says_how_selectors_wait.py",
-    "diagnosis/test_the_self_check_tells_the_truth.py::test_as_it_is_called_by_users",
+    "diagnosis/test_the_self_check_tells_the_truth.py::test_the_command_that_users_call",
     "diagnosis/test_the_watchdog_sees_blocking_calls.py::test_a_call_that_blocks_is_named",
     "docs/test_public_names_are_documented.py",
-    "events/test_exclusive_waits_wake_one.py::test_who_waits_for_an_exclusive_file",
+    "events/test_exclusive_waits_wake_one.py::test_a_wait_for_an_exclusive_file",
     "events/test_extra_events_are_honoured.py",
     "install/test_audit.py::test_everything_in_a_module",
     "install/test_audit.py::test_a_program_that_would_block",
