@@ -50,7 +50,7 @@ def reduced_class(kind: type) -> Any:
 
 
 def reduced_home(home: Any, name: str) -> Any:
-    """What a pickle says of the object whose method `name` is a function of ours."""
+    """Return how to pickle the object that has our function `name` as a method."""
     if _runtime.offered(name) == getattr(home, name):
         return import_module, ("select",)
     return import_module, (_runtime.OURS,)
