@@ -25,7 +25,7 @@ from greenlet import getcurrent
 from .._backends import Pair
 from .._poller import Poller
 from .._unpatched import clock, system
-from ._base import Hub, Source
+from ._base import Hub, Source, can_nest
 from ._hub_end import thread_end
 from ._outer import open_outer
 from ._waiters import Heartbeat, Outer, Waiters
@@ -347,6 +347,9 @@ class CooperativeHub(Hub):
                         raise
                     continue  # closed while registered: it will never be ready
                 undo.append(partial(system.close, duplicate))
+                if not can_nest([duplicate]):
+                    seconds = _SECOND_LOOK if seconds is None else min(seconds, _SECOND_LOOK)
+                    continue
                 undo.append(self.watch_file(hub, duplicate, key.events, partial(wake, fd)))
             self._sleep(hub, getcurrent(), waiters, poller_of_nothing, seconds)
         finally:

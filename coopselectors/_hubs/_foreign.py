@@ -17,7 +17,7 @@ from .. import _runtime
 from .._backends import Backend, Pair, SelectBackend
 from .._backends._base import extra_of
 from .._unpatched import clock, system
-from ._base import Hub, Source
+from ._base import Hub, Source, can_nest
 
 # What a function raises that exists but is not meant to be called, and the errors of a sandbox.
 _NOT_MEANT = (TypeError, NotImplementedError, AttributeError)
@@ -28,6 +28,9 @@ NO_PRIMITIVE = ""
 
 # On most platforms, select(2) takes only descriptors below this.
 _FD_SETSIZE = 1024
+
+# Seconds between two looks at files that the foreign function cannot be given.
+_NAP = 0.01
 
 
 def are_three(said: Any) -> bool:
@@ -46,9 +49,11 @@ def _duplicate(inner: Any, poller: Any) -> Optional[int]:
         fd: int = system.dup(inner.descriptor())
     except OSError:
         return None  # no descriptor is left: wait for the files alone
-    if fd in poller.keys:  # the number of a file that was closed while registered
-        system.close(fd)
-        return None
+    if fd in poller.keys:  # a file was closed while registered, and this is its number
+        try:
+            return _duplicate(inner, poller)
+        finally:
+            system.close(fd)
     return fd
 
 
@@ -108,17 +113,12 @@ class ForeignHub(Hub):
         # While this refers to the kernel object, `close` sees that it is in use and notifies it.
         held = None if inner is None else inner.backend.native
         try:
-            if self._primitive is not None:
-                if type(poller.backend) is SelectBackend:
-                    return self._select_files(poller, own, timeout)
-                if poller.keys and not (poller.has_extras and poller.backend.edges):
-                    return self._mirror(poller, type(poller.backend), self._primitive, own, timeout)
-                # A new object would report each edge again.
-                self._wait_for(own, type(poller.backend), timeout)
-            elif own is not None:
-                self._call_select(own, timeout)
+            if self._primitive is None:
+                found = self._ask_select(poller, source, own, timeout)
             else:
-                return self._mirror_by_select(poller, source, timeout)
+                found = self._ask_own(poller, own, timeout)
+            if found is not None:
+                return found
         except InterruptedError:  # the function does not implement PEP 475
             pass
         except (*_NOT_MEANT, OSError) as error:
@@ -134,23 +134,48 @@ class ForeignHub(Hub):
             poller.raise_closed()
         return source.poll(0)
 
-    def _call_select(self, own: int, timeout: Optional[float]) -> None:
-        try:
-            self._checked_select([own], [], [], timeout)
-        except ValueError:
-            # "filedescriptor out of range in select()": wait without it.
-            self._wait_natively(own, timeout)
+    def _ask_select(
+        self, poller: Any, source: Source, own: Optional[int], timeout: Optional[float]
+    ) -> Optional[List[Pair]]:
+        """Wait in a replacement of select(2); None means that the poller says what is ready."""
+        if timeout == 0 or not can_nest(poller.keys if own is None else (own,)):
+            self._nap(SelectBackend, timeout)
+        elif own is None:
+            return self._mirror_by_select(poller, source, timeout)
+        else:
+            try:
+                self._checked_select([own], [], [], timeout)
+            except ValueError:  # "filedescriptor out of range in select()"
+                self._nap(SelectBackend, timeout)
+        return None
 
-    def _select_files(
+    def _ask_own(
         self, poller: Any, own: Optional[int], timeout: Optional[float]
-    ) -> List[Pair]:
-        try:
-            return self._mirror(poller, SelectBackend, self._primitive, own, timeout)
-        except ValueError:
-            if own is None or own < _FD_SETSIZE:
-                raise
-            pairs: List[Pair] = poller.poll(timeout)  # likewise
-            return pairs
+    ) -> Optional[List[Pair]]:
+        """Wait in a replacement of the poller's own primitive; None means as above."""
+        kind = type(poller.backend)
+        if not can_nest(poller.keys if own is None else (own,)):
+            self._nap(kind, timeout)
+        elif kind is not SelectBackend and (
+            not poller.keys or (poller.has_extras and poller.backend.edges)
+        ):
+            self._wait_for(own, kind, timeout)  # a new object would report each edge again
+        else:
+            try:
+                return self._mirror(poller, kind, self._primitive, own, timeout)
+            except ValueError:
+                if kind is not SelectBackend or own is None or own < _FD_SETSIZE:
+                    raise
+                self._nap(kind, timeout)
+        return None
+
+    def _nap(self, kind: Type[Backend], timeout: Optional[float]) -> None:
+        """Sleep for a moment in the foreign function, without a file that it could not take."""
+        seconds = _NAP if timeout is None else min(timeout, _NAP)
+        if kind is SelectBackend:
+            self._checked_select([], [], [], seconds)
+        else:
+            self._wait_for(None, kind, seconds)
 
     def _mirror_by_select(
         self, poller: Any, source: Source, timeout: Optional[float]
@@ -178,13 +203,6 @@ class ForeignHub(Hub):
     def _give_up(self) -> None:
         self.is_broken = True
         _runtime.mark_broken(self._select if self._primitive is None else self._primitive)
-
-    def _wait_natively(self, fd: int, timeout: Optional[float]) -> None:
-        from .._backends import PollBackend
-
-        backend = PollBackend()
-        backend.register(fd, EVENT_READ)
-        backend.poll(timeout)
 
     def _wait_for(self, own: Optional[int], kind: Type[Backend], timeout: Optional[float]) -> None:
         """Let a foreign primitive wait for one descriptor, a poller's own."""

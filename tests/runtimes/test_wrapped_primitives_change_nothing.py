@@ -146,7 +146,7 @@ class Story:
         if isinstance(found, list):
             ready = [self._plain(each) for each in found]
             return ready if ready and isinstance(ready[0], str) else sorted(ready)
-        if isinstance(found, tuple) and hasattr(found, "fileobj"):
+        if hasattr(found, "fileobj"):
             return [self.names.get(found.fd, "?"), found.events, found.data]
         if isinstance(found, tuple):
             return [self._plain(each) for each in found]
@@ -306,21 +306,26 @@ def large_descriptors(story):
             posix.close(fd)
 
 
-def nested(story):
-    """Epolls in epolls, down to the depth that the kernel allows, and one more."""
-    first, feeds_first = story.pipe("first")
-    made, inner = [], first
-    for depth in range(6):
+def chain_of_epolls(story, file):
+    """Epolls in epolls, as deep as the kernel allows; the last one is the outermost."""
+    made = []
+    for depth in range(10):
         epoll = native.find("epoll")()
-        made.append(epoll)
+        story.names[epoll.fileno()] = f"epoll {depth}"
         try:
-            epoll.register(inner, native.constants["EPOLLIN"])
-        except OSError as error:
-            story.said.append(["refused", depth, error.errno])
+            epoll.register(made[-1] if made else file, native.constants["EPOLLIN"])
+        except OSError:
+            epoll.close()
             break
-        inner = epoll.fileno()
-        story.names[inner] = f"epoll {depth}"
-        story.step(story.selector.register, inner, EVENT_READ)
+        made.append(epoll)
+    return made
+
+
+def nested(story):
+    first, feeds_first = story.pipe("first")
+    made = chain_of_epolls(story, first)
+    for epoll in made[:3]:
+        story.step(story.selector.register, epoll, EVENT_READ)
         story.select()
         story.select(SHORT)
     story.later(posix.write, feeds_first, b"x")
@@ -329,9 +334,28 @@ def nested(story):
     story.select(LONG)
     posix.read(first, 1)
     story.select(SHORT)
-    for epoll in made:
+    for epoll in made[:3]:
+        story.step(story.selector.unregister, epoll)
+    for epoll in reversed(made):
         epoll.close()
     story.select(SHORT)
+
+
+def nested_too_deep(story):
+    """A hub's loop cannot watch the last one, and some abort the process if they are told to."""
+    first, feeds_first = story.pipe("first")
+    made = chain_of_epolls(story, first)
+    for epoll in reversed(made):
+        story.step(story.selector.register, epoll, EVENT_READ)
+    story.select()
+    story.select(SHORT)
+    story.later(posix.write, feeds_first, b"x")
+    story.select(LONG)
+    story.select(None)
+    posix.read(first, 1)
+    story.select(SHORT)
+    for epoll in reversed(made):
+        epoll.close()
 
 
 def selector_in_a_selector(story):
@@ -360,6 +384,7 @@ STORIES = [
     reused_number,
     large_descriptors,
     nested,
+    nested_too_deep,
     selector_in_a_selector,
 ]
 
@@ -390,7 +415,7 @@ def tell_all(runtime):
     }
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def expected():
     return fresh.Fresh("native")(tell_all)
 
@@ -418,12 +443,22 @@ def wrap():
 
 
 @pytest.mark.parametrize("story", [each.__name__ for each in STORIES])
-@pytest.mark.parametrize("names", ["select", "poll", "epoll", "select poll epoll"])
-@pytest.mark.parametrize("wrapper", WRAPPERS)
+@pytest.mark.parametrize("names", ["select", "poll epoll"])
+@pytest.mark.parametrize(
+    "wrapper",
+    [
+        each if each == "function" else pytest.param(each, marks=pytest.mark.once)
+        for each in WRAPPERS
+    ],
+)
 def test_the_results_and_errors_are_those_of_before(runtime, wrap, wrapper, names, story):
     if not wrap(names.split(), WRAPPERS[wrapper]):
         pytest.skip(f"{runtime.owner} has deleted {names}")
     before = coopselectors.info()["evidence"]
-    for name in CLASSES:
+    is_called = coopselectors.current_runtime() == "foreign"
+    # eventlet's select() reports one file at a time, and some that are not ready any more.  What
+    # it leaves behind when it is given a closed file is in the way of later calls.
+    with_own = CLASSES[:2] if is_called and runtime.owner == "eventlet" else CLASSES
+    for name in with_own:
         assert told(runtime, name, story) == expected()[story][name], name
     assert coopselectors.info()["evidence"] == before  # nothing was found to be broken
