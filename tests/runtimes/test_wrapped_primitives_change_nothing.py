@@ -462,3 +462,9 @@ def test_the_results_and_errors_are_those_of_before(runtime, wrap, wrapper, name
     for name in with_own:
         assert told(runtime, name, story) == expected()[story][name], name
     assert coopselectors.info()["evidence"] == before  # nothing was found to be broken
+
+
+@pytest.mark.parametrize("story", [each.__name__ for each in STORIES])
+@pytest.mark.parametrize("name", CLASSES)
+def test_nor_does_a_hub_by_itself(runtime, wrap, name, story):
+    assert told(runtime, name, story) == expected()[story][name]
