@@ -1,8 +1,8 @@
 """Which tests block a hub?  A pytest plug-in, loaded with ``-p coopselectors.pytest_plugin``.
 
 If gevent or eventlet has patched the test run, the plug-in watches the main thread's hub, as
-`coopselectors.warn_blocking` does.  At the end it lists the tests during which a select call blocked
-the hub, each with the stack of the call.  With ``--hub-blocked=fail`` these tests fail.
+`coopselectors.warn_blocking` does.  At the end it lists the tests during which a select call
+blocked the hub, each with the stack of the call.  With ``--hub-blocked=fail`` these tests fail.
 """
 
 from __future__ import annotations
