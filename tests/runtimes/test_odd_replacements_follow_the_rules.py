@@ -374,10 +374,10 @@ def test_the_audit_raises_nothing(run_python):
 
 
 def test_a_version_that_cannot_be_read_is_none(monkeypatch):
-    def version(name):
+    def listdir(path):
         raise OSError(errno.EACCES, os.strerror(errno.EACCES))
 
-    monkeypatch.setattr("importlib.metadata.version", version)
+    monkeypatch.setattr(os, "listdir", listdir)
     assert coopselectors.info()["versions"]["gevent"] is None
 
 
