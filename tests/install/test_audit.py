@@ -19,8 +19,6 @@ import coopselectors
 from support.runtimes import missing, standard
 from support.workers import PLATFORM
 
-pytestmark = pytest.mark.epoll
-
 LIBRARY = """
 import select
 import selectors
