@@ -19,6 +19,9 @@ import coopselectors.select
 from coopselectors import EVENT_READ
 from support import runtimes, seams
 
+# gevent's Popen forks, and each test has a thread beside it that watches the time.
+pytestmark = pytest.mark.filterwarnings("ignore:.*fork")
+
 MANY = 1024
 KINDS = ("EpollSelector", "PollSelector", "SelectSelector")
 PRIMITIVES = ("epoll", "poll", "select")
