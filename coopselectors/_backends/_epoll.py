@@ -121,7 +121,7 @@ class EpollBackend(Backend):
             if _owned.release(self._fd, self):
                 # Any other marked file is no epoll, and cannot be polled as one.
                 native.poll(0, 1)
-                if _getrefcount(native) > _UNUSED:
+                if self._is_private and _getrefcount(native) > _UNUSED:
                     _wake(native)  # a thread started to wait a moment ago
                 native.close()
                 return
