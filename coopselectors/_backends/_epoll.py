@@ -74,6 +74,8 @@ class EpollBackend(Backend):
     exclusive = EXCLUSIVE
 
     def __init__(self, native: Any = None, is_ours: bool = True) -> None:
+        # The user's own may live on in a child or a duplicate, and what wakes threads with it.
+        self._is_private = native is None
         if native is None:
             native = _unpatched.epoll()
         self.native = native
