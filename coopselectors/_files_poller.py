@@ -209,7 +209,7 @@ class FilesPoller(Poller):
             and self.waiters is _NOBODY
             and self.per_file_waiters is _NOBODY
             and self.shadow is None
-            and not backend.is_in_use()
+            and not _unpatched.has_other_threads()  # which may be in any call, or replacing it
         ):
             self.state = CLOSED  # as most selectors end: nobody has to be told
             backend.close()

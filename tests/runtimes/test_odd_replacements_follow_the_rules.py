@@ -158,6 +158,19 @@ def _set(name, thing):
         setattr(select, name, thing)
 
 
+def _poll_misses(ready):
+    """Whether the runtime's own poll(0) misses what is ready: gevent's on libuv does, every other
+    time, up to 25.4."""
+    if not hasattr(select, "poll"):  # eventlet
+        return False
+    found = []
+    for _ in range(4):
+        poll = select.poll()
+        poll.register(ready, select.POLLIN)
+        found.append(poll.poll(0))
+    return [] in found
+
+
 @pytest.fixture
 def ask(connect):
     """Asks selectors made before for what is ready, and for what is not; new ones, too."""
@@ -170,10 +183,14 @@ def ask(connect):
         return found, found.register(ready, EVENT_READ)
 
     made = {kind: make(kind) for kind in CLASSES}
+    own_poll, misses = getattr(select, "poll", None), _poll_misses(ready)
 
     def check(kind):
+        timeouts = [0, None, 5]
+        if kind == "PollSelector" and misses and vars(select).get("poll") is not own_poll:
+            timeouts.remove(0)  # so does what calls it
         for selector, key in (made[kind], make(kind)):
-            for timeout in (0, None, 5):
+            for timeout in timeouts:
                 assert selector.select(timeout) == [(key, EVENT_READ)]
             selector.unregister(ready)
             selector.register(idle, EVENT_READ)
@@ -374,10 +391,10 @@ def test_the_audit_raises_nothing(run_python):
 
 
 def test_a_version_that_cannot_be_read_is_none(monkeypatch):
-    def version(name):
+    def listdir(path):
         raise OSError(errno.EACCES, os.strerror(errno.EACCES))
 
-    monkeypatch.setattr("importlib.metadata.version", version)
+    monkeypatch.setattr(os, "listdir", listdir)
     assert coopselectors.info()["versions"]["gevent"] is None
 
 

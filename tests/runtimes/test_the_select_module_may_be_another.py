@@ -201,7 +201,9 @@ def test_patch_dict_of_the_module_itself(runtime, ask):
         assert coopselectors.current_runtime() == "foreign"
         ask()
         assert calls
-    with mock.patch.dict(vars(select), clear=True):
+    # asyncio, which is the hub in one runtime, reads these when a file is ready.
+    kept = ("EPOLLIN", "EPOLLOUT") if runtime.name == "eventlet-asyncio" else ()
+    with mock.patch.dict(vars(select), {name: vars(select)[name] for name in kept}, clear=True):
         ask(default=False)
     assert coopselectors.current_runtime() == runtime.owner
     ask()
