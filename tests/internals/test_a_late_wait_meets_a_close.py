@@ -1,12 +1,13 @@
-"""Is a thread woken that starts to wait in the kernel while another thread closes the selector?
+"""What if a thread is about to wait in the kernel while another thread closes the selector?
 
 Which lines meet is up to the interpreter, and one in thousands of runs shows it.  So a trace
-function stops the thread at the line before its system call, and `poll` of the native object, which
-close() calls once, lets it go on.
+function stops the thread at one line.
 """
 
 from __future__ import annotations
 
+import contextlib
+import inspect
 import sys
 import threading
 import time
@@ -15,15 +16,50 @@ import pytest
 
 from coopselectors import EVENT_READ
 from coopselectors._backends._epoll import EpollBackend
+from coopselectors._files_poller import FilesPoller
 from support import seams
 
+pytestmark = [pytest.mark.epoll, pytest.mark.runtimes("native")]
 
-@pytest.mark.epoll
-@pytest.mark.runtimes("native")
+
+@contextlib.contextmanager
+def thread_stopped_at(selector, function, text, go_on):
+    """A thread that waits in select() has come to the line of a function with this text.
+
+    It goes on when `go_on` is set.  Gives a list, where in the end there is what select() did.
+    """
+    lines, first = inspect.getsourcelines(function)
+    [number] = [first + offset for offset, line in enumerate(lines) if text in line]
+    is_there = threading.Event()
+    told = []
+
+    def trace(frame, event, _):
+        if event == "call":
+            return trace if frame.f_code is function.__code__ else None
+        if event == "line" and frame.f_lineno == number and not is_there.is_set():
+            is_there.set()
+            go_on.wait(10)
+        return trace
+
+    def wait():
+        sys.settrace(trace)
+        try:
+            told.append(selector.select(10))
+        except Exception as error:
+            told.append(f"{type(error).__name__}: {error}")
+
+    thread = threading.Thread(target=wait)
+    thread.start()
+    assert is_there.wait(10)
+    started = time.monotonic()
+    yield told
+    thread.join(12)
+    assert time.monotonic() - started < 5
+
+
 @pytest.mark.classes("EpollSelector", "DefaultSelector")
-def test_a_thread_at_the_line_before_its_system_call(runtime, Selector, connect, monkeypatch):
-    real_epoll = seams.platform.epoll
-    at_the_line, closing = threading.Event(), threading.Event()
+def test_it_is_at_the_line_of_its_system_call(runtime, Selector, connect, monkeypatch):
+    real_epoll, closing = seams.platform.epoll, threading.Event()
 
     class Epoll:
         """The real one, but for what it tells the test."""
@@ -40,33 +76,19 @@ def test_a_thread_at_the_line_before_its_system_call(runtime, Selector, connect,
         def __getattr__(self, name):
             return getattr(self.real, name)
 
-    def trace(frame, event, _):
-        code = frame.f_code
-        if event == "call":
-            return trace if code is EpollBackend.poll.__code__ else None
-        if event == "line" and not at_the_line.is_set():
-            at_the_line.set()
-            closing.wait(10)
-        return trace
-
     monkeypatch.setattr(seams.platform, "epoll", Epoll)
     selector = Selector()
-    reader, _ = connect()
-    selector.register(reader, EVENT_READ)
-    told = []
+    selector.register(connect()[0], EVENT_READ)
+    with thread_stopped_at(selector, EpollBackend.poll, "self.native.poll(", closing) as told:
+        selector.close()
+    assert told == ["ValueError: Selector is closed"]
 
-    def wait():
-        sys.settrace(trace)
-        try:
-            told.append(selector.select(10))
-        except ValueError as error:
-            told.append(str(error))
 
-    thread = threading.Thread(target=wait)
-    thread.start()
-    assert at_the_line.wait(10)
-    started = time.monotonic()
-    selector.close()
-    thread.join(12)
-    assert told == ["Selector is closed"]
-    assert time.monotonic() - started < 5
+@pytest.mark.classes("PollSelector", "SelectSelector")
+def test_it_has_just_seen_a_shadow(runtime, selector, connect):
+    selector.register(connect()[0], EVENT_READ)
+    closed = threading.Event()
+    with thread_stopped_at(selector, FilesPoller.before_sleep, ".look_up(", closed) as told:
+        selector.close()
+        closed.set()
+    assert told == ["ValueError: Selector is closed"]
