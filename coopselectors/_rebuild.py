@@ -37,6 +37,8 @@ def rebuild(poller: Any) -> None:
     except BaseException:
         fresh.close()
         raise
+    if poller.cancelled:
+        poller.notify(True)  # a thread that was cancelled may not have been in the old one yet
     for fd in filled.keys() | dict(poller.keys).keys():
         if filled.get(fd) is not poller.keys.get(fd):  # changed by another thread meanwhile
             settle(poller, fd)
