@@ -328,10 +328,11 @@ class FilesPoller(Poller):
         return self.poll_noticing(timeout)
 
     def notify(self, on: bool) -> None:
-        if self.shadow is None:
+        shadow = self.shadow
+        if shadow is None:
             super().notify(on)
         else:
-            self.shadow.poller.notify(on)
+            shadow.poller.notify(on)
 
     def pollable(self) -> Optional[Poller]:
         if self.backend.pollable:
@@ -342,7 +343,8 @@ class FilesPoller(Poller):
             if self.state is not _fork.generation:
                 self.prepare()
             open_shadow(self)
-        return None if self.shadow is None else self.shadow.poller
+        shadow = self.shadow
+        return None if shadow is None else shadow.poller
 
     def tell_shadow(self, what: str, fd: int, events: int, extra: int = 0) -> None:
         shadow = self.shadow
@@ -370,13 +372,15 @@ class FilesPoller(Poller):
             return True
 
     def before_sleep(self, again: bool = False) -> Optional[float]:
-        if self.shadow is None or not self.looks_up:
+        shadow = self.shadow  # another thread or a signal handler may dismiss it
+        if shadow is None or not self.looks_up:
             return None
-        again_in: Optional[float] = self.shadow.look_up(again)
+        again_in: Optional[float] = shadow.look_up(again)
         return again_in
 
     def woken_in_vain(self) -> bool:
-        return self.shadow is not None and woken_in_vain(self)
+        shadow = self.shadow
+        return shadow is not None and woken_in_vain(self, shadow)
 
 
 def reports_once(fd: int) -> bool:

@@ -110,12 +110,12 @@ def _is_main_interpreter() -> bool:
 
 # Since 3.12 an interpreter may have memory of its own, and `sys._current_frames` makes objects for
 # the frames of all others in it: the process aborts when those are freed.
-_may_see_frames = sys.version_info < (3, 12) or _is_main_interpreter()
+may_see_frames = sys.version_info < (3, 12) or _is_main_interpreter()
 
 
 def has_other_threads() -> bool:
     """Whether there may be threads beside the calling one, started by Python or by a C library."""
-    if not _counts_threads or not _may_see_frames or _count() > 0:
+    if not _counts_threads or not may_see_frames or _count() > 0:
         return True
     # uWSGI, mod_wsgi and other embedders start threads that `_thread` does not count.
     return len(sys._current_frames()) > 1

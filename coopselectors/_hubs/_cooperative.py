@@ -98,6 +98,10 @@ class CooperativeHub(Hub):
         """Have the hub call `function` at its next turn; any thread may ask, if the hub allows."""
 
     @abstractmethod
+    def call_later(self, hub: Any, seconds: float, function: Callable[[], None]) -> None:
+        """Have the hub, which is the calling thread's, call `function` in so many seconds."""
+
+    @abstractmethod
     def others_are_due(self, hub: Any) -> bool:
         """Whether the hub has to turn before one more greenlet is woken."""
 
@@ -106,9 +110,10 @@ class CooperativeHub(Hub):
         frame = getattr(greenlet, "gr_frame", None)
         while frame is not None:
             code = frame.f_code
-            if code is self._sleep_code or code is self._timed_code:
+            if code is self._sleep_code:
                 return True
-            if code.co_name != "switch":  # the hub's own, where it is written in Python
+            # "switch" is the hub's own, where it is written in Python.
+            if code is not self._timed_code and code.co_name != "switch":
                 return False
             frame = frame.f_back
         return True
@@ -212,8 +217,9 @@ class CooperativeHub(Hub):
 
     def _waiters_of(self, poller: Poller, outer: Outer) -> Optional[Waiters]:
         """Where to sleep for `poller`; None where the outer poller cannot help."""
-        if outer.not_yet_watched is not None:
-            return outer.not_yet_watched
+        start = outer.not_yet_watched
+        if start is not None:
+            return start
         inner = None if poller.needs_thread else poller.pollable()
         return None if inner is None else outer.waiters_of(inner)
 
@@ -228,20 +234,26 @@ class CooperativeHub(Hub):
         """Sleep until somebody switches here; returns what was collected meanwhile, if anything."""
         outer = waiters.outer
         sleepers = outer.sleepers
+        # In a signal handler: where the greenlet was asleep when that cut in.
         suspended = None
+        if current in sleepers:
+            suspended = sleepers[current], sleepers[current].greenlets.get(current)
         try:
             try:
-                if current in sleepers:
-                    suspended = outer.suspend(current)
+                if suspended is not None:
+                    suspended[0].greenlets.pop(current, None)
                 sleepers[current] = waiters
-                if len(sleepers) == 1:
+                if not outer.watcher.ref:
                     outer.watcher.ref = True
                 waiters.greenlets[current] = source
-                if not waiters.notified:  # asked for after the line above, see OuterPoller.notify
-                    if seconds is None:
-                        hub.switch()
-                    else:
-                        self.sleep_at_most(hub, seconds)
+                # Asked for after the line above: whatever has happened since these waiters were
+                # looked up, nobody would wake us.  Look again, but let the hub turn before.
+                if waiters.notified or waiters.disarmed:
+                    seconds = 0
+                if seconds is None:
+                    hub.switch()
+                else:
+                    self.sleep_at_most(hub, seconds)
             finally:
                 outer.awake(current, waiters, suspended)
         finally:

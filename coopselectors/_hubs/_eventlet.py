@@ -5,6 +5,7 @@ Written against the sources of eventlet 0.40.4 and 0.41.3.
 
 from __future__ import annotations
 
+import sys
 from selectors import EVENT_READ, EVENT_WRITE
 from typing import Any, Callable
 
@@ -23,6 +24,14 @@ _AGAIN = 0.001
 
 def _nothing(*_: Any) -> None:
     """What eventlet shall do with a listener whose descriptor it believes closed."""
+
+
+def _innermost(greenlet: Any) -> Any:
+    """The frame in which a greenlet has switched to its hub."""
+    frame = greenlet.gr_frame
+    while frame is not None and frame.f_code.co_name == "switch":
+        frame = frame.f_back
+    return frame
 
 
 class EventletHub(CooperativeHub):
@@ -58,24 +67,32 @@ class EventletHub(CooperativeHub):
     def sleep_at_most(self, hub: Any, seconds: float) -> None:
         timer = None
         greenlet = getcurrent()
+        # This very sleep: a signal handler may begin another one in the middle of it.
+        frame: Any = sys._getframe()
 
         def wake() -> None:
             nonlocal timer
-            if self.is_asleep(greenlet):
+            if frame is None:
+                return  # it is over, and a signal handler raised before the timer was noted
+            if _innermost(greenlet) is frame:
                 greenlet.switch()
-            else:  # a signal handler waits there for something else
+            else:
                 timer = hub.schedule_call_global(_AGAIN, wake)
 
         try:
             timer = hub.schedule_call_global(seconds, wake)
             hub.switch()
         finally:
+            frame = None
             if timer is not None:
                 timer.cancel()
 
     def call_soon(self, hub: Any, function: Callable[[], None]) -> None:
         if hub is not None:
             hub.schedule_call_global(0, function)
+
+    def call_later(self, hub: Any, seconds: float, function: Callable[[], None]) -> None:
+        hub.schedule_call_global(seconds, function)
 
     def others_are_due(self, hub: Any) -> bool:
         return True  # eventlet gains nothing from a chain of wake-ups; see `OuterPoller`

@@ -105,6 +105,17 @@ class GeventHub(CooperativeHub):
                 raise
             # Another thread's hub, which has just been destroyed: nobody is there any more.
 
+    def call_later(self, hub: Any, seconds: float, function: Callable[[], None]) -> None:
+        if hub.loop is None:
+            return  # it has just been destroyed
+        timer = hub.loop.timer(seconds)
+
+        def call() -> None:
+            timer.close()
+            function()
+
+        timer.start(call, update=True)
+
     def others_are_due(self, hub: Any) -> bool:
         # libuv gains nothing from a chain of wake-ups; see `OuterPoller`.
         return not _says_what_is_pending or hub.loop is None or bool(hub.loop._callbacks)

@@ -74,38 +74,58 @@ class OuterPoller(Outer):
         return self._take_in(poller)
 
     def _take_in(self, poller: Poller) -> Optional[Waiters]:
-        fd = poller.descriptor()
-        with _fork.lock():  # while nobody closes the poller or replaces its kernel object
-            if poller.closed:
-                poller.raise_closed()
-            if fd != poller.descriptor():
-                fd = poller.descriptor()
-            known: Optional[Waiters] = poller.waiters.get(self)
-            if known is not None and self._held.get(fd) is known:
-                return known
-            try:
-                self._backend.register(fd, EVENT_READ)
-            except FileExistsError:
-                self._backend.modify(fd, EVENT_READ, 0)
-            except OSError:
-                poller.refuse()
-                return None
-            waiters = self._held[fd] = Waiters(self, fd)
-            poller.joined(self, waiters)
-        return waiters
+        # The lock keeps out other threads.  A signal handler may take the poller in, close it, or
+        # have its kernel object replaced between any two lines, and let other greenlets sleep.  So
+        # the tables are written first: whatever is taken out of them is told to look again.
+        while True:
+            fd = poller.descriptor()
+            with _fork.lock():
+                if poller.closed:
+                    poller.raise_closed()
+                if fd != poller.descriptor():
+                    continue
+                before = self._held.pop(fd, None)
+                if before is not None:
+                    self.notify(before)
+                waiters = Waiters(self, fd)
+                waiters.disarmed = True  # until the kernel has it
+                if self._held.setdefault(fd, waiters) is not waiters:
+                    continue
+                poller.joined(self, waiters)
+                try:
+                    self._backend.register(fd, EVENT_READ)
+                except FileExistsError:
+                    self._backend.modify(fd, EVENT_READ, 0)
+                except OSError:
+                    if not poller.closed:
+                        poller.refuse()
+                        return None
+                waiters.disarmed = waiters.times_disarmed > 0
+                if poller.closed:
+                    poller.leave(self)
+                    poller.raise_closed()
+                return waiters
 
     def leave(self, waiters: Waiters) -> None:
         """Hold a poller no longer and wake whoever waits for it.  Any thread may call this."""
-        if self._held.get(waiters.fd) is waiters:
-            del self._held[waiters.fd]
-            if self._generation is _fork.generation:
-                try:
-                    self._backend.unregister(waiters.fd, 0 if waiters.disarmed else EVENT_READ)
-                    if waiters.fd in self._held:  # a signal handler has taken it in anew
-                        self._backend.register(waiters.fd, EVENT_READ)
-                except (OSError, ValueError):
-                    pass  # the descriptor was closed by somebody else, or our hub has just ended
-        self.notify(waiters)
+        fd = waiters.fd
+        try:
+            # Whatever is held under this number: a signal handler may have taken it in anew.
+            held = self._held.pop(fd, None)
+            if held is not None and self._generation is _fork.generation:
+                self._let_go(fd, held)
+            if held is not None and held is not waiters:
+                self.notify(held)
+        finally:
+            self.notify(waiters)
+
+    def _let_go(self, fd: int, waiters: Waiters) -> None:
+        try:
+            self._backend.unregister(fd, 0 if waiters.disarmed else EVENT_READ)
+            if fd in self._held:  # since then
+                self._backend.register(fd, EVENT_READ)
+        except (OSError, ValueError):
+            pass  # the descriptor was closed by somebody else, or our hub has just ended
 
     def notify(self, waiters: Waiters) -> None:
         # Not through the hub's own call_soon: eventlet has none that another thread may use.
@@ -127,7 +147,19 @@ class OuterPoller(Outer):
             elif not self._wake_longest_sleepers():
                 self._wake_ready()
         except BaseException:
-            self._adapter.report(self._hub, None, *sys.exc_info())
+            exc_info = sys.exc_info()
+            self._resume()
+            self._adapter.report(self._hub, None, *exc_info)
+
+    def _resume(self) -> None:
+        """A signal handler may have raised at any line: what was under way must not get lost."""
+        try:
+            if self.handed is not None:
+                self._take_back()
+            if not self.gone and self._generation is _fork.generation:
+                self._notify_hub()
+        except (OSError, ValueError):
+            pass  # and this is why it was not a signal handler
 
     def _wake_longest_sleepers(self) -> bool:
         """Wake the greenlet that sleeps longest, if its poller is ready, and then the next.
@@ -157,9 +189,12 @@ class OuterPoller(Outer):
                     self._alone = _GUESSES
                 return True
             self.handed = greenlet, source, pairs
-            self.switch_to(greenlet)
+            is_awake = self.switch_to(greenlet)
             if self.handed is not None:
                 self._take_back()
+            if not is_awake:
+                self.try_again(waiters)
+                return True
             woken += 1
             if self._alone:
                 self._alone -= 1
@@ -281,12 +316,16 @@ class OuterPoller(Outer):
 
     def _wake_all(self) -> None:
         """Everybody looks again, and those that hold on to what was taken in here find nothing."""
-        all_waiters = {*self.sleepers.values(), *self._held.values(), *self.beside_threads}
+        all_waiters = {*self.sleepers.values(), *self.beside_threads}
+        if self.not_yet_watched is not None:
+            all_waiters.add(self.not_yet_watched)
+        while self._held:  # one by one: a signal handler may add another
+            all_waiters.add(self._held.popitem()[1])
         for waiters in all_waiters:
             waiters.notified = True
-        self._to_wake.extend(waiters for waiters in all_waiters if waiters.greenlets)
+            if waiters.greenlets:
+                self._to_wake.append(waiters)
         self.beside_threads.clear()
-        self._held.clear()
         self.not_yet_watched = Waiters(self)
 
     def close(self) -> None:
@@ -295,19 +334,28 @@ class OuterPoller(Outer):
             self._held.clear()
             self._backend.close()
 
+    def try_again(self, waiters: Waiters) -> None:
+        if self._held.get(waiters.fd) is waiters:
+            self._disarm(waiters)  # or it would be reported at each turn until then
+        super().try_again(waiters)
+
     def _disarm(self, waiters: Waiters) -> None:
         waiters.disarmed = True
+        waiters.times_disarmed += 1
         try:
             self._backend.modify(waiters.fd, 0, EVENT_READ)
         except OSError:
             pass  # another thread has just closed its selector
 
     def _arm(self, waiters: Waiters) -> bool:
-        try:
-            self._backend.modify(waiters.fd, EVENT_READ, 0)
-        except OSError:
-            return False
-        waiters.disarmed = False
+        times = None
+        while times != waiters.times_disarmed:  # it was meanwhile, if a signal handler cut in
+            times = waiters.times_disarmed
+            try:
+                self._backend.modify(waiters.fd, EVENT_READ, 0)
+            except OSError:
+                return False
+            waiters.disarmed = False
         return True
 
     def _notify_hub(self) -> None:

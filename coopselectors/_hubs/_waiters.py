@@ -7,17 +7,24 @@ where kernel objects can be nested, it is an `OuterPoller` (see _outer).
 from __future__ import annotations
 
 import sys
+from functools import partial
 from types import SimpleNamespace
 from typing import Any, Callable, Dict, List, Optional, Protocol, Tuple
 
 from .._poller import Poller
 from ._base import Source
 
+# Seconds until a greenlet is tried again that is in a signal handler, which waits for something
+# else than the greenlet was asleep for.
+_PAUSE = 0.001
+
 
 class Adapter(Protocol):
     """What an outer poller asks of its hub's adapter; `CooperativeHub` says what each does."""
 
     def call_soon(self, hub: Any, function: Callable[[], None]) -> None: ...
+
+    def call_later(self, hub: Any, seconds: float, function: Callable[[], None]) -> None: ...
 
     def report(self, hub: Any, culprit: Any, *exc_info: Any) -> None: ...
 
@@ -33,7 +40,15 @@ class Adapter(Protocol):
 class Waiters:
     """The greenlets of one hub that wait for one poller."""
 
-    __slots__ = ("disarmed", "fd", "greenlets", "notified", "outer")
+    __slots__ = (
+        "disarmed",
+        "fd",
+        "greenlets",
+        "is_tried_again",
+        "notified",
+        "outer",
+        "times_disarmed",
+    )
 
     def __init__(self, outer: Outer, fd: int = -1) -> None:
         self.outer: Outer = outer
@@ -41,8 +56,11 @@ class Waiters:
         self.fd: int = fd
         #: The outer poller does not report it at present.
         self.disarmed: bool = False
+        self.times_disarmed: int = 0
         #: Something has happened since it was taken in: look again, and do not sleep here.
         self.notified: bool = False
+        #: The hub wakes the greenlets again in a moment, see `Outer.try_again`.
+        self.is_tried_again: bool = False
         #: {greenlet: what it collects from}, in the order of their coming.  Only the greenlet
         #: itself writes here, on its way into and out of the hub, and nobody may switch to others.
         self.greenlets: Dict[Any, Source] = {}
@@ -54,7 +72,7 @@ class Waiters:
             if greenlet in self.greenlets:  # an earlier one may have killed it
                 are_all_awake &= self.outer.switch_to(greenlet)
         if not are_all_awake:
-            self.outer.wake_soon(self)
+            self.outer.try_again(self)
 
 
 class Heartbeat(Waiters):
@@ -98,7 +116,7 @@ class Outer:
         #: The waiters in whose place a thread waits, which a forked child does not have.
         self.beside_threads: Dict[Waiters, None] = {}
         #: Its ``ref`` is true while somebody sleeps: the hub may not end then.
-        self.watcher: Any = SimpleNamespace()
+        self.watcher: Any = SimpleNamespace(ref=False)
         self._unwatch: Callable[[], None] = lambda: None
 
     def start(self) -> None:
@@ -123,13 +141,25 @@ class Outer:
             self._adapter.report(self._hub, greenlet, *sys.exc_info())
         return True
 
+    def try_again(self, waiters: Waiters) -> None:
+        """Wake whoever waits there in a moment, and until nobody is left that could not be woken.
+
+        Only this hub's own thread may call this.
+        """
+        if not (waiters.is_tried_again or self.gone):
+            self._adapter.call_later(self._hub, _PAUSE, partial(self._try, waiters))
+            waiters.is_tried_again = True
+
+    def _try(self, waiters: Waiters) -> None:
+        waiters.is_tried_again = False
+        try:
+            waiters.wake()
+        except BaseException:  # a signal handler's: it is for the hub to report
+            self.try_again(waiters)
+            raise
+
     # A signal handler may select in the middle of a select() of its own greenlet.  While it does,
     # the greenlet does not sleep where it slept before, and must not be switched to for that.
-
-    def suspend(self, greenlet: Any) -> Tuple[Waiters, Optional[Source]]:
-        """Take a greenlet out of the sleep that it is about to enter or to leave."""
-        waiters = self.sleepers[greenlet]
-        return waiters, waiters.greenlets.pop(greenlet, None)
 
     def awake(
         self,
@@ -143,12 +173,14 @@ class Outer:
             if len(self.sleepers) == 1:
                 self.watcher.ref = False
             self.sleepers.pop(greenlet, None)
+            if self.sleepers and not self.watcher.ref:  # others have come in between
+                self.watcher.ref = True
         else:
             before, source = suspended
             self.sleepers[greenlet] = before
             if source is not None:
                 before.greenlets[greenlet] = source
-            self.notify(before)  # what happened meanwhile has woken nobody
+            self.try_again(before)  # what happened meanwhile has woken nobody
 
     def notify(self, waiters: Waiters) -> None:
         """Have whoever waits there, or is about to, look again.  Any thread may call this."""
@@ -174,5 +206,5 @@ class Outer:
         finally:
             # A selector may remember us for long, and should not keep a hub alive.
             self._hub = None
-            self.watcher = SimpleNamespace()
+            self.watcher = SimpleNamespace(ref=False)
             self.beside_threads.clear()

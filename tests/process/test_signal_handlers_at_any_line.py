@@ -30,7 +30,7 @@ except ImportError:  # then there is no hub, and only one stack per thread
 OURS = os.path.dirname(coopselectors.__file__)
 
 # Seconds by which a busy machine has done what takes some milliseconds.
-LATE = 4
+LATE = 1
 
 
 class Stop(Exception):
@@ -184,11 +184,9 @@ def at_every_line(runtime, kind, what):
         answer = lines.call(line, lambda: scene.wait(LATE))
         took = time.monotonic() - started
         where = lines.where
-        if isinstance(answer, Exception):
-            if not ends_early:
-                wrong.append(f"{where}: {answer!r}")
-        elif (len(answer) != 1 or took > LATE - 0.1) and (answer or what != "closes"):
-            wrong.append(f"{where}: {answer} after {took:.1f} s")
+        is_right = ends_early if isinstance(answer, Exception) else len(answer) == 1
+        if not is_right or took > LATE - 0.1:
+            wrong.append(f"{where}: {answer!r} after {took:.1f} s")
         runtime.join(task)
         scene.drain()
         if what == "closes":
