@@ -54,6 +54,19 @@ def release(fd: int, owner: object) -> bool:
     return False
 
 
+def note(fd: int, owner: object) -> None:
+    """Note that `fd` was opened for `owner`, without a mark: the file is somebody else's."""
+    _owners[fd] = id(owner)
+
+
+def forget(fd: int, owner: object) -> bool:
+    """Return whether nobody of ours has opened `fd` since `owner`, and forget that it owned it."""
+    if _owners.get(fd) != id(owner):
+        return False
+    del _owners[fd]
+    return True
+
+
 def _is_unmarked(fd: int) -> bool:
     """Where nothing can be marked: a descriptor that is open."""
     system.fstat(fd)

@@ -23,8 +23,9 @@ from typing import Any, Callable, ClassVar, List, Optional, Set
 from greenlet import getcurrent
 
 from .._backends import Pair
+from .._duplicates import Duplicate
 from .._poller import Poller
-from .._unpatched import clock, system
+from .._unpatched import clock
 from ._base import Hub, Source
 from ._hub_end import thread_end
 from ._outer import open_outer
@@ -57,8 +58,6 @@ class CooperativeHub(Hub):
 
     #: ``_thread.start_new_thread``, which starts a real thread, whatever is patched.
     start_thread: ClassVar[Callable[..., Any]]
-    #: ``_thread.allocate_lock``, likewise.
-    allocate_lock: ClassVar[Callable[..., Any]]
 
     def __init__(self) -> None:
         # The code in which a greenlet of ours sleeps.  By identity, as code is slow to hash.
@@ -123,11 +122,11 @@ class CooperativeHub(Hub):
         """Whether `hub` has been destroyed."""
 
     @abstractmethod
-    def watch(self, hub: Any, outer: Outer) -> Callable[[], None]:
-        """Have `outer.on_ready` called whenever `outer.fd`, if any, is readable.
+    def watch(self, hub: Any, outer: Outer) -> None:
+        """Have ``outer.callback()`` called whenever `outer.fd`, if any, is readable.
 
-        Returns what ends that, also if the hub has ended before.  If the hub would end by itself,
-        it may not while ``outer.watcher.ref`` is true.
+        What ends that is in ``outer.unwatch`` before it begins.  If the hub would end by itself, it
+        may not while ``outer.watcher.ref`` is true.
         """
 
     @abstractmethod
@@ -136,9 +135,17 @@ class CooperativeHub(Hub):
 
     @abstractmethod
     def watch_file(
-        self, hub: Any, fd: int, events: int, callback: Callable[..., None]
-    ) -> Callable[[], None]:
-        """Have `callback` called when `fd`, which must be ours, is ready; return what ends that."""
+        self,
+        hub: Any,
+        fd: int,
+        events: int,
+        callback: Callable[..., None],
+        undo: List[Callable[[], None]],
+    ) -> None:
+        """Have `callback` called when `fd`, which must be ours, is ready.
+
+        What ends that is appended to `undo` before it begins.
+        """
 
     @abstractmethod
     def report(self, hub: Any, culprit: Any, *exc_info: Any) -> None:
@@ -291,9 +298,12 @@ class CooperativeHub(Hub):
             return _merge(taken, poller.poll(0))
         waiters = Waiters(outer)
         wait = ThreadWait(poller, seconds, waiters)
-        pool.begin(wait, self.start_thread, self.allocate_lock)
         try:
+            pool.begin(wait, self.start_thread)
             while not wait.is_over:
+                waiters.notified = False
+                if wait.is_over:  # asked for after the line above, see `pool.end`
+                    break
                 self._sleep(hub, getcurrent(), waiters, poller_of_nothing, None)
         except BaseException:
             pool.cancel(wait)
@@ -312,24 +322,27 @@ class CooperativeHub(Hub):
         if poller.has_extras and (seconds is None or seconds > _SECOND_LOOK):
             seconds = _SECOND_LOOK  # there is no asking a hub for anything but READ and WRITE
         told: Set[int] = set()
-        poller.watch_per_file(waiters, True)
         try:
-            if poller.closed:  # asked for after the line above, see `Poller.close`
-                return
-            end = math.inf if seconds is None else clock.monotonic() + seconds
-            self._sleep_on_each(hub, poller, waiters, told, seconds)
-            end = min(end, clock.monotonic() + _SECOND_LOOK)
-            known = 0
-            while len(told) > known:
-                pairs = source.poll(0)
-                if pairs:
-                    source.give_back(pairs)
-                    break
-                # A hang-up, say, that select(2) does not report to a writer, or a file that
-                # reports changes only: to watch that one on would be to spin.
-                known = len(told)
-                rest = max(end - clock.monotonic(), 1e-3)  # libuv has no shorter timer
-                self._sleep_on_each(hub, poller, waiters, told, rest)
+            try:
+                poller.watch_per_file(waiters, True)
+                if poller.closed:  # asked for after the line above, see `Poller.close`
+                    return
+                end = math.inf if seconds is None else clock.monotonic() + seconds
+                self._sleep_on_each(hub, poller, waiters, told, seconds)
+                end = min(end, clock.monotonic() + _SECOND_LOOK)
+                known = 0
+                while len(told) > known:
+                    pairs = source.poll(0)
+                    if pairs:
+                        source.give_back(pairs)
+                        break
+                    # A hang-up, say, that select(2) does not report to a writer, or a file that
+                    # reports changes only: to watch that one on would be to spin.
+                    known = len(told)
+                    rest = max(end - clock.monotonic(), 1e-3)  # libuv has no shorter timer
+                    self._sleep_on_each(hub, poller, waiters, told, rest)
+            finally:
+                poller.watch_per_file(waiters, False)
         finally:
             poller.watch_per_file(waiters, False)
 
@@ -349,21 +362,23 @@ class CooperativeHub(Hub):
             waiters.wake()
 
         try:
-            for fd, key in list(poller.keys.items()):
-                if fd in told or not key.events:
-                    continue
-                try:
-                    duplicate = system.dup(fd)
-                except OSError as error:
-                    if error.errno != errno.EBADF:
-                        raise
-                    continue  # closed while registered: nothing more will come of it
-                undo.append(partial(system.close, duplicate))
-                undo.append(self.watch_file(hub, duplicate, key.events, partial(wake, fd)))
-            self._sleep(hub, getcurrent(), waiters, poller_of_nothing, seconds)
+            try:
+                for fd, key in list(poller.keys.items()):
+                    if fd in told or not key.events:
+                        continue
+                    try:
+                        duplicate = Duplicate(fd)
+                    except OSError as error:
+                        if error.errno != errno.EBADF:
+                            raise
+                        continue  # closed while registered: nothing more will come of it
+                    undo.append(duplicate.close)
+                    self.watch_file(hub, duplicate.fd, key.events, partial(wake, fd), undo)
+                self._sleep(hub, getcurrent(), waiters, poller_of_nothing, seconds)
+            finally:
+                do_all(undo)
         finally:
-            while undo:
-                undo.pop()()
+            do_all(undo)
 
     def _open_outer(self, hub: Any) -> Outer:
         outer = open_outer(self, hub)
@@ -379,6 +394,13 @@ class CooperativeHub(Hub):
 
         thread_end(self.thread_local).add(outer, has_ended)
         return outer
+
+
+def do_all(undo: List[Callable[[], None]]) -> None:
+    """Call these, the last one first; what a signal handler interrupts is called again."""
+    while undo:
+        undo[-1]()
+        undo.pop()
 
 
 def _merge(taken: List[Pair], found: List[Pair]) -> List[Pair]:

@@ -6,8 +6,9 @@ Written against the sources of eventlet 0.40.4 and 0.41.3.
 from __future__ import annotations
 
 import sys
+from functools import partial
 from selectors import EVENT_READ, EVENT_WRITE
-from typing import Any, Callable
+from typing import Any, Callable, Generator, List
 
 from eventlet.hubs import _threadlocal, get_hub
 from eventlet.patcher import original
@@ -15,7 +16,7 @@ from greenlet import getcurrent
 
 from .. import _owned, _unpatched
 from .._poller import Poller
-from ._cooperative import CooperativeHub
+from ._cooperative import CooperativeHub, do_all
 from ._waiters import Outer
 
 # Seconds until a timer asks once more whether it may wake its greenlet.
@@ -38,7 +39,6 @@ class EventletHub(CooperativeHub):
     name = "eventlet"
     thread_local = original("threading").local()
     start_thread = staticmethod(original("_thread").start_new_thread)
-    allocate_lock = staticmethod(original("_thread").allocate_lock)
 
     def describe(self) -> str:
         hub = getattr(_threadlocal, "hub", None)
@@ -65,27 +65,49 @@ class EventletHub(CooperativeHub):
         self.sleep_at_most(hub, 0)
 
     def sleep_at_most(self, hub: Any, seconds: float) -> None:
-        timer = None
-        greenlet = getcurrent()
         # This very sleep: a signal handler may begin another one in the middle of it.
-        frame: Any = sys._getframe()
-
-        def wake() -> None:
-            nonlocal timer
-            if frame is None:
-                return  # it is over, and a signal handler raised before the timer was noted
-            if _innermost(greenlet) is frame:
-                greenlet.switch()
-            else:
-                timer = hub.schedule_call_global(_AGAIN, wake)
-
+        timer, sleep = None, [sys._getframe()]
+        wakes = self._wakes(hub, getcurrent(), sleep)
+        next(wakes)
+        wakes.send(wakes.send)
         try:
-            timer = hub.schedule_call_global(seconds, wake)
-            hub.switch()
+            try:
+                timer = hub.schedule_call_global(seconds, wakes.send, None)
+                hub.switch()
+            finally:
+                sleep.clear()
         finally:
-            frame = None
+            sleep.clear()
             if timer is not None:
                 timer.cancel()
+
+    def _wakes(self, hub: Any, greenlet: Any, sleep: List[Any]) -> Generator[None, Any, None]:
+        """Switch to `greenlet` at each call, if it is in this sleep, or else call again."""
+        # A generator, for the reason that `OuterPoller.callback` gives.
+        again = yield
+        while True:
+            try:
+                while True:
+                    yield
+                    if sleep and _innermost(greenlet) is sleep[0]:
+                        self._switch_to(hub, greenlet)
+                    if sleep:  # a signal handler waits there for something else, or raised here
+                        hub.schedule_call_global(_AGAIN, again, None)
+            except GeneratorExit:
+                return
+            except BaseException:
+                exc_info = sys.exc_info()
+                if sleep:
+                    hub.schedule_call_global(_AGAIN, again, None)
+                self.report(hub, None, *exc_info)
+                del exc_info
+
+    def _switch_to(self, hub: Any, greenlet: Any) -> None:
+        try:
+            greenlet.switch()
+        except BaseException:
+            exc_info = sys.exc_info()
+            self.report(hub, greenlet if greenlet.dead else None, *exc_info)
 
     def call_soon(self, hub: Any, function: Callable[[], None]) -> None:
         if hub is not None:
@@ -100,13 +122,14 @@ class EventletHub(CooperativeHub):
     def has_ended(self, hub: Any) -> bool:
         return False
 
-    def watch(self, hub: Any, outer: Outer) -> Callable[[], None]:
+    def watch(self, hub: Any, outer: Outer) -> None:
         if outer.fd is None:
-            return lambda: None
-        end = self.watch_file(hub, outer.fd, EVENT_READ, outer.on_ready)
+            return
+        undo: List[Callable[[], None]] = []
+        outer.unwatch = partial(do_all, undo)
+        self.watch_file(hub, outer.fd, EVENT_READ, outer.callback(), undo)
         # The listener would keep the greenlet alive that happened to be the first to wait.
         hub.listeners[hub.READ][outer.fd].greenlet = hub.greenlet
-        return end
 
     def watch_anew(self, hub: Any) -> None:
         # eventlet goes on with the epoll of its parent.  Whatever either of them registers there,
@@ -142,22 +165,23 @@ class EventletHub(CooperativeHub):
             parents.close()
 
     def watch_file(
-        self, hub: Any, fd: int, events: int, callback: Callable[..., None]
-    ) -> Callable[[], None]:
+        self,
+        hub: Any,
+        fd: int,
+        events: int,
+        callback: Callable[..., None],
+        undo: List[Callable[[], None]],
+    ) -> None:
         def end() -> None:
             for direction in (hub.READ, hub.WRITE):
                 listener = hub.listeners[direction].get(fd)
                 if listener is not None:
                     hub.remove(listener)
 
-        try:
-            for event, direction in ((EVENT_READ, hub.READ), (EVENT_WRITE, hub.WRITE)):
-                if events & event:
-                    hub.add(direction, fd, callback, _nothing, _nothing)
-        except BaseException:
-            end()  # eventlet keeps the listener even where the kernel refused the file
-            raise
-        return end
+        undo.append(end)  # eventlet keeps the listener even where the kernel refused the file
+        for event, direction in ((EVENT_READ, hub.READ), (EVENT_WRITE, hub.WRITE)):
+            if events & event:
+                hub.add(direction, fd, callback, _nothing, _nothing)
 
     def report(self, hub: Any, culprit: Any, *exc_info: Any) -> None:
         # An exception that left our callback would make eventlet drop the listener.

@@ -16,7 +16,8 @@ from typing import Any, List, Optional, Type
 from .. import _runtime
 from .._backends import Backend, Pair, SelectBackend
 from .._backends._base import extra_of
-from .._unpatched import clock, system
+from .._duplicates import Duplicate
+from .._unpatched import clock
 from ._base import Hub, Source
 
 # What a function raises that is there, but is not meant to be called, and the errors of a sandbox.
@@ -37,19 +38,19 @@ def are_three(said: Any) -> bool:
     return all(isinstance(each, (list, tuple, set, frozenset)) for each in said)
 
 
-def _duplicate(inner: Any, poller: Any) -> Optional[int]:
+def _duplicate(inner: Any, poller: Any) -> Optional[Duplicate]:
     """A descriptor to wait for, which stays open until the wait is over.
 
     A hub that somebody's function waits in never hears of one that is closed meanwhile.
     """
     try:
-        fd: int = system.dup(inner.descriptor())
+        duplicate = Duplicate(inner.descriptor(), is_ours=True)
     except OSError:
         return None  # none is left: wait for the files alone
-    if fd in poller.keys:  # a file was closed while registered, and this is its number
-        system.close(fd)
+    if duplicate.fd in poller.keys:  # a file was closed while registered: this is its number
+        duplicate.close()
         return None
-    return fd
+    return duplicate
 
 
 class ForeignHub(Hub):
@@ -104,7 +105,8 @@ class ForeignHub(Hub):
             if pairs and (self._primitive is None or poller.has_extras):
                 return pairs
         inner = None if pairs or timeout == 0 else poller.pollable()
-        own = None if inner is None else _duplicate(inner, poller)
+        duplicate = None if inner is None else _duplicate(inner, poller)
+        own = None if duplicate is None else duplicate.fd
         # While this refers to the kernel object, `close` finds it in use, and notifies it.
         held = None if inner is None else inner.backend.native
         try:
@@ -126,8 +128,8 @@ class ForeignHub(Hub):
             return []
         finally:
             del held
-            if own is not None:
-                system.close(own)
+            if duplicate is not None:
+                duplicate.close()
         if poller.closed:
             poller.raise_closed()
         return source.poll(0)

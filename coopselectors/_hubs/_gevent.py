@@ -6,7 +6,7 @@ Written against the sources of gevent 26.7 and 26.9.
 from __future__ import annotations
 
 import errno
-from typing import Any, Callable
+from typing import Any, Callable, List
 
 import gevent.os
 from gevent import config, get_hub
@@ -15,8 +15,8 @@ from gevent.hub import Waiter
 from gevent.monkey import get_original
 
 from .. import _unpatched
-from .._unpatched import clock, system
-from .._wakeup import wakeup_fd
+from .._duplicates import is_epoll
+from .._unpatched import clock
 from ._cooperative import CooperativeHub
 from ._waiters import Outer
 
@@ -40,7 +40,6 @@ class GeventHub(CooperativeHub):
     thread_local = get_original("_thread", "_local")()
     needs_a_turn = _put_off
     start_thread = staticmethod(get_original("_thread", "start_new_thread"))
-    allocate_lock = staticmethod(get_original("_thread", "allocate_lock"))
 
     def describe(self) -> str:
         hub = get_hub_if_exists()
@@ -123,7 +122,7 @@ class GeventHub(CooperativeHub):
     def has_ended(self, hub: Any) -> bool:
         return hub.loop is None
 
-    def watch(self, hub: Any, outer: Outer) -> Callable[[], None]:
+    def watch(self, hub: Any, outer: Outer) -> None:
         if not _has_its_epoll(hub.loop):
             # libev would abort the process at the next start of any watcher.
             raise OSError(
@@ -133,10 +132,6 @@ class GeventHub(CooperativeHub):
             )
         # Without a kernel object there is only something to hold: nobody sends to it.
         watcher = hub.loop.async_() if outer.fd is None else hub.loop.io(outer.fd, _READ)
-        watcher.start(outer.on_ready)
-        # libuv's loop hands out a front; what counts as a reference is the handle behind it.
-        outer.watcher = getattr(watcher, "_watcher_ref", watcher)
-        outer.watcher.ref = False
         loop = hub.loop
 
         def end() -> None:
@@ -146,22 +141,31 @@ class GeventHub(CooperativeHub):
             else:
                 watcher.callback = None  # a destroyed loop stops nothing, and lets go of nothing
 
-        return end
+        outer.unwatch = end
+        watcher.start(outer.callback(), None)
+        # libuv's loop hands out a front; what counts as a reference is the handle behind it.
+        outer.watcher = getattr(watcher, "_watcher_ref", watcher)
+        outer.watcher.ref = False
 
     def watch_anew(self, hub: Any) -> None:
         """gevent's loop takes in all that its watchers name when it is re-initialised."""
 
     def watch_file(
-        self, hub: Any, fd: int, events: int, callback: Callable[..., None]
-    ) -> Callable[[], None]:
+        self,
+        hub: Any,
+        fd: int,
+        events: int,
+        callback: Callable[..., None],
+        undo: List[Callable[[], None]],
+    ) -> None:
         watcher = hub.loop.io(fd, events)  # gevent's numbers for read and write are the same
-        watcher.start(callback)
 
         def end() -> None:
             watcher.stop()
             watcher.close()
 
-        return end
+        undo.append(end)
+        watcher.start(callback)
 
     def report(self, hub: Any, culprit: Any, *exc_info: Any) -> None:
         # Without a culprit, gevent raises it in the main greenlet.
@@ -173,19 +177,7 @@ def _has_its_epoll(loop: Any) -> bool:
     """Whether libev's epoll, if it has one, is still that."""
     if loop.backend != "epoll" or not _says_what_is_pending or _unpatched.epoll is None:
         return True
-    try:
-        native = _unpatched.epoll.fromfd(system.dup(loop.fileno()))
-    except OSError:
-        return False
-    try:
-        native.modify(wakeup_fd(), 0)
-    except FileNotFoundError:
-        return True  # it is not there, which an epoll alone knows
-    except OSError:
-        return False
-    finally:
-        native.close()
-    return True
+    return is_epoll(loop.fileno())
 
 
 adapter = GeventHub()

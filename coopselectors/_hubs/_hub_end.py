@@ -23,7 +23,7 @@ class ThreadEnd:
 
     def add(self, outer: Outer, has_ended: Callable[[], bool]) -> None:
         """Note a new one, and close those whose hub has ended since."""
-        for each in [each for each in self._all if each[1]()]:
+        for each in [each for each in self._all if each[0].gone or each[1]()]:
             self._all.remove(each)
             each[0].close()
         self._all.append((outer, has_ended))

@@ -23,7 +23,7 @@ from __future__ import annotations
 import sys
 from collections import deque
 from selectors import EVENT_READ
-from typing import Any, Deque, Dict, Optional
+from typing import Any, Callable, Deque, Dict, Generator, Optional
 
 from .. import _fork
 from .._backends import Backend
@@ -138,18 +138,35 @@ class OuterPoller(Outer):
         self._to_wake.append(waiters)
         self._notify_hub()
 
-    def on_ready(self, *_: Any) -> None:
-        try:
-            if self.handed is not None:
-                self._take_back()
-            if self._generation is not _fork.generation:
-                self._stop_watching()
-            elif not self._wake_longest_sleepers():
-                self._wake_ready()
-        except BaseException:
-            exc_info = sys.exc_info()
-            self._resume()
-            self._adapter.report(self._hub, None, *exc_info)
+    def callback(self) -> Callable[[Any], None]:
+        # An exception that leaves a callback has both hubs stop watching.  A signal handler may
+        # raise on entry to a function, before its first line; but a generator is entered where it
+        # was left, in the middle of its `try`.
+        served = self._serve()
+        next(served)
+        return served.send
+
+    def _serve(self) -> Generator[None, Any, None]:
+        while True:
+            try:
+                while True:
+                    yield
+                    self._on_ready()
+            except GeneratorExit:
+                return
+            except BaseException:
+                exc_info = sys.exc_info()
+                self._resume()
+                self._adapter.report(self._hub, None, *exc_info)
+                del exc_info
+
+    def _on_ready(self) -> None:
+        if self.handed is not None:
+            self._take_back()
+        if self._generation is not _fork.generation:
+            self._stop_watching()
+        elif not self._wake_longest_sleepers():
+            self._wake_ready()
 
     def _resume(self) -> None:
         """A signal handler may have raised at any line: what was under way must not get lost."""
@@ -306,12 +323,12 @@ class OuterPoller(Outer):
         old.close()
         self._generation = _fork.generation
         self.fd = fresh.fileno()
-        self._unwatch = self._adapter.watch(self._hub, self)
+        self._adapter.watch(self._hub, self)
         self.watcher.ref = bool(self.sleepers)
 
     def _stop_watching(self) -> None:
         self.fd = None
-        unwatch, self._unwatch = self._unwatch, lambda: None
+        unwatch, self.unwatch = self.unwatch, lambda: None
         unwatch()
 
     def _wake_all(self) -> None:

@@ -28,7 +28,7 @@ class Adapter(Protocol):
 
     def report(self, hub: Any, culprit: Any, *exc_info: Any) -> None: ...
 
-    def watch(self, hub: Any, outer: Outer) -> Callable[[], None]: ...
+    def watch(self, hub: Any, outer: Outer) -> None: ...
 
     def watch_anew(self, hub: Any) -> None: ...
 
@@ -117,11 +117,12 @@ class Outer:
         self.beside_threads: Dict[Waiters, None] = {}
         #: Its ``ref`` is true while somebody sleeps: the hub may not end then.
         self.watcher: Any = SimpleNamespace(ref=False)
-        self._unwatch: Callable[[], None] = lambda: None
+        #: Ends that, also if the hub has ended before.
+        self.unwatch: Callable[[], None] = lambda: None
 
     def start(self) -> None:
         """Have the hub watch `fd`."""
-        self._unwatch = self._adapter.watch(self._hub, self)
+        self._adapter.watch(self._hub, self)
 
     def waiters_of(self, poller: Poller) -> Optional[Waiters]:
         """Where to wait for `poller`; None if its files have to be watched one by one."""
@@ -131,14 +132,17 @@ class Outer:
         """Let a sleeper go on; only the hub may call this.
 
         Returns False for one that does not sleep just now: a signal handler came in between, and
-        waits for something else.
+        waits for something else.  So it does if one raises here before the switch.
         """
         try:
             if not self._adapter.is_asleep(greenlet):
                 return False
             greenlet.switch()
         except BaseException:
-            self._adapter.report(self._hub, greenlet, *sys.exc_info())
+            exc_info = sys.exc_info()
+            culprit = greenlet if greenlet.dead else None
+            self._adapter.report(self._hub, culprit, *exc_info)
+            return culprit is not None
         return True
 
     def try_again(self, waiters: Waiters) -> None:
@@ -192,15 +196,16 @@ class Outer:
         """Wake whoever waits there at the hub's next turn."""
         self._adapter.call_soon(self._hub, waiters.wake)
 
-    def on_ready(self, *_: Any) -> None:
-        """The hub calls this when `fd` is readable."""
+    def callback(self) -> Callable[[Any], None]:
+        """What the hub calls, with anything, when `fd` is readable."""
+        return lambda _: None
 
     def close(self) -> None:
         """The hub is no more, or watches us no longer: give back what is ours."""
         if self.gone:
             return
         self.gone = True
-        unwatch, self._unwatch = self._unwatch, lambda: None
+        unwatch, self.unwatch = self.unwatch, lambda: None
         try:
             unwatch()
         finally:

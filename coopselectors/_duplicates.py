@@ -1,0 +1,112 @@
+"""How does a file stay open while somebody waits for it?
+
+By a duplicate of its descriptor, which nobody else knows of, and so nobody closes by mistake.  Who
+closes every descriptor of the process (``os.closerange``) closes it nevertheless, and by the time
+the wait is over its number may name a file of the program's, which must not be closed.
+
+A duplicate cannot be marked as other descriptors of ours are (see _owned), since the mark would be
+on the user's file.  Its inode tells it from most others.  Eventfds, epolls, timers and the like
+share one inode: there, an epoll is the witness, which knows a registration by file and number.
+"""
+
+from __future__ import annotations
+
+import stat
+from typing import Any, Optional, Tuple
+
+from . import _owned, _unpatched
+from ._backends import EpollBackend
+from ._unpatched import system
+from ._wakeup import wakeup_fd
+
+
+class Duplicate:
+    """A duplicate of `fd`, open until `close`; OSError if there is no file or no number left.
+
+    With `is_ours`, `fd` is that of a kernel object that _owned has marked.
+    """
+
+    # As long as there is nothing to close.
+    fd: int = -1
+    _identity: Tuple[int, int, int] = (0, 0, 0)
+    _witness: Optional[EpollBackend] = None
+
+    def __init__(self, fd: int, is_ours: bool = False) -> None:
+        self._is_ours = is_ours
+        self.fd = system.dup(fd)
+        _owned.note(self.fd, self)
+        self._identity = _identity(self.fd)
+        if not is_ours and _is_anonymous(self._identity) and _unpatched.epoll is not None:
+            self._witness = _witness_of(self.fd)
+
+    def close(self) -> None:
+        """Give it back; to call this twice does no harm."""
+        fd, self.fd = self.fd, -1
+        try:
+            if fd >= 0 and _owned.forget(fd, self) and self._is_still(fd):
+                system.close(fd)
+        finally:
+            witness, self._witness = self._witness, None
+            if witness is not None:
+                witness.close()
+
+    __del__ = close
+
+    def _is_still(self, fd: int) -> bool:
+        """Whether the number names the file that it was made for."""
+        try:
+            if _identity(fd) != self._identity:
+                return False
+        except OSError:
+            return False
+        if self._is_ours:
+            return _unpatched.epoll is None or (is_epoll(fd) and not system.get_blocking(fd))
+        witness = self._witness
+        if witness is None:
+            return True  # as far as can be told
+        try:
+            if witness.is_ours():  # else somebody has closed both
+                witness.modify(fd, 0, 0)
+                return True
+        except OSError:
+            pass
+        return False
+
+
+def is_epoll(fd: int) -> bool:
+    """Whether a descriptor is one of an epoll, where there are any."""
+    try:
+        native = _unpatched.epoll.fromfd(system.dup(fd))
+    except OSError:
+        return False
+    try:
+        native.modify(wakeup_fd(), 0)
+    except FileNotFoundError:
+        return True  # it is not there, which an epoll alone knows
+    except OSError:
+        return False
+    finally:
+        native.close()
+    return True
+
+
+def _identity(fd: int) -> Tuple[int, int, int]:
+    found: Any = system.fstat(fd)
+    return found.st_dev, found.st_ino, found.st_mode
+
+
+def _is_anonymous(identity: Tuple[int, int, int]) -> bool:
+    return not stat.S_IFMT(identity[2])
+
+
+def _witness_of(fd: int) -> Optional[EpollBackend]:
+    try:
+        witness = EpollBackend()
+    except OSError:
+        return None  # no descriptor is left
+    try:
+        witness.register(fd, 0)
+    except OSError:
+        witness.close()
+        return None
+    return witness
