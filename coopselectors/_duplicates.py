@@ -41,14 +41,16 @@ class Duplicate:
 
     def close(self) -> None:
         """Give it back; to call this twice does no harm."""
-        fd, self.fd = self.fd, -1
-        try:
-            if fd >= 0 and _owned.forget(fd, self) and self._is_still(fd):
+        # In such an order that a second call does what a signal handler has kept the first from.
+        fd, witness = self.fd, self._witness
+        if fd >= 0 and _owned.is_noted(fd, self):
+            is_still = self._is_still(fd)
+            if _owned.forget(fd, None) and is_still:
                 system.close(fd)
-        finally:
-            witness, self._witness = self._witness, None
-            if witness is not None:
-                witness.close()
+        self.fd = -1
+        if witness is not None:
+            witness.close()
+            self._witness = None
 
     __del__ = close
 

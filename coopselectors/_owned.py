@@ -59,12 +59,13 @@ def note(fd: int, owner: object) -> None:
     _owners[fd] = id(owner)
 
 
-def forget(fd: int, owner: object) -> bool:
-    """Return whether nobody of ours has opened `fd` since `owner`, and forget that it owned it."""
-    if _owners.get(fd) != id(owner):
-        return False
-    del _owners[fd]
-    return True
+def is_noted(fd: int, owner: object) -> bool:
+    """Whether nobody of ours has opened `fd` since `owner`."""
+    return _owners.get(fd) == id(owner)
+
+
+#: Forgets who owns a descriptor; in C, so that no signal handler comes in between.
+forget = _owners.pop
 
 
 def _is_unmarked(fd: int) -> bool:

@@ -27,6 +27,7 @@ from .._duplicates import Duplicate
 from .._poller import Poller
 from .._unpatched import clock
 from ._base import Hub, Source
+from ._guarded import guarded
 from ._hub_end import thread_end
 from ._outer import open_outer
 from ._waiters import Heartbeat, Outer, Waiters
@@ -142,7 +143,7 @@ class CooperativeHub(Hub):
         callback: Callable[..., None],
         undo: List[Callable[[], None]],
     ) -> None:
-        """Have `callback` called when `fd`, which must be ours, is ready.
+        """Have `callback` called, with anything, when `fd`, which must be ours, is ready.
 
         What ends that is appended to `undo` before it begins.
         """
@@ -357,7 +358,7 @@ class CooperativeHub(Hub):
         """Sleep until a file that is not in `told` is ready, and note there which."""
         undo: List[Callable[[], None]] = []
 
-        def wake(fd: int, *_: Any) -> None:
+        def wake(fd: int, _: Any) -> None:
             told.add(fd)
             waiters.wake()
 
@@ -373,7 +374,8 @@ class CooperativeHub(Hub):
                             raise
                         continue  # closed while registered: nothing more will come of it
                     undo.append(duplicate.close)
-                    self.watch_file(hub, duplicate.fd, key.events, partial(wake, fd), undo)
+                    callback = guarded(partial(wake, fd), partial(self.report, hub, None))
+                    self.watch_file(hub, duplicate.fd, key.events, callback, undo)
                 self._sleep(hub, getcurrent(), waiters, poller_of_nothing, seconds)
             finally:
                 do_all(undo)

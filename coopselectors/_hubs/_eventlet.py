@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 from functools import partial
 from selectors import EVENT_READ, EVENT_WRITE
-from typing import Any, Callable, Generator, List
+from typing import Any, Callable, List
 
 from eventlet.hubs import _threadlocal, get_hub
 from eventlet.patcher import original
@@ -17,6 +17,7 @@ from greenlet import getcurrent
 from .. import _owned, _unpatched
 from .._poller import Poller
 from ._cooperative import CooperativeHub, do_all
+from ._guarded import guarded
 from ._waiters import Outer
 
 # Seconds until a timer asks once more whether it may wake its greenlet.
@@ -67,12 +68,23 @@ class EventletHub(CooperativeHub):
     def sleep_at_most(self, hub: Any, seconds: float) -> None:
         # This very sleep: a signal handler may begin another one in the middle of it.
         timer, sleep = None, [sys._getframe()]
-        wakes = self._wakes(hub, getcurrent(), sleep)
-        next(wakes)
-        wakes.send(wakes.send)
+        greenlet = getcurrent()
+
+        def wake(_: Any) -> None:
+            if sleep and _innermost(greenlet) is sleep[0]:
+                self._switch_to(hub, greenlet)
+            if sleep:  # a signal handler waits there for something else, or has just raised here
+                hub.schedule_call_global(_AGAIN, again, None)
+
+        def failed(*exc_info: Any) -> None:
+            if sleep:
+                hub.schedule_call_global(_AGAIN, again, None)
+            self.report(hub, None, *exc_info)
+
+        again = guarded(wake, failed)
         try:
             try:
-                timer = hub.schedule_call_global(seconds, wakes.send, None)
+                timer = hub.schedule_call_global(seconds, again, None)
                 hub.switch()
             finally:
                 sleep.clear()
@@ -80,27 +92,6 @@ class EventletHub(CooperativeHub):
             sleep.clear()
             if timer is not None:
                 timer.cancel()
-
-    def _wakes(self, hub: Any, greenlet: Any, sleep: List[Any]) -> Generator[None, Any, None]:
-        """Switch to `greenlet` at each call, if it is in this sleep, or else call again."""
-        # A generator, for the reason that `OuterPoller.callback` gives.
-        again = yield
-        while True:
-            try:
-                while True:
-                    yield
-                    if sleep and _innermost(greenlet) is sleep[0]:
-                        self._switch_to(hub, greenlet)
-                    if sleep:  # a signal handler waits there for something else, or raised here
-                        hub.schedule_call_global(_AGAIN, again, None)
-            except GeneratorExit:
-                return
-            except BaseException:
-                exc_info = sys.exc_info()
-                if sleep:
-                    hub.schedule_call_global(_AGAIN, again, None)
-                self.report(hub, None, *exc_info)
-                del exc_info
 
     def _switch_to(self, hub: Any, greenlet: Any) -> None:
         try:

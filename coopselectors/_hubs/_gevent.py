@@ -165,7 +165,7 @@ class GeventHub(CooperativeHub):
             watcher.close()
 
         undo.append(end)
-        watcher.start(callback)
+        watcher.start(callback, None)
 
     def report(self, hub: Any, culprit: Any, *exc_info: Any) -> None:
         # Without a culprit, gevent raises it in the main greenlet.

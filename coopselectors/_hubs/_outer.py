@@ -20,16 +20,16 @@ Two kernel facts shape this module:
 
 from __future__ import annotations
 
-import sys
 from collections import deque
 from selectors import EVENT_READ
-from typing import Any, Callable, Deque, Dict, Generator, Optional
+from typing import Any, Callable, Deque, Dict, Optional
 
 from .. import _fork
 from .._backends import Backend
 from .._poller import Poller
 from .._shadow import open_pollable
 from .._wakeup import wakeup_fd
+from ._guarded import guarded
 from ._waiters import Adapter, Outer, Waiters
 
 # How often in a row the longest sleeper may be asked first, before the outer epoll is asked again:
@@ -139,28 +139,9 @@ class OuterPoller(Outer):
         self._notify_hub()
 
     def callback(self) -> Callable[[Any], None]:
-        # An exception that leaves a callback has both hubs stop watching.  A signal handler may
-        # raise on entry to a function, before its first line; but a generator is entered where it
-        # was left, in the middle of its `try`.
-        served = self._serve()
-        next(served)
-        return served.send
+        return guarded(self._on_ready, self._resume)
 
-    def _serve(self) -> Generator[None, Any, None]:
-        while True:
-            try:
-                while True:
-                    yield
-                    self._on_ready()
-            except GeneratorExit:
-                return
-            except BaseException:
-                exc_info = sys.exc_info()
-                self._resume()
-                self._adapter.report(self._hub, None, *exc_info)
-                del exc_info
-
-    def _on_ready(self) -> None:
+    def _on_ready(self, _: Any) -> None:
         if self.handed is not None:
             self._take_back()
         if self._generation is not _fork.generation:
@@ -168,7 +149,7 @@ class OuterPoller(Outer):
         elif not self._wake_longest_sleepers():
             self._wake_ready()
 
-    def _resume(self) -> None:
+    def _resume(self, *exc_info: Any) -> None:
         """A signal handler may have raised at any line: what was under way must not get lost."""
         try:
             if self.handed is not None:
@@ -177,6 +158,7 @@ class OuterPoller(Outer):
                 self._notify_hub()
         except (OSError, ValueError):
             pass  # and this is why it was not a signal handler
+        self._adapter.report(self._hub, None, *exc_info)
 
     def _wake_longest_sleepers(self) -> bool:
         """Wake the greenlet that sleeps longest, if its poller is ready, and then the next.
