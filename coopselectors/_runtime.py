@@ -24,7 +24,9 @@ has no ``register`` and ``poll``, or whose ``poll`` returns no list.  So is what
 AttributeError, NotImplementedError or an OSError of ENOSYS, EPERM or EACCES in a wait, in the place
 of ``select.select``, too, and there what returns anything but three collections.  What was found
 out in a wait goes on in the same call without it, and from then on it counts as nothing to call.
-Anything else that is raised in a wait comes out of it.
+Anything else that is raised in a wait comes out of it.  A function that returns before the time is
+up, with nothing, is asked again: an empty answer is never early (PEP 475).  If it has not waited at
+all, a pause of 5 ms in ``time.sleep`` comes first.
 
 `DefaultSelector` is the first class whose own primitive is not broken, and was not deleted by
 somebody unknown; if there is none, it raises RuntimeError with what was tried.  A function in the

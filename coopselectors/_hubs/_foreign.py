@@ -9,6 +9,7 @@ Ours is among the files in either case: it becomes readable when the selector is
 from __future__ import annotations
 
 import errno
+import time
 from contextlib import suppress
 from selectors import EVENT_READ
 from typing import Any, List, Optional, Type
@@ -26,6 +27,9 @@ _REFUSED = (errno.ENOSYS, errno.EPERM, errno.EACCES)
 
 #: What `hub_for` is asked for what is built on no primitive of its own.
 NO_PRIMITIVE = ""
+
+# Seconds until a function is asked again that has found nothing without waiting.
+_PAUSE = 0.005
 
 # The descriptors that select(2) takes are below this, on most platforms.
 _FD_SETSIZE = 1024
@@ -75,14 +79,20 @@ class ForeignHub(Hub):
         while not self.is_broken:
             if poller.closed:
                 poller.raise_closed()
+            started = clock.monotonic()
             pairs = self._ask(poller, asked, timeout)
             if pairs or (timeout == 0 and not self.is_broken):
                 return pairs
+            now = clock.monotonic()
             if deadline is not None:
-                remaining: float = deadline - clock.monotonic()
+                remaining: float = deadline - now
                 if remaining <= 0:
                     return pairs
                 timeout = remaining
+            if now - started < _PAUSE and not self.is_broken:
+                # It does not wait, and to ask it again at once would be to spin.  Whoever replaced
+                # `select` has replaced this as well, if others are to run meanwhile.
+                time.sleep(_PAUSE if timeout is None else min(_PAUSE, timeout))
         from . import hub_for
 
         # Whose turn is it, without what does not work?

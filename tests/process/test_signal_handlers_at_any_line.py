@@ -307,13 +307,19 @@ def every_handler(runtime, kind):
     return found
 
 
-@pytest.mark.once
+# The others take five minutes altogether, and the interpreter makes little difference to them.
+KINDS = [
+    pytest.param(kind, marks=[] if kind == "EpollSelector" else pytest.mark.once)
+    for kind in OF_EACH
+]
+
+
 @pytest.mark.epoll
 @pytest.mark.timeout(200)
-@pytest.mark.parametrize("kind", OF_EACH)
+@pytest.mark.parametrize("kind", KINDS)
 def test_a_handler_may_do_anything(fresh, kind):
     found = fresh(every_handler, kind)
     assert not {name: wrong for name, (_, wrong) in found.items() if wrong}
-    # Of a primitive of the ordinary process, hardly anything is ours.
-    fewest = 3 if fresh.runtime == "native" else 40
-    assert min(lines for lines, _ in found.values()) >= fewest, found
+    for name, (lines, _) in found.items():
+        # Of a primitive of the ordinary process, hardly anything is ours.
+        assert lines >= (3 if fresh.runtime == "native" else 15 if "hub" in name else 40), found
