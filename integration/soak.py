@@ -65,6 +65,7 @@ def enter(name):
         cooperative=True,
         end_of_thread=lambda: None,
         ended=lambda task: task.dead,
+        end_hub=lambda: None,
         start_anew=lambda: None,
     )
     if name == "native":
@@ -104,7 +105,9 @@ def enter(name):
         here.sleep, here.spawn, here.Timeout = gevent.sleep, gevent.spawn, gevent.Timeout
         gevent.get_hub().exception_stream = None
         here.end_of_thread = lambda: gevent.get_hub().destroy()
-        here.start_anew = gevent.reinit
+        # With gevent.reinit() in its place, libev aborts, also without us (26.9).
+        here.end_hub = lambda: gevent.get_hub().destroy(destroy_loop=True)
+        here.start_anew = gevent.get_hub
 
         def count():
             loop = gevent.get_hub().loop
@@ -447,6 +450,8 @@ def daemon(stage):
         status = 2
         try:
             status = 0 if in_daemon(stage, selectors) else 1
+        except BaseException:
+            sys.excepthook(*sys.exc_info())
         finally:
             os._exit(status)
     _, status = sys.modules["posix"].waitpid(child, 0)
@@ -462,6 +467,7 @@ def daemon(stage):
 def in_daemon(stage, selectors):
     """Whether all is well there: no file of its own is touched, and new selectors hear of them."""
     posix = sys.modules["posix"]
+    stage.here.end_hub()
     posix.closerange(3, 1024)
     stage.here.start_anew()
     files = [fd for _ in range(10) for fd in posix.pipe()]
@@ -605,6 +611,7 @@ def main():
             status = 1
             continue
         told = json.loads(run.stdout.splitlines()[-1])
+        print(run.stderr, end="", file=sys.stderr)
         bad = told["errors"] or told["changed"]
         status = status or int(bool(bad))
         lists = [
