@@ -11,6 +11,7 @@ share one inode: there, an epoll is the witness, which knows a registration by f
 
 from __future__ import annotations
 
+import errno
 import stat
 from typing import Any, Optional, Tuple
 
@@ -35,7 +36,11 @@ class Duplicate:
         self._is_ours = is_ours
         self.fd = system.dup(fd)
         _owned.note(self.fd, self)
-        self._identity = _identity(self.fd)
+        try:
+            self._identity = _identity(self.fd)
+        except OSError:
+            system.close(self.fd)
+            raise
         if not is_ours and _is_anonymous(self._identity) and _unpatched.epoll is not None:
             self._witness = _witness_of(self.fd)
 
@@ -59,8 +64,8 @@ class Duplicate:
         try:
             if _identity(fd) != self._identity:
                 return False
-        except OSError:
-            return False
+        except OSError as error:
+            return error.errno != errno.EBADF
         if self._is_ours:
             return _unpatched.epoll is None or (is_epoll(fd) and not system.get_blocking(fd))
         witness = self._witness

@@ -144,6 +144,10 @@ def hubs_left(runtime):
         def work(act, hubs=hubs):
             act()
             hubs.append(weakref.ref(runtime.hub()))
+            if runtime.owner == "gevent":
+                runtime.hub().destroy(destroy_loop=True)
+            else:
+                runtime.hub().abort(True)
 
         for act in acts:
             runtime.join_thread(runtime.start_thread(work, act))
