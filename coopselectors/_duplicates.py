@@ -71,12 +71,14 @@ class Duplicate:
         witness = self._witness
         if witness is None:
             return True  # as far as can be told
+        if not witness.is_ours():
+            return False  # somebody has closed both
         try:
-            if witness.is_ours():  # else somebody has closed both
-                witness.modify(fd, 0, 0)
-                return True
-        except OSError:
-            pass
+            witness.register(fd, 0)
+        except FileExistsError:
+            return True
+        except OSError as error:
+            return error.errno != errno.EBADF  # as far as can be told
         return False
 
 
