@@ -323,3 +323,74 @@ def test_a_handler_may_do_anything(fresh, kind):
     for name, (lines, _) in found.items():
         # Of a primitive of the ordinary process, hardly anything is ours.
         assert lines >= (3 if fresh.runtime == "native" else 15 if "hub" in name else 40), found
+
+
+def closed_at_every_line(runtime, kind):
+    """The lines of close() at which a handler that raises leaves somebody waiting."""
+    wrong, line, where = [], 1, "none"
+    while where is not None and len(wrong) < 3:
+        scene = Scene(runtime, kind)
+
+        def fail():
+            raise Stop
+
+        lines = Lines(runtime, fail)
+
+        def wait(scene=scene):
+            try:
+                return scene.wait(5)
+            except ValueError:
+                return "closed"
+
+        task = runtime.spawn(wait)
+        runtime.sleep(0.002)
+        lines.call(line, scene.close)
+        scene.close()  # as whoever caught that would, or a with statement
+        started = time.monotonic()
+        said = runtime.join(task)
+        where = lines.where(line)
+        # A lock that the handler has kept from being given back is taken over after a second.
+        if said != "closed" or time.monotonic() - started > 3:
+            wrong.append(f"{where}: {said!r}")
+        line += 1
+    return [line, wrong + what_is_left(runtime)]
+
+
+@pytest.mark.epoll
+@pytest.mark.runtimes("gevent-libev", "gevent-libuv", "eventlet")
+@pytest.mark.parametrize("kind", ["EpollSelector", "SelectSelector", "exclusive", "refused"])
+def test_a_handler_that_raises_in_close_leaves_nobody_waiting(fresh, kind):
+    lines, wrong = fresh(closed_at_every_line, kind)
+    assert wrong == []
+    assert lines > 20
+
+
+def seconds_used_by_a_handler_that_sleeps(runtime, kind):
+    """The most that the process computes while a handler waits and its greenlet's file is ready."""
+    scene, used = Scene(runtime, kind), []
+
+    def sleep():
+        scene.theirs.send(b"x")
+        used.append(-time.process_time())
+        runtime.sleep(0.05)
+        used[-1] += time.process_time()
+
+    lines = Lines(runtime, sleep)
+    scene.wait(0.01)
+    line, is_there = 1, True
+    while is_there:
+        lines.call(line, lambda: scene.wait(0.01))
+        scene.drain()
+        is_there = lines.where(line) is not None
+        line += 1
+    return [line, max(used)]
+
+
+@pytest.mark.once
+@pytest.mark.epoll
+@pytest.mark.runtimes("gevent-libev", "gevent-libuv", "eventlet")
+@pytest.mark.parametrize("kind", ["EpollSelector", "select"])
+def test_a_handler_that_sleeps_does_not_make_the_hub_spin(fresh, kind):
+    lines, used = fresh(seconds_used_by_a_handler_that_sleeps, kind)
+    assert lines > 40
+    assert used < 0.03
