@@ -15,7 +15,7 @@ import coopselectors.select
 from coopselectors import EVENT_READ, EVENT_WRITE
 
 OURS = os.path.dirname(coopselectors.__file__)
-FORKS = 500  # in each of the four runtimes
+FORKS = 2000  # in each of the four runtimes
 
 
 def uses(shared):
