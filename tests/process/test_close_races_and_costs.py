@@ -144,10 +144,7 @@ def hubs_left(runtime):
         def work(act, hubs=hubs):
             act()
             hubs.append(weakref.ref(runtime.hub()))
-            if runtime.owner == "gevent":
-                runtime.hub().destroy(destroy_loop=True)
-            else:
-                runtime.hub().abort(True)
+            runtime.hub().abort(True)
 
         for act in acts:
             runtime.join_thread(runtime.start_thread(work, act))
@@ -158,7 +155,9 @@ def hubs_left(runtime):
     return left
 
 
-@pytest.mark.runtimes("gevent-libev", "gevent-libuv", "eventlet")
+# gevent 26.9 keeps the hubs of ended threads itself, whatever they did.
+@pytest.mark.runtimes("eventlet")
 def test_an_ended_threads_hub_is_freed_while_selectors_live_on(fresh):
     slept, waited = fresh(hubs_left)
-    assert waited <= slept + 2
+    assert slept <= 2
+    assert waited <= 2
