@@ -6,9 +6,9 @@ from abc import ABCMeta
 from typing import TYPE_CHECKING, Any, Callable, List, Optional, Set, Tuple, Type, TypeVar, cast
 
 from . import _runtime, _selectors
+from ._base_selector import Selector
 from ._hubs import is_usable, is_usable_select
 from ._runtime import modules, offered
-from ._selectors import _Selector
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -18,7 +18,7 @@ _Method = TypeVar("_Method", bound=Callable[..., Any])
 # The standard module's order of preference: what costs least per call comes first.
 _ORDER = ("KqueueSelector", "DevpollSelector", "EpollSelector", "PollSelector", "SelectSelector")
 
-_KINDS: List[Type[_Selector]] = [
+_KINDS: List[Type[Selector]] = [
     vars(_selectors)[name] for name in _ORDER if name in vars(_selectors)
 ]
 _MISSING = [
@@ -26,17 +26,17 @@ _MISSING = [
 ]
 
 _first = _KINDS[0]
-_first_name = _first._backend_cls.name
-# The `select` module, what reads it, and what it offered for the first class, when that was last
-# found to be the choice; as long as this holds, it still is.
-_first_seen: Any = object(), None, None
+_first_name = _first._primitive_name
+# The `select` module, what reads it, and what it offered for the first class when that class was
+# last chosen.  While these are unchanged, so is the choice.
+_first_seen: Any = object(), {}, None
 
 # The classes that isinstance() takes for DefaultSelector.
-_chosen: Set[Type[_Selector]] = set()
+_chosen: Set[Type[Selector]] = set()
 
 
 class _WhereThereIsOne:
-    """A method that tools find in the class, and which an instance on poll or select lacks."""
+    """A method that tools find in the class, but that instances on poll or select lack."""
 
     def __init__(self, function: Any) -> None:
         self.__func__ = function
@@ -66,21 +66,21 @@ class _Signature:
         return Signature(parameters)
 
 
-class DefaultSelector(_Selector):
+class DefaultSelector(Selector):
     """The best selector that this machine offers at the moment of the call.
 
-    Calling it gives an instance of the first class of kqueue, /dev/poll, epoll, poll and select
-    that works; a subclass of it is built on the same.  The choice is made anew each time, so that
-    a saved reference to this class outlives whatever happens to the ``select`` module.
+    Calling this class returns an instance of the first class that works, in the order kqueue,
+    /dev/poll, epoll, poll, select.  A subclass is built on the same primitive.  Each call chooses
+    again, so a saved reference to this class stays valid whatever happens to the ``select`` module.
 
-    Arguments, of the other classes too: `runtime` pins the selector to ``"native"``, ``"gevent"``
-    or ``"eventlet"``; by default each `select` call goes by who has patched the ``select`` module
-    at that moment.  Pin it in a program that uses gevent or eventlet without patching, or in a
-    thread that must not have a hub.
+    `runtime` pins the selector to ``"native"``, ``"gevent"`` or ``"eventlet"``; the other classes
+    accept it, too.  By default, each `select` call finds out who has patched the ``select`` module.
+    Pin a selector in a program that uses gevent or eventlet without patching, or in a thread that
+    must not have a hub.
 
-    Raises ValueError for an unknown runtime, ImportError where its library is not installed, and
-    RuntimeError, with all that was tried, if none of the classes works.  The other classes raise
-    OSError where the kernel has no such primitive or no descriptor left.
+    Raises ValueError for an unknown runtime, ImportError if its library is not installed, and
+    RuntimeError, with a list of what was tried, if no class works.  The other classes raise OSError
+    if the kernel does not have the primitive or no descriptor is left.
     """
 
     __signature__: Any = _Signature()
@@ -89,38 +89,40 @@ class DefaultSelector(_Selector):
         if cls is not DefaultSelector:
             return super().__new__(cls)
         module, offers, own = _first_seen
-        if modules("select") is module and offers(_first_name) is own:
-            try:
+        try:
+            if modules["select"] is module and (
+                offers[_first_name] is own if own is not None else _first_name not in offers
+            ):
                 made: Any = _first(*args, **kwargs) if args or kwargs else _first()
                 return cast("Self", made)
-            except OSError:
-                pass  # no descriptor left, say
+        except (OSError, KeyError):
+            pass  # no descriptor left, say, or the module has been taken away
         selector, _ = open_best(*args, **kwargs)
         return cast("Self", selector)
 
     def __init__(self, *, runtime: Optional[str] = None) -> None:
-        # Only subclasses come here: for them, the backend is chosen as the class would be.
+        # Only for subclasses, whose backend is chosen in the same way.
         chosen, _ = open_best(runtime=runtime)
-        self._backend_cls = chosen._backend_cls  # type: ignore[misc]
+        self._primitive_name, self._backend_cls = chosen._primitive_name, chosen._backend_cls  # type: ignore[misc]
         self._selector_cls = self._primitive = chosen._primitive  # type: ignore[misc]
         chosen.close()
         super().__init__(runtime=runtime)
 
     @_where_there_is_one
     def fileno(self) -> int:
-        """Return the kernel object's descriptor; ValueError once the selector is closed.
+        """Return the kernel object's descriptor; ValueError if the selector is closed.
 
-        There is none, and no such method, for poll and select.
+        An instance that uses poll or select has no such method.
         """
         return self._poller.descriptor()
 
 
-def open_best(*, runtime: Optional[str] = None) -> Tuple[_Selector, List[str]]:
-    """An instance of the best class, and what was better and did not work, with the reasons."""
+def open_best(*, runtime: Optional[str] = None) -> Tuple[Selector, List[str]]:
+    """Return an instance of the best class that works, and why better ones do not work."""
     global _first_seen
     tried = _MISSING.copy()
     for kind in _KINDS:
-        name = kind._backend_cls.name
+        name = kind._primitive_name
         own = offered(name)
         reason = _reason_against(name, own)
         if reason:
@@ -138,26 +140,26 @@ def open_best(*, runtime: Optional[str] = None) -> Tuple[_Selector, List[str]]:
             tried.append(f"{kind.__name__}: {error}")
             continue
         if kind not in _chosen:
-            # In the standard module both names are one class: isinstance() has to agree.
+            # In the standard module both names are one class, so isinstance() must be true.
             ABCMeta.register(DefaultSelector, kind)
             _chosen.add(kind)
         is_foreign = _runtime.owner(own) == _runtime.FOREIGN  # and may turn out to be broken
         if kind is _first and kind._backend_cls.made_is_proof and not is_foreign:
             offers = _runtime.offers_of(_runtime.select_module())
-            _first_seen = modules("select"), offers, own
+            _first_seen = modules.get("select"), offers, own
         return selector, tried
     raise RuntimeError(f"no selector works here; tried {'; '.join(tried)}")
 
 
 def _reason_against(name: str, own: Any) -> str:
-    """Why somebody does not want ``select.<name>`` to be used; see the table in _runtime."""
+    """Why ``select.<name>`` is not to be used, if it is not; see the table in _runtime."""
     if own is None:
-        return f"somebody has deleted select.{name}" if _runtime.is_gone(name) else ""
+        return f"select.{name} was deleted" if _runtime.is_gone(name) else ""
     if not callable(own):
         return f"select.{name} is {type(own).__name__}, which cannot be called"
     is_foreign = _runtime.owner(own) == _runtime.FOREIGN
     if _runtime.is_broken(own) or (
         is_foreign and not (is_usable_select(own) if name == "select" else is_usable(own))
     ):
-        return f"the select.{name} that somebody put there does not work"
+        return f"select.{name} was replaced, and the replacement does not work"
     return ""

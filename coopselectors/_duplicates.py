@@ -16,7 +16,7 @@ import stat
 from typing import Any, Optional, Tuple
 
 from . import _owned, _unpatched
-from ._backends import EpollBackend
+from ._backends import IN, EpollBackend
 from ._unpatched import system
 from ._wakeup import wakeup_fd
 
@@ -94,9 +94,11 @@ def is_epoll(fd: int) -> bool:
         return True  # it is not there, which an epoll alone knows
     except OSError:
         return False
+    else:
+        native.modify(wakeup_fd(), IN)  # an outer epoll of ours, as it was
+        return True
     finally:
         native.close()
-    return True
 
 
 def _identity(fd: int) -> Tuple[int, int, int]:

@@ -22,7 +22,9 @@ except ImportError:  # PyPy
 
 from ._unpatched import get_ident, may_see_frames
 
-# Seconds after which it is looked whether anybody holds it.
+__all__ = ["Lock", "SimpleQueue"]
+
+# Seconds after which a waiting thread looks whether the lock has an owner.
 _PATIENCE = 1.0
 
 _HERE = os.path.dirname(__file__)

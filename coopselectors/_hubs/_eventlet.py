@@ -20,12 +20,12 @@ from ._cooperative import CooperativeHub, do_all
 from ._guarded import guarded
 from ._waiters import Outer
 
-# Seconds until a timer asks once more whether it may wake its greenlet.
+# Seconds until a timer tries again to wake its greenlet.
 _AGAIN = 0.001
 
 
 def _nothing(*_: Any) -> None:
-    """What eventlet shall do with a listener whose descriptor it believes closed."""
+    """What eventlet calls if it believes that the descriptor of a listener was closed."""
 
 
 def _innermost(greenlet: Any) -> Any:
@@ -54,10 +54,11 @@ class EventletHub(CooperativeHub):
         return hub.greenlet
 
     def refuse_to_block(self, hub: Any) -> None:
-        raise RuntimeError("do not call blocking functions from the mainloop")  # eventlet's words
+        # eventlet's own words.
+        raise RuntimeError("do not call blocking functions from the mainloop")
 
     def waits_with(self, hub: Any, poller: Poller) -> bool:
-        # The loop of asyncio's hub has a selector on what stood in `select` when eventlet made it.
+        # The loop of asyncio's hub has a selector, made of what `select` had at that time.
         selector = getattr(getattr(hub, "loop", None), "_selector", None)
         primitive = getattr(selector, "__dict__", {}).get("_selector")
         return poller in (getattr(selector, "_poller", None), getattr(primitive, "_poller", None))
@@ -123,10 +124,10 @@ class EventletHub(CooperativeHub):
         hub.listeners[hub.READ][outer.fd].greenlet = hub.greenlet
 
     def watch_anew(self, hub: Any) -> None:
-        # eventlet goes on with the epoll of its parent.  Whatever either of them registers there,
-        # wakes the other too; so the child's hub gets one of its own, with the same listeners.
+        # eventlet keeps using the parent's epoll.  Whatever either process registers there wakes
+        # the other one too.  So the child's hub gets its own epoll, with the same listeners.
         if hub is not self.hub_if_any():
-            return  # another thread's, or one that use_hub() has replaced: nobody runs it
+            return  # another thread's hub, or one that use_hub() has replaced: nobody runs it
         if hasattr(getattr(hub, "poll", None), "fromfd"):
             parents, hub.poll = hub.poll, _unpatched.epoll()
             parents.close()
@@ -136,7 +137,7 @@ class EventletHub(CooperativeHub):
                 except OSError:
                     continue  # closed while watched
         elif hasattr(hub, "kqueue"):
-            # A kqueue is not inherited, and its number may be ours by now: eventlet would close it.
+            # A kqueue is not inherited.  Its number may be ours now, and eventlet would close it.
             _owned.abandon(hub.kqueue)
             hub._init_kqueue()
             for events in list(hub._events.values()):
@@ -145,7 +146,7 @@ class EventletHub(CooperativeHub):
                         hub.kqueue.control([event], 0, 0)
                     except OSError:
                         continue
-        elif hasattr(hub, "loop"):  # asyncio's, which has no official way to do that
+        elif hasattr(hub, "loop"):  # asyncio's hub; there is no public way to do this
             loop = hub.loop
             parents, loop._selector = loop._selector, type(loop._selector)()
             for key in list(parents.get_map().values()):
@@ -175,7 +176,7 @@ class EventletHub(CooperativeHub):
                 hub.add(direction, fd, callback, _nothing, _nothing)
 
     def report(self, hub: Any, culprit: Any, *exc_info: Any) -> None:
-        # An exception that left our callback would make eventlet drop the listener.
+        # If an exception left our callback, eventlet would drop the listener.
         if hub is None:
             return
         if culprit is None or isinstance(exc_info[1], hub.SYSTEM_EXCEPTIONS):

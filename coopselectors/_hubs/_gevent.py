@@ -15,20 +15,20 @@ from gevent.hub import Waiter
 from gevent.monkey import get_original
 
 from .. import _unpatched
-from .._duplicates import is_epoll
-from .._unpatched import clock
+from .._unpatched import clock, system
+from .._wakeup import wakeup_fd
 from ._cooperative import CooperativeHub
 from ._waiters import Outer
 
 _READ = 1
 
-# What gevent's os.close has not closed yet (since 25.8).  It does so in a turn of the loop, and a
-# libev loop that has nothing to do but to wait never gets there: seen in 26.9.
+# Files that gevent's os.close has not closed yet (since 25.8).  It closes them in a turn of the
+# loop, and an idle libev loop never turns (seen in 26.9).
 _put_off = getattr(gevent.os, "_closing_fd_to_event", ())
 
-# Seconds until a greenlet that selects again and again gives way to a whole turn of the loop.
-# Between greenlets alone gevent switches without one, for 5 ms and more (`sys.getswitchinterval`),
-# and all that long nobody else hears of a timer or a file: seen in 26.9.
+# Seconds for which a greenlet may select again and again before the loop takes a whole turn.
+# gevent switches between greenlets without a turn for 5 ms and more (`sys.getswitchinterval`), and
+# meanwhile no timer and no file wakes anybody (seen in 26.9).
 _TIME_SLICE = 0.0005
 
 # libuv does not say which callbacks are pending.
@@ -79,15 +79,16 @@ class GeventHub(CooperativeHub):
             finally:
                 if callback is not None:
                     callback.stop()
-        if _put_off:  # perhaps by one of those who ran just now
+        if _put_off:  # perhaps by a greenlet that ran just now
             self.sleep_at_most(hub, 0)
 
     def sleep_at_most(self, hub: Any, seconds: float) -> None:
-        # It switches to whoever waits in it, and to no signal handler that waits elsewhere.
+        # The waiter switches only to a greenlet that waits in it, not to a signal handler that
+        # waits elsewhere.
         timer, waiter = hub.loop.timer(seconds), Waiter(hub)
         try:
             try:
-                # The loop's idea of the time is as old as its last turn: without the update it is
+                # The loop's time is that of its last turn; without the update, the timer would be
                 # early.
                 timer.start(waiter.switch, None, update=True)
                 waiter.get()
@@ -102,7 +103,7 @@ class GeventHub(CooperativeHub):
         except (AttributeError, ValueError):
             if hub is not None and hub.loop is not None and hub.loop.ptr:
                 raise
-            # Another thread's hub, which has just been destroyed: nobody is there any more.
+            # Another thread's hub, which has just been destroyed: nobody waits there any more.
 
     def call_later(self, hub: Any, seconds: float, function: Callable[[], None]) -> None:
         if hub.loop is None:
@@ -127,10 +128,10 @@ class GeventHub(CooperativeHub):
             # libev would abort the process at the next start of any watcher.
             raise OSError(
                 errno.EBADF,
-                "somebody has closed the descriptor of gevent's own loop; gevent.reinit(), or a new"
-                " hub, gives it another",
+                "the descriptor of gevent's loop was closed; gevent.reinit() or a new hub opens "
+                "another",
             )
-        # Without a kernel object there is only something to hold: nobody sends to it.
+        # Without a kernel object, this watcher only keeps the loop alive: nobody sends to it.
         watcher = hub.loop.async_() if outer.fd is None else hub.loop.io(outer.fd, _READ)
         loop = hub.loop
 
@@ -139,7 +140,7 @@ class GeventHub(CooperativeHub):
                 watcher.stop()
                 watcher.close()
             else:
-                watcher.callback = None  # a destroyed loop stops nothing, and lets go of nothing
+                watcher.callback = None  # a destroyed loop stops and frees nothing
 
         outer.unwatch = end
         watcher.start(outer.callback(), None)
@@ -148,7 +149,7 @@ class GeventHub(CooperativeHub):
         outer.watcher.ref = False
 
     def watch_anew(self, hub: Any) -> None:
-        """gevent's loop takes in all that its watchers name when it is re-initialised."""
+        """Do nothing: when gevent's loop is re-initialised, it adds what its watchers name."""
 
     def watch_file(
         self,
@@ -177,7 +178,21 @@ def _has_its_epoll(loop: Any) -> bool:
     """Whether libev's epoll, if it has one, is still that."""
     if loop.backend != "epoll" or not _says_what_is_pending or _unpatched.epoll is None:
         return True
-    return is_epoll(loop.fileno())
+    try:
+        native = _unpatched.epoll.fromfd(system.dup(loop.fileno()))
+    except OSError:
+        return False
+    try:
+        native.modify(wakeup_fd(), 0)
+    except FileNotFoundError:
+        return True  # it is not there, which an epoll alone knows
+    except OSError:
+        return False
+    else:
+        native.modify(wakeup_fd(), _READ)
+        return False  # an outer epoll of ours, which has got the number since
+    finally:
+        native.close()
 
 
 adapter = GeventHub()

@@ -1,7 +1,7 @@
-"""Who sleeps in one hub, and how are they woken?
+"""Which greenlets sleep in one hub, and how are they woken?
 
-Greenlets that wait for the same poller share one `Waiters`.  An `Outer` has all sleepers of a hub;
-where kernel objects can be nested, it is an `OuterPoller` (see _outer).
+Greenlets that wait for the same poller share one `Waiters`.  An `Outer` has all sleepers of a hub.
+If kernel objects can be nested, it is an `OuterPoller` (see _outer).
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _PAUSE = 0.001
 
 
 class Adapter(Protocol):
-    """What an outer poller asks of its hub's adapter; `CooperativeHub` says what each does."""
+    """The methods of an adapter that an outer poller calls; `CooperativeHub` describes them."""
 
     def call_soon(self, hub: Any, function: Callable[[], None]) -> None: ...
 
@@ -54,7 +54,7 @@ class Waiters:
         self.outer: Outer = outer
         #: The poller's descriptor in the outer poller.
         self.fd: int = fd
-        #: The outer poller does not report it at present.
+        #: The outer poller does not report the poller now.
         self.disarmed: bool = False
         self.times_disarmed: int = 0
         #: Something has happened since it was taken in: look again, and do not sleep here.
@@ -76,7 +76,7 @@ class Waiters:
 
 
 class Heartbeat(Waiters):
-    """Nobody waits here: it counts how often its hub has answered."""
+    """Counts how often its hub has answered; no greenlet waits here."""
 
     __slots__ = ("count",)
 
@@ -94,9 +94,9 @@ class Heartbeat(Waiters):
 
 
 class Outer:
-    """Who sleeps in one hub, where no kernel object can be nested (Windows, Solaris).
+    """The sleepers of one hub, on a platform that cannot nest kernel objects (Windows, Solaris).
 
-    `hub` is the runtime's own object, and `adapter` knows how to talk to it.
+    `hub` is the runtime's own object, and `adapter` is its adapter.
     """
 
     #: What the hub has to watch, if anything.
@@ -107,13 +107,13 @@ class Outer:
     def __init__(self, adapter: Adapter, hub: Any) -> None:
         self._adapter = adapter
         self._hub = hub
-        #: The hub is no more.
+        #: The hub has ended.
         self.gone: bool = False
-        #: {greenlet: its Waiters}, of all that sleep here, the longest first.
+        #: {greenlet: its Waiters}, of all that sleep here, the longest sleeper first.
         self.sleepers: Dict[Any, Waiters] = {}
-        #: What was collected for the greenlet that is being switched to: itself, its source, pairs.
+        #: (greenlet, source, pairs), collected for the greenlet that is being switched to.
         self.handed: Optional[Tuple[Any, Source, List[Any]]] = None
-        #: The waiters in whose place a thread waits, which a forked child does not have.
+        #: The waiters for which a thread waits; a forked child does not have these threads.
         self.beside_threads: Dict[Waiters, None] = {}
         #: Its ``ref`` is true while somebody sleeps: the hub may not end then.
         self.watcher: Any = SimpleNamespace(ref=False)
@@ -129,7 +129,7 @@ class Outer:
         return None
 
     def switch_to(self, greenlet: Any) -> bool:
-        """Let a sleeper go on; only the hub may call this.
+        """Let a sleeper continue; only the hub may call this.
 
         Returns False for one that does not sleep just now: a signal handler came in between, and
         waits for something else.  So it does if one raises here before the switch.
@@ -171,7 +171,7 @@ class Outer:
         waiters: Waiters,
         suspended: Optional[Tuple[Waiters, Optional[Source]]],
     ) -> None:
-        """A greenlet sleeps no longer.  To call this twice does no harm."""
+        """Remove a greenlet that no longer sleeps.  Calling this twice does no harm."""
         waiters.greenlets.pop(greenlet, None)
         if suspended is None:
             if len(self.sleepers) == 1:
@@ -201,7 +201,7 @@ class Outer:
         return lambda _: None
 
     def close(self) -> None:
-        """The hub is no more, or watches us no longer: give back what is ours."""
+        """Release everything of ours, as the hub has ended or no longer watches us."""
         if self.gone:
             return
         self.gone = True
@@ -209,7 +209,7 @@ class Outer:
         try:
             unwatch()
         finally:
-            # A selector may remember us for long, and should not keep a hub alive.
+            # A selector may refer to us for long, and should not keep a hub alive.
             self._hub = None
             self.watcher = SimpleNamespace(ref=False)
             self.beside_threads.clear()

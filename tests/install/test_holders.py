@@ -1,12 +1,10 @@
-"""Is a class or function replaced, or named, whatever holds it, and put back as it was?"""
+"""Is a class or function replaced or named, whatever holds it, and restored later?"""
 
 from __future__ import annotations
 
 import pytest
 
 from support.runtimes import missing
-
-pytestmark = pytest.mark.epoll
 
 PATCHES = {
     "native": "",

@@ -110,7 +110,7 @@ def test_two_hundred_ready_files_come_in_one_call(runtime, selector, connect):
 
 @pytest.mark.wakes_threads
 @pytest.mark.parametrize("timeout", [None, 20])
-def test_close_wakes_who_waits_in_other_threads(runtime, Selector, connect, timeout):
+def test_close_wakes_waiters_in_other_threads(runtime, Selector, connect, timeout):
     selector = Selector()
     selector.register(connect()[0], EVENT_READ)
     threads = [runtime.start_thread(selector.select, timeout) for _ in range(3)]
@@ -219,8 +219,8 @@ def test_threads_that_come_and_go_leave_nothing(runtime, selector, connect):
             if left <= at_most or time.monotonic() > until:  # the last thread may be slow to end
                 return left, now.items() - before.items()
 
-    # eventlet leaves a descriptor behind for each thread that had a hub
-    by_sleep, _ = left_by_ten(runtime.sleep, 10)
+    # eventlet leaves descriptors behind for each thread that had a hub: one, or asyncio's three
+    by_sleep, _ = left_by_ten(runtime.sleep, 30 if runtime.name == "eventlet-asyncio" else 10)
     by_select, what = left_by_ten(selector.select, max(by_sleep, 0))
     assert by_select <= max(by_sleep, 0), what
 
