@@ -14,22 +14,19 @@ twice; the second removal does nothing, unless the first was interrupted.
 
 from __future__ import annotations
 
-import errno
 import math
 from abc import abstractmethod
-from functools import partial
-from typing import Any, Callable, ClassVar, List, Optional, Set
+from typing import Any, Callable, ClassVar, List, Optional
 
 from greenlet import getcurrent
 
 from .._backends import Pair
-from .._duplicates import Duplicate
 from .._poller import Poller
 from .._unpatched import clock
 from ._base import Hub, Source
-from ._guarded import guarded
 from ._hub_end import thread_end
 from ._outer import open_outer
+from ._per_file import PerFileSleep, poller_of_nothing
 from ._waiters import Heartbeat, Outer, Waiters
 from ._waiting_thread import ThreadWait, pool
 
@@ -46,11 +43,8 @@ _STEADY = 2
 # After so many, it looks first once again.
 _SLEEPS = 256
 
-# Seconds until a file is looked at again if the hub and the primitive disagree about it.
-_SECOND_LOOK = 0.02
 
-
-class CooperativeHub(Hub):
+class CooperativeHub(PerFileSleep, Hub):
     """What the adapters for greenlet hubs share.
 
     `hub` in the signatures is the calling thread's hub, the runtime's own object.  Its ``switch()``
@@ -312,76 +306,6 @@ class CooperativeHub(Hub):
         kept = poller.give_back(wait.pairs)
         return _merge(kept, poller.poll(0)) if kept else []
 
-    def _sleep_on_files(
-        self, hub: Any, outer: Outer, poller: Poller, source: Source, seconds: Optional[float]
-    ) -> None:
-        """The kernel refuses to nest `poller` in the outer poller: watch its files one by one.
-
-        The hub is given duplicates.  Nobody else knows them, so nobody can close them.
-        """
-        waiters = Waiters(outer)
-        if poller.has_extras and (seconds is None or seconds > _SECOND_LOOK):
-            seconds = _SECOND_LOOK  # a hub knows READ and WRITE only
-        told: Set[int] = set()
-        try:
-            try:
-                poller.watch_per_file(waiters, True)
-                if poller.closed:  # asked for after the line above, see `Poller.close`
-                    return
-                end = math.inf if seconds is None else clock.monotonic() + seconds
-                self._sleep_on_each(hub, poller, waiters, told, seconds)
-                end = min(end, clock.monotonic() + _SECOND_LOOK)
-                known = 0
-                while len(told) > known:
-                    pairs = source.poll(0)
-                    if pairs:
-                        source.give_back(pairs)
-                        break
-                    # A hang-up, say, that select(2) does not report to a writer, or a file that
-                    # reports changes only: to watch that one on would be to spin.
-                    known = len(told)
-                    rest = max(end - clock.monotonic(), 1e-3)  # libuv has no shorter timer
-                    self._sleep_on_each(hub, poller, waiters, told, rest)
-            finally:
-                poller.watch_per_file(waiters, False)
-        finally:
-            poller.watch_per_file(waiters, False)
-
-    def _sleep_on_each(
-        self,
-        hub: Any,
-        poller: Poller,
-        waiters: Waiters,
-        told: Set[int],
-        seconds: Optional[float],
-    ) -> None:
-        """Sleep until a file that is not in `told` is ready, and add it there."""
-        undo: List[Callable[[], None]] = []
-
-        def wake(fd: int, _: Any) -> None:
-            told.add(fd)
-            waiters.wake()
-
-        try:
-            try:
-                for fd, key in list(poller.keys.items()):
-                    if fd in told or not key.events:
-                        continue
-                    try:
-                        duplicate = Duplicate(fd)
-                    except OSError as error:
-                        if error.errno != errno.EBADF:
-                            raise
-                        continue  # closed while registered: nothing more will come of it
-                    undo.append(duplicate.close)
-                    callback = guarded(partial(wake, fd), partial(self.report, hub, None))
-                    self.watch_file(hub, duplicate.fd, key.events, callback, undo)
-                self._sleep(hub, getcurrent(), waiters, poller_of_nothing, seconds)
-            finally:
-                do_all(undo)
-        finally:
-            do_all(undo)
-
     def _open_outer(self, hub: Any) -> Outer:
         outer = open_outer(self, hub)
         try:
@@ -398,28 +322,8 @@ class CooperativeHub(Hub):
         return outer
 
 
-def do_all(undo: List[Callable[[], None]]) -> None:
-    """Call these, the last one first; what a signal handler interrupts is called again."""
-    while undo:
-        undo[-1]()
-        undo.pop()
-
-
 def _merge(taken: List[Pair], found: List[Pair]) -> List[Pair]:
     masks = dict(taken)
     for fd, mask in found:
         masks[fd] = masks.get(fd, 0) | mask
     return list(masks.items())
-
-
-class _Nothing:
-    """The source of a wait that ends only when somebody else wakes the greenlet."""
-
-    def poll(self, timeout: Optional[float]) -> List[Pair]:
-        return []
-
-    def give_back(self, pairs: List[Pair]) -> List[Pair]:
-        return []
-
-
-poller_of_nothing = _Nothing()

@@ -16,8 +16,9 @@ from greenlet import getcurrent
 
 from .. import _owned, _unpatched
 from .._poller import Poller
-from ._cooperative import CooperativeHub, do_all
+from ._cooperative import CooperativeHub
 from ._guarded import guarded
+from ._per_file import do_all
 from ._waiters import Outer
 
 # Seconds until a timer tries again to wake its greenlet.
