@@ -249,7 +249,11 @@ class Selector(selectors._BaseSelectorImpl):
                 poller.mark_stale()
             if deadline is not None:
                 timeout = max(0, deadline - clock.monotonic())
-            pairs = hub.wait(poller, 0 if found.ready or kept else timeout, deadline)
+            asked = 0 if found.ready or kept else timeout
+            pairs = hub.wait(poller, asked, deadline)
+            if not pairs and not kept and asked != timeout:
+                # What was ready is not ready any more, but the wait goes on.
+                pairs = hub.wait(poller, timeout, deadline)
             attempt += 1
 
     def _plain(self, timeout: Any) -> float:

@@ -34,6 +34,7 @@ def rebuild(poller: Any) -> None:
                 poller.notify(True)  # wakes the threads that are blocked in the old one
             poller.leave_all()
         backend.replace(fresh)
+        poller.leave_all()  # whoever has come in between, by way of a signal handler
     except BaseException:
         fresh.close()
         raise

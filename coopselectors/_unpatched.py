@@ -109,14 +109,14 @@ def _is_main_interpreter() -> bool:
     return bool(interpreters.get_current() == interpreters.get_main())
 
 
-# Since 3.12 a subinterpreter may have its own memory.  `sys._current_frames` makes objects there
-# for the frames of all other interpreters, and the process aborts when these are freed.
-_may_see_frames = sys.version_info < (3, 12) or _is_main_interpreter()
+# Since 3.12 an interpreter may have memory of its own, and `sys._current_frames` makes objects for
+# the frames of all others in it: the process aborts when those are freed.
+may_see_frames = sys.version_info < (3, 12) or _is_main_interpreter()
 
 
 def has_other_threads() -> bool:
     """Whether there may be threads beside the calling one, started by Python or by a C library."""
-    if not _counts_threads or not _may_see_frames or _count() > 0:
+    if not _counts_threads or not may_see_frames or _count() > 0:
         return True
     # uWSGI, mod_wsgi and other embedders start threads that `_thread` does not count.
     return len(sys._current_frames()) > 1

@@ -9,6 +9,7 @@ among the files in either case; it becomes readable when the selector is closed.
 from __future__ import annotations
 
 import errno
+import time
 from contextlib import suppress
 from selectors import EVENT_READ
 from typing import Any, List, Optional, Type
@@ -16,7 +17,8 @@ from typing import Any, List, Optional, Type
 from .. import _runtime
 from .._backends import Backend, Pair, SelectBackend
 from .._backends._base import extra_of
-from .._unpatched import clock, system
+from .._duplicates import Duplicate
+from .._unpatched import clock
 from ._base import Hub, Source, can_nest
 
 # What a function raises that exists but is not meant to be called, and the errors of a sandbox.
@@ -26,7 +28,10 @@ _REFUSED = (errno.ENOSYS, errno.EPERM, errno.EACCES)
 #: The name to pass to `hub_for` for objects that are not built on a primitive.
 NO_PRIMITIVE = ""
 
-# On most platforms, select(2) takes only descriptors below this.
+# Seconds until a function is asked again that has found nothing without waiting.
+_PAUSE = 0.005
+
+# The descriptors that select(2) takes are below this, on most platforms.
 _FD_SETSIZE = 1024
 
 # Seconds between two looks at files that the foreign function cannot be given.
@@ -40,21 +45,21 @@ def are_three(said: Any) -> bool:
     return all(isinstance(each, (list, tuple, set, frozenset)) for each in said)
 
 
-def _duplicate(inner: Any, poller: Any) -> Optional[int]:
-    """A descriptor to wait for that stays open until the wait is over.
+def _duplicate(inner: Any, poller: Any) -> Optional[Duplicate]:
+    """A descriptor to wait for, which stays open until the wait is over.
 
     The foreign function may wait in a hub, which would not notice that a descriptor was closed.
     """
     try:
-        fd: int = system.dup(inner.descriptor())
+        duplicate = Duplicate(inner.descriptor(), is_ours=True)
     except OSError:
-        return None  # no descriptor is left: wait for the files alone
-    if fd in poller.keys:  # a file was closed while registered, and this is its number
+        return None  # none is left: wait for the files alone
+    if duplicate.fd in poller.keys:  # a file was closed while registered: this is its number
         try:
             return _duplicate(inner, poller)
         finally:
-            system.close(fd)
-    return fd
+            duplicate.close()
+    return duplicate
 
 
 class ForeignHub(Hub):
@@ -79,14 +84,20 @@ class ForeignHub(Hub):
         while not self.is_broken:
             if poller.closed:
                 poller.raise_closed()
+            started = clock.monotonic()
             pairs = self._ask(poller, asked, timeout)
             if pairs or (timeout == 0 and not self.is_broken):
                 return pairs
+            now = clock.monotonic()
             if deadline is not None:
-                remaining: float = deadline - clock.monotonic()
+                remaining: float = deadline - now
                 if remaining <= 0:
                     return pairs
                 timeout = remaining
+            if now - started < _PAUSE and not self.is_broken:
+                # It does not wait, and to ask it again at once would be to spin.  Whoever replaced
+                # `select` has replaced this as well, if others are to run meanwhile.
+                time.sleep(_PAUSE if timeout is None else min(_PAUSE, timeout))
         from . import hub_for
 
         # The hub for what is left without the broken replacement.
@@ -109,8 +120,9 @@ class ForeignHub(Hub):
             if pairs and (self._primitive is None or poller.has_extras):
                 return pairs
         inner = None if pairs or timeout == 0 else poller.pollable()
-        own = None if inner is None else _duplicate(inner, poller)
-        # While this refers to the kernel object, `close` sees that it is in use and notifies it.
+        duplicate = None if inner is None else _duplicate(inner, poller)
+        own = None if duplicate is None else duplicate.fd
+        # While this refers to the kernel object, `close` finds it in use, and notifies it.
         held = None if inner is None else inner.backend.native
         try:
             if self._primitive is None:
@@ -128,8 +140,8 @@ class ForeignHub(Hub):
             return []
         finally:
             del held
-            if own is not None:
-                system.close(own)
+            if duplicate is not None:
+                duplicate.close()
         if poller.closed:
             poller.raise_closed()
         return source.poll(0)

@@ -119,10 +119,13 @@ class Poll:
                 return pairs
         if self._poller is None:
             self._poller = self._make_poller()
-        self._is_busy = True
         try:
-            return wait(way, self._poller, seconds)
-        finally:
+            try:
+                self._is_busy = True
+                return wait(way, self._poller, seconds)
+            finally:
+                self._is_busy = False
+        finally:  # a signal handler may have raised where the same was to be done above
             self._is_busy = False
 
     def _make_poller(self) -> FilesPoller:

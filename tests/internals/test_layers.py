@@ -26,6 +26,7 @@ LAYERS = [
     "_owned",
     "_wakeup",
     "_backends",
+    "_duplicates",
     "_poller",
     "_rebuild",
     "_shadow",
