@@ -216,7 +216,7 @@ print("done")
 )
 
 
-@pytest.mark.once
+@pytest.mark.counted
 @pytest.mark.parametrize("primitive", ["kqueue", "devpoll", "select"])
 @pytest.mark.parametrize("name", runtimes.RUNTIMES)
 class TestStandIn:
@@ -1130,7 +1130,6 @@ class TestFiltersInInterpretersOfTheirOwn:
     def test_a_forked_child_has_none(self, run_python):
         assert run_python(CHILDREN, str(TESTS)) == "done\n"
 
-    @pytest.mark.once
     @pytest.mark.parametrize("name", runtimes.RUNTIMES)
     def test_nested_in_a_selector(self, run_python, name):
         TestStandIn.skip_if_missing(name)
@@ -1138,7 +1137,7 @@ class TestFiltersInInterpretersOfTheirOwn:
         assert output.splitlines()[-1] == "done"
 
 
-@pytest.mark.once
+@pytest.mark.counted
 def test_the_platforms_own_events_pass_on_it(request):
     # tox runs all tests on it; these are here to be counted as run where coverage is measured
     files = [
