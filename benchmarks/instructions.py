@@ -48,11 +48,15 @@ class Bench:
     """Runs the child processes, each kind once."""
 
     def __init__(self, package_path: Path) -> None:
+        # Byte code as an installed package has it, whatever the caller's environment says.
+        self._byte_code = tempfile.TemporaryDirectory(prefix="byte-code-")
         self._environment = {
             **os.environ,
             "PYTHONHASHSEED": "0",
             "PYTHONPATH": str(package_path),
+            "PYTHONPYCACHEPREFIX": self._byte_code.name,
         }
+        self._environment.pop("PYTHONDONTWRITEBYTECODE", None)
         self._lock = Lock()
         self._locks: Dict[Any, Lock] = {}
         self._known: Dict[Any, Any] = {}

@@ -6,9 +6,9 @@ from abc import ABCMeta
 from typing import TYPE_CHECKING, Any, Callable, List, Optional, Set, Tuple, Type, TypeVar, cast
 
 from . import _runtime, _selectors
+from ._base_selector import Selector
 from ._hubs import is_usable, is_usable_select
 from ._runtime import modules, offered
-from ._selectors import _Selector
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -18,7 +18,7 @@ _Method = TypeVar("_Method", bound=Callable[..., Any])
 # The standard module's order of preference: what costs least per call comes first.
 _ORDER = ("KqueueSelector", "DevpollSelector", "EpollSelector", "PollSelector", "SelectSelector")
 
-_KINDS: List[Type[_Selector]] = [
+_KINDS: List[Type[Selector]] = [
     vars(_selectors)[name] for name in _ORDER if name in vars(_selectors)
 ]
 _MISSING = [
@@ -26,13 +26,13 @@ _MISSING = [
 ]
 
 _first = _KINDS[0]
-_first_name = _first._backend_cls.name
+_first_name = _first._primitive_name
 # The `select` module, what reads it, and what it offered for the first class, when that was last
 # found to be the choice; as long as this holds, it still is.
-_first_seen: Any = object(), None, None
+_first_seen: Any = object(), {}, None
 
 # The classes that isinstance() takes for DefaultSelector.
-_chosen: Set[Type[_Selector]] = set()
+_chosen: Set[Type[Selector]] = set()
 
 
 class _WhereThereIsOne:
@@ -66,7 +66,7 @@ class _Signature:
         return Signature(parameters)
 
 
-class DefaultSelector(_Selector):
+class DefaultSelector(Selector):
     """The best selector that this machine offers at the moment of the call.
 
     Calling it gives an instance of the first class of kqueue, /dev/poll, epoll, poll and select
@@ -89,19 +89,21 @@ class DefaultSelector(_Selector):
         if cls is not DefaultSelector:
             return super().__new__(cls)
         module, offers, own = _first_seen
-        if modules("select") is module and offers(_first_name) is own:
-            try:
+        try:
+            if modules["select"] is module and (
+                offers[_first_name] is own if own is not None else _first_name not in offers
+            ):
                 made: Any = _first(*args, **kwargs) if args or kwargs else _first()
                 return cast("Self", made)
-            except OSError:
-                pass  # no descriptor left, say
+        except (OSError, KeyError):
+            pass  # no descriptor left, say, or the module has been taken away
         selector, _ = open_best(*args, **kwargs)
         return cast("Self", selector)
 
     def __init__(self, *, runtime: Optional[str] = None) -> None:
         # Only subclasses come here: for them, the backend is chosen as the class would be.
         chosen, _ = open_best(runtime=runtime)
-        self._backend_cls = chosen._backend_cls  # type: ignore[misc]
+        self._primitive_name, self._backend_cls = chosen._primitive_name, chosen._backend_cls  # type: ignore[misc]
         self._selector_cls = self._primitive = chosen._primitive  # type: ignore[misc]
         chosen.close()
         super().__init__(runtime=runtime)
@@ -115,12 +117,12 @@ class DefaultSelector(_Selector):
         return self._poller.descriptor()
 
 
-def open_best(*, runtime: Optional[str] = None) -> Tuple[_Selector, List[str]]:
+def open_best(*, runtime: Optional[str] = None) -> Tuple[Selector, List[str]]:
     """An instance of the best class, and what was better and did not work, with the reasons."""
     global _first_seen
     tried = _MISSING.copy()
     for kind in _KINDS:
-        name = kind._backend_cls.name
+        name = kind._primitive_name
         own = offered(name)
         reason = _reason_against(name, own)
         if reason:
@@ -144,7 +146,7 @@ def open_best(*, runtime: Optional[str] = None) -> Tuple[_Selector, List[str]]:
         is_foreign = _runtime.owner(own) == _runtime.FOREIGN  # and may turn out to be broken
         if kind is _first and kind._backend_cls.made_is_proof and not is_foreign:
             offers = _runtime.offers_of(_runtime.select_module())
-            _first_seen = modules("select"), offers, own
+            _first_seen = modules.get("select"), offers, own
         return selector, tried
     raise RuntimeError(f"no selector works here; tried {'; '.join(tried)}")
 

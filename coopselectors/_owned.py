@@ -16,16 +16,19 @@ from typing import Any, Dict
 
 from ._unpatched import system
 
-# {descriptor: id of its owner}
-_owners: Dict[int, int] = {}
+# {descriptor: its latest owner}
+_owners: Dict[int, object] = {}
 
 _get_blocking, _set_blocking = system.get_blocking, system.set_blocking
 
 
 def claim(fd: int, owner: object) -> None:
-    """Note that `fd` was opened for `owner`, which calls `release` before it closes `fd`."""
+    """Note that `fd` was opened for `owner`, which calls `release` before it closes `fd`.
+
+    It is kept alive until then, so it must be nothing whose finalizer is to do that.
+    """
     global _get_blocking
-    _owners[fd] = id(owner)
+    _owners[fd] = owner
     try:
         _set_blocking(fd, False)
     except OSError:  # not for a kqueue of macOS
@@ -38,20 +41,20 @@ def is_owner(fd: int, owner: object) -> bool:
     What else is marked by chance, such as a socket, is told apart by what its owner can do with it.
     """
     try:
-        return _owners.get(fd) == id(owner) and not _get_blocking(fd)
+        return _owners.get(fd) is owner and not _get_blocking(fd)
     except OSError:
         return False
 
 
 def release(fd: int, owner: object) -> bool:
     """Return whether `owner` may close `fd`, as `is_owner` does, and forget that it owned it."""
+    if _owners.get(fd) is not owner:
+        return False
+    del _owners[fd]
     try:
-        if _owners.get(fd) == id(owner) and not _get_blocking(fd):
-            del _owners[fd]
-            return True
+        return not _get_blocking(fd)
     except OSError:
-        pass
-    return False
+        return False
 
 
 def _is_unmarked(fd: int) -> bool:

@@ -35,7 +35,7 @@ from __future__ import annotations
 
 import sys
 from types import ModuleType
-from typing import Any, Callable
+from typing import Any, Iterator, Mapping
 
 from . import _unpatched
 
@@ -55,12 +55,12 @@ _PATCHERS = {"gevent.select": GEVENT, "eventlet.green.select": EVENTLET}
 # The module seen last, and what it offers by a name.
 _module: Any = sys.modules["select"]
 
-#: ``modules("select")`` is the module that counts.  eventlet.import_patched() shows its own to the
+#: ``modules["select"]`` is the module that counts.  eventlet.import_patched() shows its own to the
 #: copy that it makes of us, while that is imported.
-modules: Callable[..., Any] = sys.modules.get
+modules: Mapping[str, Any] = sys.modules
 if getattr(_module, "__name__", None) == "eventlet.green.select":
-    modules = {"select": _module}.get
-_offers: Callable[[str], Any] = vars(_module).get
+    modules = {"select": _module}
+_offers: Mapping[str, Any] = vars(_module)
 
 # What somebody put there and turned out not to work when it was called, the latest last.
 _broken: Any = []
@@ -71,23 +71,32 @@ def select_module() -> Any:
 
     Ours in its place does not say which runtime has patched; then the last one still counts.
     """
-    found = modules("select")
+    found = modules.get("select")
     return _module if found is None or found is sys.modules.get(OURS) else found
 
 
-def offers_of(module: Any) -> Callable[[str], Any]:
-    """What a module offers by a name, None if nothing; somebody may have put anything there."""
-    if isinstance(module, ModuleType):
-        offers: Callable[[str], Any] = vars(module).get
-        return offers
+class _Attributes(Mapping[str, Any]):
+    """What an object that is no module, but stands in the place of one, offers by a name."""
 
-    def get(name: str) -> Any:
+    def __init__(self, thing: Any) -> None:
+        self._thing = thing
+
+    def __getitem__(self, name: str) -> Any:
         try:
-            return getattr(module, name, None)
-        except Exception:
-            return None
+            return getattr(self._thing, name)
+        except Exception:  # somebody may have put anything there
+            raise KeyError(name) from None
 
-    return get
+    def __iter__(self) -> Iterator[str]:
+        return iter(dir(self._thing))
+
+    def __len__(self) -> int:
+        return len(dir(self._thing))
+
+
+def offers_of(module: Any) -> Mapping[str, Any]:
+    """What a module offers by a name."""
+    return vars(module) if isinstance(module, ModuleType) else _Attributes(module)
 
 
 def offered(name: str) -> Any:
@@ -96,7 +105,7 @@ def offered(name: str) -> Any:
     module = select_module()
     if module is not _module:
         _module, _offers = module, offers_of(module)
-    return _offers(name)
+    return _offers.get(name)
 
 
 def home(thing: Any) -> str:

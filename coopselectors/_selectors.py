@@ -1,18 +1,13 @@
-"""The selector classes, over one base.
-
-Here live the files that are registered, and the way from the kernel's answer to the caller's.  What
-the kernel reports is a poller's business, and how to wait for it a hub's.
-"""
+"""The selector classes: one for each primitive of the operating system."""
 
 from __future__ import annotations
 
 import selectors
 from selectors import EVENT_READ, EVENT_WRITE, SelectorKey
-from typing import Any, ClassVar, Dict, List, Optional, Set, Type
+from typing import Any, Dict, List, Optional, Set
 
-from . import _runtime, _unpatched
+from . import _unpatched
 from ._backends import (
-    Backend,
     DevpollBackend,
     EpollBackend,
     KqueueBackend,
@@ -20,271 +15,15 @@ from ._backends import (
     PollBackend,
     SelectBackend,
 )
-from ._extra_events import KeventKey, check, key_of
-from ._files_poller import FilesPoller
-from ._hubs import NATIVE, Hub, Source, look, pinned_hub, seen
-from ._keys import File, Map, lookup
-from ._ready import Ready, translate
-from ._runtime import modules
-from ._unpatched import clock
+from ._base_selector import Selector
+from ._extra_events import KeventKey
+from ._hubs import Hub, Source
 
-_BOTH = EVENT_READ | EVENT_WRITE
-_NEITHER = ~_BOTH
+# Stands for the primitive of a subclass with a `_select` of its own; no way to wait is known by it.
+_OVERRIDDEN = "_select"
 
-# A third of the price of the class's own, which is written in Python.
-_new_tuple: Any = tuple.__new__
-
-_NEVER: Any = object(), None, None, None, None
-
-# Up to so many seconds, and of these types, a time-out is what it says, to every primitive.
-_LONGEST = 2_000_000
-_PLAIN = (float, int)
-
-
-class _Selector(selectors._BaseSelectorImpl):
-    """What all the classes share: everything but the backend.
-
-    `DefaultSelector` says what `runtime` is, and which errors there are.
-    """
-
-    #: What the class is built on.
-    _backend_cls: ClassVar[Type[Backend]]
-    # The standard module's name for the primitive: its own tests put a mock in this place, and
-    # gevent puts its `poll` there when it patches a process in which ours are installed.
-    _selector_cls: Any = None
-    _primitive: ClassVar[Any] = None
-    # Whether a subclass has a `_select` of its own, which is to be called: see `SelectSelector`.
-    _overrides_select: ClassVar[bool] = False
-
-    def __init__(self, *, runtime: Optional[str] = None) -> None:
-        self._pinned = None if runtime is None else pinned_hub(runtime)
-        kind = self._backend_cls
-        self._name = name = kind.name
-        self._fd_to_key: Dict[int, SelectorKey] = {}
-        #: {fd: (key, events)} of files that are watched for one event; see _ready.
-        self._known: Dict[int, Ready] = {}
-        own = self._selector_cls
-        if own is self._primitive or _runtime.owner(own) != _runtime.FOREIGN:
-            backend = kind()
-        else:
-            backend = kind(own(), is_ours=False)
-        self._poller = FilesPoller(backend, self._fd_to_key)
-        #: How the last call waited, and by what it can be seen whether that still holds.
-        self._seen: Any = _NEVER if self._overrides_select else seen.get(name, _NEVER)
-
-    @property
-    def _map(self) -> Any:
-        # The standard class keeps it from the start; most selectors are never asked for it.
-        if self._poller.closed:
-            return None
-        made = self.__dict__.get("_made_map")
-        if made is None:
-            made = self._made_map = Map(self._fd_to_key)
-        return made
-
-    def register(
-        self, fileobj: File, events: int, data: Any = None, *, extra_events: int = 0
-    ) -> SelectorKey:
-        """Watch a file for `events`, until it is unregistered.
-
-        `fileobj` is a descriptor or an object with a ``fileno()`` method, `events` is of
-        ``EVENT_READ | EVENT_WRITE``, and `data` is the caller's own.  Returns the SelectorKey.
-        Raises ValueError for other events or no valid descriptor, KeyError if the file is
-        registered, and OSError if the kernel refuses it (epoll: EPERM for a regular file, EBADF
-        for a closed one); then nothing of it is left behind.
-
-        `extra_events` are the platform's own: ``EPOLLET``, ``EPOLLONESHOT``, ``EPOLLEXCLUSIVE``,
-        ``EPOLLRDHUP``, ``EPOLLPRI`` and so on for epoll, ``POLLPRI`` and its like for poll and
-        /dev/poll, ``KQ_EV_CLEAR`` and ``KQ_EV_ONESHOT`` for kqueue.  With them, `events` may be 0,
-        and `select` reports the file with an `Events`.  What the class or the kernel cannot honour
-        is a ValueError.
-        """
-        if extra_events:
-            check(self._poller.backend, type(self), events, extra_events)
-        elif not events or events & _NEITHER:
-            raise ValueError(f"Invalid events: {events!r}")
-        keys = self._fd_to_key
-        fd = lookup(keys, fileobj)
-        if fd in keys:
-            raise KeyError(f"{fileobj!r} (FD {fd}) is already registered")
-        poller = self._poller
-        try:
-            if extra_events:
-                key = keys[fd] = key_of(fileobj, fd, events, data, extra_events)
-                poller.register(fd, events, extra_events)
-            else:
-                key = _new_tuple(SelectorKey, (fileobj, fd, events, data))
-                if events != _BOTH and fd not in poller.stale_fds:
-                    self._known[fd] = key, events  # before others can find the key and take it out
-                keys[fd] = key
-                poller.register(fd, events)
-        except BaseException:
-            self._known.pop(fd, None)
-            keys.pop(fd, None)
-            raise
-        return key
-
-    def unregister(self, fileobj: File) -> SelectorKey:
-        """Watch `fileobj`, which may be closed already, no longer.
-
-        Returns its SelectorKey.  Raises KeyError if it is not registered, and ValueError if it is
-        no file and was none when it was registered.
-        """
-        try:
-            fd = lookup(self._fd_to_key, fileobj)
-            key = self._fd_to_key.pop(fd)
-        except KeyError:
-            raise KeyError(f"{fileobj!r} is not registered") from None
-        self._known.pop(fd, None)
-        self._poller.unregister(fd, key.events)
-        return key
-
-    def modify(
-        self, fileobj: File, events: int, data: Any = None, *, extra_events: int = 0
-    ) -> SelectorKey:
-        """Watch a registered file for other events, or with other data.
-
-        Takes and returns what `register` does.  Raises KeyError if the file is not registered, and
-        ValueError for bad events, which changes nothing.  A file that the kernel refuses is
-        unregistered before the OSError comes out (bpo-30014).
-
-        Extra events that are not given again are no longer watched for.  Where they are, the kernel
-        is told whether or not anything has changed: that is how ``EPOLLONESHOT`` is armed anew.
-        ``EPOLLEXCLUSIVE`` can be neither set nor taken away here, which is a ValueError.
-        """
-        if not extra_events and (not events or events & _NEITHER):
-            raise ValueError(f"Invalid events: {events!r}")
-        keys, known, poller = self._fd_to_key, self._known, self._poller
-        try:
-            before = keys[lookup(keys, fileobj)]
-        except KeyError:
-            raise KeyError(f"{fileobj!r} is not registered") from None
-        extra = extra_events or type(before) is not SelectorKey
-        if extra:
-            check(poller.backend, type(self), events, extra_events, before)
-        elif events == before.events and data is before.data:
-            return before
-        fd = before.fd
-        if extra_events:
-            key = key_of(before.fileobj, fd, events, data, extra_events)
-            known.pop(fd, None)
-        else:
-            key = _new_tuple(SelectorKey, (before.fileobj, fd, events, data))
-            if events != _BOTH and fd not in poller.stale_fds:
-                known[fd] = key, events
-            else:
-                known.pop(fd, None)
-        keys[fd] = key
-        if extra or events != before.events:
-            try:
-                poller.modify(fd, events, before.events, extra_events)
-            except BaseException:
-                known.pop(fd, None)
-                keys.pop(fd, None)
-                poller.unregister(fd, before.events)
-                raise
-        return key
-
-    def select(self, timeout: Optional[float] = None) -> List[Ready]:
-        """Wait until a file is ready, and return all that are.
-
-        `timeout` is in seconds: None waits for ever, 0 or less does not wait.  Under gevent and
-        eventlet only the calling greenlet waits, and even a call that does not wait lets others run
-        once.  Returns a list of ``(key, events)``, with `events` as far as they were asked for; HUP
-        and ERR count as whatever was asked for.  It is empty only when the time is up, never
-        before, whatever signals arrive (PEP 475).  Raises ValueError if the selector is closed, or
-        gets closed meanwhile; what a signal handler raises; and, in a hub's own greenlet, what that
-        hub raises there, unless `timeout` is 0.  A time-out of another type than int or float is
-        taken or refused as the standard class does.
-        """
-        deadline = None
-        if timeout is not None:
-            if type(timeout) not in _PLAIN or not timeout <= _LONGEST:
-                timeout = self._plain(timeout)
-            if timeout <= 0:
-                timeout = 0
-            else:
-                deadline = clock.monotonic() + timeout
-        hub = self._pinned
-        if hub is None:
-            module, offers, select, own, hub = self._seen
-            if (
-                modules("select") is not module
-                or offers("select") is not select
-                or offers(self._name) is not own
-            ):
-                hub = self._look()
-        poller = self._poller
-        if hub is NATIVE and poller.backend.notices_changes:
-            pairs = poller.poll(timeout)  # as the hub would: a call less is a tenth of the cost
-        else:
-            pairs = hub.wait(poller, timeout, deadline)
-        # A plain loop: map() and the like are no faster for many files, and slower for one.
-        known = self._known
-        ready = []
-        try:
-            for fd, _ in pairs:
-                ready.append(known[fd])
-        except KeyError:
-            return self._select_closely(pairs, hub, timeout, deadline)
-        return ready
-
-    def _select_closely(
-        self, pairs: List[Pair], hub: Hub, timeout: Optional[float], deadline: Optional[float]
-    ) -> List[Ready]:
-        """The answers for pairs that are not all in the table; asks again for what is not true."""
-        poller, keys = self._poller, self._fd_to_key
-        kept: Dict[Any, Ready] = {}  # what will not be reported again
-        attempt = 0
-        while True:
-            found = translate(poller, keys, self._known, pairs)
-            is_complete = attempt > 1 or not found.ask_again
-            if not pairs or (is_complete and (found.ready or kept or timeout == 0)):
-                return list({**kept, **found.ready}.values())
-            for fd in (*poller.backend.others, *(fd for fd, _ in poller.give_back(pairs))):
-                if fd in found.ready:
-                    kept[fd] = found.ready[fd]
-            if found.is_stale or attempt:
-                # What another thread has just unregistered is not reported a second time.
-                poller.mark_stale()
-            if deadline is not None:
-                timeout = max(0, deadline - clock.monotonic())
-            pairs = hub.wait(poller, 0 if found.ready or kept else timeout, deadline)
-            attempt += 1
-
-    def _plain(self, timeout: Any) -> float:
-        """A time-out as a plain number.  Raises what the standard class raises for it."""
-        if timeout <= 0:
-            return 0
-        backend = self._poller.backend
-        argument = backend.timeout(timeout)
-        backend.validate_timeout(argument)
-        return float(timeout)
-
-    def _look(self) -> Hub:
-        """The hub to wait in from now on, until somebody patches or unpatches."""
-        self._seen = found = look(self._name)
-        return found[4]
-
-    def close(self) -> None:
-        """Give the kernel's object back.  Every caller waiting in `select` gets a ValueError."""
-        self._poller.close()
-        self._fd_to_key.clear()
-        self._known.clear()
-
-    def get_map(self) -> Map:
-        """Return a read-only mapping of the files to their SelectorKeys, or None once closed."""
-        # To type checkers it never returns None, as in typeshed: programs rely on that.
-        found: Map = self._map
-        return found
-
-    # Private names of the standard classes that public programs use.
-
-    def _fileobj_lookup(self, fileobj: File) -> int:
-        return lookup(self._fd_to_key, fileobj)
-
-    def _key_from_fd(self, fd: int) -> Optional[SelectorKey]:
-        return self._fd_to_key.get(fd)
+# The attributes of every selector.
+_STATE = ("_fd_to_key", "_known", "_made_map", "_pinned", "_poller", "_seen")
 
 
 def _own_primitive(self: Any) -> Any:
@@ -294,24 +33,23 @@ def _own_primitive(self: Any) -> Any:
     return primitive_around(self._poller)
 
 
-# The attributes of every selector.
-_STATE = ("_fd_to_key", "_known", "_made_map", "_name", "_pinned", "_poller", "_seen")
-
-
-class SelectSelector(_Selector):
+class SelectSelector(Selector):
     """select(2): bound by ``FD_SETSIZE``, which is 1024 on most platforms."""
 
+    _primitive_name = "select"
     _backend_cls = SelectBackend
 
     # As in the standard class, of which programs override `_select`.
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
-        cls._overrides_select = cls._select is not SelectSelector._select
+        is_overridden = cls._select is not SelectSelector._select
+        cls._primitive_name = _OVERRIDDEN if is_overridden else "select"
 
     def _look(self) -> Hub:
         # Made for each call, as it holds the selector.
-        return _OverriddenSelect(self) if self._overrides_select else super()._look()
+        is_overridden = self._primitive_name is _OVERRIDDEN
+        return _OverriddenSelect(self) if is_overridden else super()._look()
 
     def _select(self, r: Any, w: Any, x: Any, timeout: Optional[float] = None) -> Any:
         from .select import select
@@ -379,9 +117,10 @@ class _OverriddenSelect(Hub):
 
 if _unpatched.poll is not None:
 
-    class PollSelector(_Selector, selectors._PollLikeSelector):
+    class PollSelector(Selector, selectors._PollLikeSelector):
         """poll(2): any descriptor, and the whole list is handed to the kernel at each call."""
 
+        _primitive_name = "poll"
         _backend_cls = PollBackend
         _selector_cls = _primitive = _unpatched.poll
         _selector = property(_own_primitive)
@@ -389,9 +128,10 @@ if _unpatched.poll is not None:
 
 if _unpatched.epoll is not None:
 
-    class EpollSelector(_Selector, selectors._PollLikeSelector):
+    class EpollSelector(Selector, selectors._PollLikeSelector):
         """epoll(7), of Linux: the kernel keeps the list."""
 
+        _primitive_name = "epoll"
         _backend_cls = EpollBackend
         _selector_cls = _primitive = _unpatched.epoll
         _selector = property(_own_primitive)
@@ -403,9 +143,10 @@ if _unpatched.epoll is not None:
 
 if _unpatched.devpoll is not None:
 
-    class DevpollSelector(_Selector, selectors._PollLikeSelector):
+    class DevpollSelector(Selector, selectors._PollLikeSelector):
         """/dev/poll, poll(7d), of Solaris and illumos: the kernel keeps the list."""
 
+        _primitive_name = "devpoll"
         _backend_cls = DevpollBackend
         _selector_cls = _primitive = _unpatched.devpoll
         _selector = property(_own_primitive)
@@ -417,9 +158,10 @@ if _unpatched.devpoll is not None:
 
 if _unpatched.kqueue is not None:
 
-    class KqueueSelector(_Selector):
+    class KqueueSelector(Selector):
         """kqueue(2), of macOS and the BSDs: the kernel keeps the list."""
 
+        _primitive_name = "kqueue"
         _backend_cls = KqueueBackend
 
         def fileno(self) -> int:

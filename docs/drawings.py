@@ -52,7 +52,16 @@ GROUPS = [
     ("How does one wait in this runtime?", ["_hubs"]),
     (
         "What do programs import?",
-        ["select", "_keys", "_extra_events", "_ready", "_selectors", "_default", "_info"],
+        [
+            "select",
+            "_keys",
+            "_extra_events",
+            "_ready",
+            "_base_selector",
+            "_selectors",
+            "_default",
+            "_info",
+        ],
     ),
     (
         "Who else holds the standard classes, and how are they replaced?",

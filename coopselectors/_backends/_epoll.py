@@ -62,12 +62,15 @@ class EpollBackend(Backend):
     exclusive = EXCLUSIVE
 
     def __init__(self, native: Any = None, is_ours: bool = True) -> None:
-        self.native = native = _unpatched.epoll() if native is None else native
+        if native is None:
+            native = _unpatched.epoll()
+        self.native = native
         self._room = _ROOM
-        self._fd = -1
         if is_ours:
             self._fd = fd = native.fileno()
             _owned.claim(fd, self)
+        else:
+            self._fd = -1
 
     def register(self, fd: int, events: int, extra: int = 0) -> None:
         self.native.register(fd, _MASKS[events] | extra)
@@ -101,10 +104,6 @@ class EpollBackend(Backend):
 
     def close(self) -> None:
         native = self.native
-        if self._fd < 0:
-            if hasattr(native, "close"):
-                native.close()
-            return
         try:
             if _owned.release(self._fd, self):
                 # Any other marked file is no epoll, and cannot be polled as one.
@@ -113,7 +112,10 @@ class EpollBackend(Backend):
                 return
         except (OSError, ValueError):
             pass
-        if not native.closed:
+        if self._fd < 0:
+            if hasattr(native, "close"):
+                native.close()
+        elif not native.closed:
             _owned.abandon(native)
 
     def close_inherited(self) -> None:

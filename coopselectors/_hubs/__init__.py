@@ -29,9 +29,9 @@ NATIVE = NativeHub()
 # by then the library has patched `select`, or the caller has asked for it by name.
 _adapters: Dict[str, Hub] = {NATIVE.name: NATIVE}
 
-#: {name of a primitive: (the select module seen last, what reads it, the select.select and the
-#: primitive seen last, the hub for them)}
-Seen = Tuple[Any, Any, Any, Any, Hub]
+#: {name of a primitive: (the select module seen last, what it offers, the select.select and the
+#: primitive seen last, the hub for them, that name)}
+Seen = Tuple[Any, Any, Any, Any, Hub, str]
 seen: Dict[str, Seen] = {}
 
 
@@ -43,7 +43,7 @@ def hub_for(primitive: str) -> Hub:
 def look(primitive: str) -> Seen:
     """Which hub that is, and by what it can be seen whether that still holds."""
     select, own = _runtime.offered("select"), _runtime.offered(primitive)
-    module = _runtime.modules("select")
+    module = _runtime.modules.get("select")
     last = seen.get(primitive)
     if last is not None and last[0] is module and last[2] is select and last[3] is own:
         hub = last[4]
@@ -51,7 +51,7 @@ def look(primitive: str) -> Seen:
             return last
     # What is patched from here on is noticed next time.
     offers = _runtime.offers_of(_runtime.select_module())
-    found = module, offers, select, own, _choose(select, own)
+    found = module, offers, select, own, _choose(select, own), primitive
     seen[primitive] = found
     return found
 

@@ -148,7 +148,10 @@ class epoll(WithDescriptor):
                         return pairs
             except AttributeError:
                 pass  # nobody has waited yet in this thread
-        if modules("select") is not self._module or self._offers("select") is not self._select:
+        try:
+            if modules["select"] is not self._module or self._offers["select"] is not self._select:
+                self._find_way()
+        except KeyError:
             self._find_way()
         if self._hub is NATIVE:
             # PyPy's has no None for "for ever".

@@ -40,6 +40,7 @@ class UserPoller(Poller):
         self._is_shared = is_shared
         self._view_of = view_of  # kept alive, and closed by itself
         self._duplicate = -1
+        self._duplicates_owner = object()
         #: One object for each thread in `block`.
         self._blocked: Set[object] = set()
         #: {fd: mask} of the files that report otherwise than for as long as it lasts.
@@ -106,9 +107,9 @@ class UserPoller(Poller):
         fd = self.backend.fileno()
         if not self._is_shared:
             return fd
-        if not _owned.is_owner(self._duplicate, self):
+        if not _owned.is_owner(self._duplicate, self._duplicates_owner):
             self._duplicate = system.dup(fd)
-            _owned.claim(self._duplicate, self)
+            _owned.claim(self._duplicate, self._duplicates_owner)
         return self._duplicate
 
     def raise_closed(self) -> NoReturn:
@@ -118,7 +119,7 @@ class UserPoller(Poller):
         with _fork.lock():
             if self._duplicate >= 0:
                 self.leave_all()
-                if _owned.release(self._duplicate, self):
+                if _owned.release(self._duplicate, self._duplicates_owner):
                     system.close(self._duplicate)
                 self._duplicate = -1
             super().close()
@@ -126,7 +127,7 @@ class UserPoller(Poller):
     def __del__(self) -> None:
         if self.state is not CLOSED and self._view_of is not None:
             self.leave_all()
-            if _owned.release(self._duplicate, self):
+            if _owned.release(self._duplicate, self._duplicates_owner):
                 system.close(self._duplicate)
         else:
             super().__del__()

@@ -11,7 +11,7 @@ import operator
 import sys
 from importlib import import_module
 from types import SimpleNamespace
-from typing import Any, Callable, List, NamedTuple, Optional
+from typing import Any, Callable, List, Mapping, NamedTuple, Optional
 
 from .. import _runtime
 from .._hubs import NATIVE, NO_PRIMITIVE, Hub, Source, hub_for, pinned_hub
@@ -49,7 +49,7 @@ class Way(NamedTuple):
     """How to wait, and by what it can be seen whether that still holds."""
 
     module: Any
-    offers: Callable[[str], Any]
+    offers: Mapping[str, Any]
     #: What ``select.select`` is, as long as this holds.
     select: Any
     hub: Hub
@@ -57,7 +57,10 @@ class Way(NamedTuple):
     thread: Any
 
     def holds(self) -> bool:
-        return modules("select") is self.module and self.offers("select") is self.select
+        try:
+            return modules["select"] is self.module and self.offers["select"] is self.select
+        except KeyError:
+            return False
 
 
 def find_way(runtime: Optional[str] = None) -> Way:
@@ -67,7 +70,7 @@ def find_way(runtime: Optional[str] = None) -> Way:
     hub = hub_for(NO_PRIMITIVE) if runtime is None else pinned_hub(runtime)
     thread = SimpleNamespace() if hub.thread_local is None else hub.thread_local
     offers = _runtime.offers_of(_runtime.select_module())
-    return Way(modules("select"), offers, select, hub, thread)
+    return Way(modules.get("select"), offers, select, hub, thread)
 
 
 def wait(

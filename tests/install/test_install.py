@@ -140,8 +140,8 @@ def test_a_failure_at_any_moment_leaves_nothing_behind(library, select):
     interrupted = 0
     try:
         for number in range(60):
-            signal.setitimer(signal.ITIMER_REAL, 0.0003 * (number + 1))
             try:
+                signal.setitimer(signal.ITIMER_REAL, 0.0003 * (number + 1))
                 coopselectors.install(select=select)
                 signal.setitimer(signal.ITIMER_REAL, 0)
             except KeyboardInterrupt:
