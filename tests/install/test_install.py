@@ -124,6 +124,7 @@ def test_a_module_that_is_not_loaded(library):
     assert library.Private is selectors.EpollSelector
 
 
+@pytest.mark.uncounted
 @pytest.mark.parametrize("select", [False, True], ids=["classes", "primitives"])
 def test_a_failure_at_any_moment_leaves_nothing_behind(library, select):
     """The failure is what a signal handler raises, earlier or later in the call."""
