@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import gc
 import json
 import select
@@ -193,6 +194,47 @@ def test_a_holder_that_cannot_be_asked():
     [(where, what)] = said.items()
     assert where.endswith("[0].held")
     assert what == "a select.epoll object"
+
+
+def test_what_the_type_of_a_poll_object_is_held_by():
+    """It cannot be called, and so nobody can wait with it."""
+    kept = []
+
+    def outer():
+        kind = type(select.poll())
+        kept.append(lambda: kind)
+        kept.append(functools.partial(kind))
+        return found("'kind' in") | found("'kept' in")
+
+    assert outer() == {}
+    assert found("<lambda>") | found("'kept' in") == {}
+
+
+def test_a_process_without_greenlets(library, monkeypatch):
+    before = found()
+    monkeypatch.delitem(sys.modules, "greenlet", raising=False)
+    assert found() == before
+
+
+class Boundless:
+    """A function that claims to wrap one of ours, and fails when it is asked."""
+
+    __module__ = "coopselectors.select"
+
+    @property
+    def __wrapped__(self):
+        raise ZeroDivisionError
+
+    def __call__(self, *how):
+        raise AssertionError("called")
+
+
+def test_whoever_has_patched_cannot_be_asked(library, monkeypatch):
+    monkeypatch.setattr(select, "select", Boundless())
+    assert found() == {**CAPTURED, **LIVING, **KEPT, **found("'local' in library")}
+    everywhere = {finding.where for finding in coopselectors.audit()}
+    # Somebody has patched, and the standard modules are what he has not reached.
+    assert "selectors.EpollSelector" in everywhere
 
 
 SCRIPT = """
@@ -441,7 +483,20 @@ def test_a_package_that_loads_no_more_by_itself_is_clear(tmp_path):
     assert "plain: not loaded, and not looked at: plain.other" in done.stderr
 
 
-def test_it_says_so_if_it_takes_long(monkeypatch):
+def test_a_module_of_a_class_of_its_own_is_lazy_too(lazy_package):
+    (lazy_package / "odd").mkdir()
+    (lazy_package / "odd" / "part.py").write_text("")
+    (lazy_package / "odd" / "__init__.py").write_text(
+        "import sys\nsys.modules['odd.proxy'] = object()\nsys.modules['odd.nothing'] = None\n"
+    )
+    done = command("-m", "odd", cwd=lazy_package)
+    assert done.returncode == 3
+    assert "odd: odd.proxy loads its parts lazily; not loaded, and not looked at: odd.part" in (
+        done.stderr
+    )
+
+
+def test_it_says_so_if_it_takes_long(monkeypatch, trace_audit_thread):
     from coopselectors._commands import audit as the_command
 
     said = []
