@@ -265,4 +265,5 @@ class Poller:
         # The interpreter would close the descriptor by itself, whoever has it by now, and a forked
         # child may keep our kernel object alive, and with it our place in an outer poller.
         if self.state is not CLOSED and not sys.is_finalizing():
+            _fork.notice()  # in a child, finalizers run before anybody is told
             self.close()
