@@ -281,12 +281,14 @@ def test_less_usual_ways_to_hold_it(run_python):
         own = Own([[PollSelector]])
         own.inside = [PollSelector]
 
-        def hinted(kind: PollSelector):
+        def annotated(kind: PollSelector):
             pass
-        hinted.__annotations__  # CPython makes the dictionary when it is asked for
+        annotated.__annotations__  # CPython makes the dictionary when it is asked for
         def not_asked(kind: PollSelector):
             pass
         hint = typing.Optional[PollSelector]
+        bound_hint = typing.TypeVar("bound_hint", bound=PollSelector)
+        new_hint = typing.NewType("new_hint", PollSelector)
         field = dataclasses.field(default=PollSelector)
         [code, *_] = compile("def from_nowhere(kind): return kind", "x.py", "exec").co_consts
         from_nowhere = types.FunctionType(code, {}, "from_nowhere", (PollSelector,))
@@ -304,21 +306,22 @@ def test_less_usual_ways_to_hold_it(run_python):
         done = coopselectors.install().replaced
         ours = coopselectors.PollSelector
         assert own[0] == own.inside == [ours]
-        assert hinted.__annotations__["kind"] is field.default is slots.kind is other.held is ours
+        assert annotated.__annotations__["kind"] is field.default is slots.kind is other.held is ours
         assert from_nowhere() is standard[0]
         assert {
             "element 0 of __main__.own[0]", "element 0 of __main__.own.inside",
-            "__main__.hinted.__annotations__['kind']", "__main__.field.default",
+            "__main__.annotated.__annotations__['kind']", "__main__.field.default",
             "__main__.slots.kind", "__main__.other.held",
         } <= {*done}, done
         found = {each.where: each.advice for each in coopselectors.audit()}
         advice = found["default argument 'kind' of <a function>.from_nowhere"]
         assert advice == "nobody knows whose it is: call install() before it is made"
         # What is only said about a class, nobody waits with.
-        assert not [where for where in found if "hint" in where or "not_asked" in where], found
+        said = [*done, *found]
+        assert not [each for each in said if "hint" in each or "not_asked" in each], said
         assert coopselectors.uninstall() == []
         assert own[0] == own.inside == [PollSelector]
-        assert hinted.__annotations__["kind"] is field.default is slots.kind is PollSelector
+        assert annotated.__annotations__["kind"] is field.default is slots.kind is PollSelector
         """
     )
 
