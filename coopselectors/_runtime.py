@@ -143,9 +143,8 @@ def replaced_by(primitive: object) -> Any:
 
 def mark_broken(primitive: Any) -> None:
     """What somebody put into the ``select`` module does not work: do without from now on."""
-    if not is_broken(primitive):
-        _broken.append(primitive)
-        del _broken[:-8]
+    _broken.append(primitive)
+    del _broken[:-8]
 
 
 def is_broken(primitive: Any) -> bool:
@@ -153,13 +152,11 @@ def is_broken(primitive: Any) -> bool:
     return any(primitive is each for each in _broken)
 
 
-def is_gone(name: str) -> bool:
-    """Whether somebody unknown has deleted ``select.<name>``: it is meant not to be used.
+def is_meant_to_be_gone(name: str) -> bool:
+    """Whether it was somebody unknown who has deleted ``select.<name>``.
 
     What a known hub deleted would block it, and does not in our hands.
     """
-    if offered(name) is not None or getattr(_unpatched, name) is None:
-        return False
     return owner(offered("select")) in (NATIVE, FOREIGN) and not _deleted_by_hub(name)
 
 
