@@ -307,7 +307,8 @@ def test_less_usual_ways_to_hold_it(run_python):
         done = coopselectors.install().replaced
         ours = coopselectors.PollSelector
         assert own[0] == own.inside == [ours]
-        assert annotated.__annotations__["kind"] is field.default is slots.kind is other.held is ours
+        assert annotated.__annotations__["kind"] is field.default is ours
+        assert slots.kind is other.held is ours
         assert from_nowhere() is standard[0]
         assert {
             "element 0 of __main__.own[0]", "element 0 of __main__.own.inside",
