@@ -1,7 +1,7 @@
-"""Where does it work?  The page of that, out of what the runs themselves have noted.
+"""Where does it work?  Makes that page from the recorded outcomes of test runs.
 
-``python .ci/platforms.py FOLDER`` prints docs/platforms.rst, out of all ``outcomes-*.json`` in that
-folder (see outcomes.py).  Nothing in it is written by hand.
+``python .ci/platforms.py FOLDER`` reads all ``outcomes-*.json`` in the folder (see outcomes.py) and
+prints docs/platforms.rst.  Nothing on that page is written by hand.
 """
 
 from __future__ import annotations
@@ -24,25 +24,25 @@ STAND_INS = {
 SYSTEMS = {"linux": "Linux", "darwin": "macOS", "win32": "Windows", "emscripten": "WebAssembly"}
 
 HEAD = """\
-Where it was run
-================
+Where it has been tested
+========================
 
-Each run of the tests notes what came of it, and ``python .ci/platforms.py .tox`` makes this page
-out of that.  A number is that of tests.
+Each run of the tests records its outcomes.  ``python .ci/platforms.py .tox`` makes this page from
+these records.  The numbers are numbers of tests.
 
 Interpreters
 ------------
 
-Each column is a runtime.  Tests that are for none in particular count as *native*.
+Each column is a runtime.  Tests that need no particular runtime count as *native*.
 """
 
 PLATFORMS = """\
 Platforms and classes
 ---------------------
 
-The number is that of the tests of a class that passed, those of all interpreters together.  *None*
-is what that platform does not have.  A *stand-in* is an imitation, on Linux, of what the platform's
-manual page says.
+The table shows how many tests of each class passed, on all interpreters together.  *None* means
+that the platform does not have the class.  A *stand-in* imitates the platform on Linux, as its
+manual pages describe it.
 """
 
 

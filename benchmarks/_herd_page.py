@@ -13,20 +13,20 @@ Result = Dict[str, Any]
 _TOP = """\
 .. Written by ``python benchmarks/herd.py --page docs``; edit the scripts, not this.
 
-Some workers wait for one listening socket, each with a selector of its own, and a client connects
-again and again, each time when all of them are idle.  *Exclusive* means ``register(listener,
-EVENT_READ, extra_events=select.EPOLLEXCLUSIVE)``; the standard module and gevent's selector have no
-way to ask for it.  One command measures it on your machine::
+Several workers wait for one listening socket, each with its own selector.  A client connects again
+and again, each time when all workers are idle.  *Exclusive* means ``register(listener, EVENT_READ,
+extra_events=select.EPOLLEXCLUSIVE)``.  The standard module and gevent's selector do not offer it.
+One command measures it on your machine::
 
     python -m pip install ".[gevent,bench]" && python benchmarks/herd.py
 """
 
 _COUNTED = """\
-A thread that is woken gives up the processor when it sleeps again, and that is the context switch
-which is counted, over all threads of all workers.  What the idle alone did, those that did not get
-the connection, is in brackets.  Not all who were woken in vain learn of it from ``accept()``: the
-kernel looks once more before their wait returns, and coopselectors does under a hub, and if the
-connection is gone by then they sleep on."""
+A thread that is woken makes one context switch when it goes back to sleep.  The table counts these
+switches, over all threads of all workers.  The number in brackets counts only the workers that did
+not get the connection.  Not every worker that was woken for nothing calls ``accept()``.  The kernel
+looks again before the wait returns, and so does coopselectors under a hub.  If the connection is
+gone by then, the worker goes back to sleep."""
 
 _NAMES = {
     ("stdlib", "plain"): "stdlib, plain",
@@ -38,11 +38,11 @@ _NAMES = {
 #: (title, what is said of a result)
 _TABLES: Tuple[Tuple[str, Callable[[Result], str]], ...] = (
     (
-        "Context switches for one connection, of all workers (of the idle alone)",
+        "Context switches for each connection, in all workers (in the idle ones)",
         lambda result: f"{result['switches']:.2f} ({result['idle switches']:.2f})",
     ),
     (
-        "``accept()`` in vain for one connection, where ``select()`` had said there is one",
+        "Calls of ``accept()`` that found no connection, for each connection",
         lambda result: f"{result['in vain']:.2f}",
     ),
     (
@@ -83,11 +83,12 @@ def text(results: List[Result]) -> str:
 def write(figures: Dict[str, Any], folder: Path) -> None:
     """``herd.rst``, to be included by a page beside it, and the plot that it shows."""
     results: List[Result] = figures["results"]
-    title = "Context switches for one connection, against the number of workers"
+    title = "Context switches for each connection, against the number of workers"
     _plot(results, title, folder / "herd.svg")
     made = f"This was made with {figures['versions']}, on {figures['processors']} processors, "
     made += f"with {results[0]['connections']} connections to each kind of worker."
-    lines = [_TOP, *_wrapped(made), "", ".. image:: herd.svg", f"   :alt: {title}", ""]
+    lines = [_TOP, *_wrapped(made), "", ".. figure:: herd.svg", f"   :alt: {title}"]
+    lines += ["   :figclass: plot", ""]
     lines += [_COUNTED, "", *_price(results), *_shares(results)]
     numbers = list(dict.fromkeys(result["workers"] for result in results))
     for title, figure in _TABLES:
@@ -120,10 +121,11 @@ def _price(results: List[Result]) -> List[str]:
     native = found["native", "ours", "exclusive"]
     few, many = native[0], native[-1]
     said = (
-        "In an ordinary process one worker is woken, whatever their number.  The answer of "
-        "``select()`` takes longer to make, for it knows the kernel's own mask: the client's first "
-        f"byte comes {few['ratio']:.2f} times as late as without with {_workers(few['workers'])}, "
-        f"and {many['ratio']:.2f} times with {_workers(many['workers'])}."
+        "In an ordinary process an exclusive wake-up wakes one worker, whatever their number.  "
+        "``select()`` takes a little longer, because its result carries the kernel's own mask.  "
+        f"With {_workers(few['workers'])}, the client waits {few['ratio']:.2f} times as long for "
+        f"its first byte as without the flag; with {_workers(many['workers'])}, "
+        f"{many['ratio']:.2f} times."
     )
     lines = [*_wrapped(said), ""]
     plain = found.get(("gevent-libev", "ours", "plain"), [])
@@ -133,10 +135,10 @@ def _price(results: List[Result]) -> List[str]:
     ratios = [result["ratio"] for result in exclusive]
     own = [result["switches"] - result["idle switches"] for result in exclusive]
     said = (
-        "Under gevent this has a price: a thread waits for the file in the greenlet's place, and "
-        f"each connection goes by way of it.  The worker that gets one has {min(own):.1f} to "
-        f"{max(own):.1f} context switches then, where 1 does without, and the client's first byte "
-        f"comes {min(ratios):.2f} to {max(ratios):.2f} times as late as without.  "
+        "Under gevent an exclusive wake-up is more expensive, because a thread waits for the file "
+        "in the greenlet's place, and then wakes the greenlet.  The worker that gets the "
+        f"connection makes {min(own):.1f} to {max(own):.1f} context switches, instead of 1.  The "
+        f"client waits {min(ratios):.2f} to {max(ratios):.2f} times as long for its first byte.  "
     )
     gains = [
         result["workers"]
@@ -145,11 +147,11 @@ def _price(results: List[Result]) -> List[str]:
     ]
     if gains:
         said += (
-            f"So the workers together switch clearly less often from {_workers(gains[0])} on; with "
-            "fewer, little or nothing is won."
+            f"So the flag saves context switches from about {_workers(gains[0])} on.  With fewer, "
+            "it gains little or nothing."
         )
     else:
-        said += "The workers together did not switch clearly less often."
+        said += "The flag saved no context switches worth mentioning."
     return [*lines, *_wrapped(said), ""]
 
 
@@ -160,10 +162,10 @@ def _shares(results: List[Result]) -> List[str]:
         return []
     most = "all of them" if min(shares) == 1 else f"at least {min(shares):.0%} of them"
     said = (
-        "An exclusive wake-up goes to the first worker that waits, in the order in which they "
-        "registered the socket.  A machine that is idle between the connections gives "
-        f"{most} to one worker, and others get what comes while that one is busy.  Who wants them "
-        "spread evenly needs other means, such as SO_REUSEPORT."
+        "An exclusive wake-up goes to the first waiting worker, in the order in which the workers "
+        "registered the socket.  On a machine that is idle between the connections, one worker "
+        f"gets {most}.  The others get connections that arrive while that worker is busy.  To "
+        "spread connections evenly, use other means, such as SO_REUSEPORT."
     )
     return [*_wrapped(said), ""]
 

@@ -15,13 +15,14 @@ How fast it is
 
 .. Written by ``python benchmarks``; edit the scripts, not this.
 
-.. image:: speed-one-ready.svg
+.. figure:: speed-one-ready.svg
    :alt: Microseconds for a select() that finds one file ready, against the number of registered
          files: coopselectors stays level in every runtime.
+   :figclass: plot
 
-One file is ready, of so many that are registered: a call of ``select()`` costs the same whatever
-their number.  Every figure below is our cost divided by the peer's, so that less than 1 is better.
-One command measures it all on your machine; it takes valgrind and strace to count::
+The first plot shows a ``select()`` call that finds one file ready.  Its cost does not depend on the
+number of registered files.  Every figure in the tables is our cost divided by the peer's, so less
+than 1 is better.  One command measures it all on your machine; it needs valgrind and strace::
 
     python -m pip install ".[gevent,eventlet,bench]" && python benchmarks
 """
@@ -30,60 +31,63 @@ _INSTRUCTIONS = """\
 Instructions
 ------------
 
-The instructions in user space, counted by valgrind's callgrind for N repetitions and for 2 N; the
-difference is N repetitions without start and set-up.  The machine's load does not change them,
-except where a hub's clock decides how often others get their turn.  What the kernel does is not in
-them: ``epoll_wait`` calls are counted by strace.  A *hop* is a greenlet woken by another over a
-socket.  *As communicate* is what ``subprocess.Popen.communicate`` does: two files, two selects,
-unregister, close.  The rows of programs compare a process after ``install(select=True)`` with one
+valgrind's callgrind counts the instructions in user space, for N repetitions and for 2 N.  The
+difference is the cost of N repetitions, without start and set-up.  The load of the machine does not
+change it, except where a hub's clock decides how often other greenlets run.  The work of the kernel
+is not included; strace counts the ``epoll_wait`` calls.
+
+A *hop* is a greenlet that wakes another one over a socket.  *As communicate* does what
+``subprocess.Popen.communicate`` does: it registers two files, selects twice, unregisters both and
+closes the selector.  The rows of programs compare a process after ``install(select=True)`` with one
 without."""
 
 _TIMES = """\
 Times
 -----
 
-Processor time in microseconds, of processes that take turns: the median over the rounds, and the
-median of the ratios of each round.  The ratio by the clock includes what else the machine did."""
+Processor time in microseconds, in processes that take turns.  The table shows the median over all
+rounds, and the median of the ratios of each round.  *By the clock* is the same ratio in elapsed
+time, which includes whatever else the machine did."""
 
 _OTHERS = """\
 What others notice
 ------------------
 
-A *ticker* wants to run each millisecond.  Its delay is given in processor time of a process that is
-busy all the time, with four pairs of greenlets that hop or one greenlet whose file is always ready.
-Memory of greenlets is what the process takes for each, the greenlet included; memory of files is
-what the interpreter allocates for each."""
+A *ticker* should run every millisecond.  Its delay is processor time of a process that is always
+busy: four pairs of greenlets wake each other, or one greenlet's file is always ready.  *Memory of
+greenlets* is what the process uses for each waiting greenlet, including the greenlet itself.
+*Memory of files* is what the interpreter allocates for each registered file."""
 
 #: {curve: title}
 _CURVES = {
-    "one-ready": "One file ready, of so many that are registered",
-    "all-ready": "So many files ready, all that are registered",
-    "hop": "Two hops, with so many idle files beside",
+    "one-ready": "One file is ready, and many are registered",
+    "all-ready": "All registered files are ready",
+    "hop": "Two hops, beside many idle files",
 }
 
 _COLOURS = {"ours": "tab:blue", "hub": "tab:red", "standard": "tab:green"}
 
 _PRIMITIVES = (
     "The hub's own call watches the file itself.  Ours asks the kernel before and after the sleep, "
-    "and checks that each number still means the same file: it reports a closed file at once, and "
-    "nothing that another greenlet has drained."
+    "and checks that each number still means the same file.  So it reports a closed file at once, "
+    "and never reports data that another greenlet has read."
 )
 
 #: Why a bound may be out of reach, by the beginning of its title.
 _REASONS = {
     "1000 ready of 1000": (
-        "The kernel's own work is most of it.  Under a hub the switch there and back is added, and "
-        "twice a millisecond a turn of the hub's loop."
+        "Most of this is the kernel's own work.  Under a hub, the switch to the hub and back comes "
+        "on top, and a turn of the hub's loop twice in each millisecond."
     ),
     "select.select, blocked hop": _PRIMITIVES,
     "poll.poll, blocked hop": _PRIMITIVES,
     "epoll.poll, 1 ready": (
-        "The call takes 0.6 microseconds.  Ours looks at the clock besides, by which other "
-        "greenlets get their turn."
+        "The call takes 0.6 microseconds.  Ours also reads the clock, to know when other greenlets "
+        "should run."
     ),
     "delay of a 1 ms ticker": (
-        "A greenlet that finds its files ready keeps the processor for up to half a millisecond "
-        "before it gives way; GeventSelector gives way each time."
+        "A greenlet whose files are always ready keeps the processor for up to half a millisecond "
+        "before other greenlets run.  GeventSelector lets them run at each call."
     ),
 }
 
@@ -91,6 +95,12 @@ _REASONS = {
 def write(figures: Dict[str, Any], folder: Path) -> None:
     """The page ``speed.rst``, and beside it the plots that it shows."""
     lines = [_TOP]
+    for name, lines_of in figures["curves"].items():
+        title = _CURVES[name]
+        file = folder / f"speed-{name}.svg"
+        _curves(lines_of, title, file)
+        if name != "one-ready":
+            lines += [f".. figure:: {file.name}", f"   :alt: {title}", "   :figclass: plot", ""]
     made = f"This page was made with {figures['versions']}, on {figures['processors']} processors."
     lines += [*textwrap.wrap(made, 100), ""]
     counted, timed = figures["instructions"], figures["times"]
@@ -99,12 +109,6 @@ def write(figures: Dict[str, Any], folder: Path) -> None:
     lines += [_TIMES, "", *_table(timed, "Ours", "Peer's"), ""]
     lines += [_OTHERS, "", *_table(figures["others"], "Ours", "Peer's")]
     lines += _reasons([*counted, *timed, *figures["others"]])
-    for name, lines_of in figures["curves"].items():
-        title = _CURVES[name]
-        file = folder / f"speed-{name}.svg"
-        _curves(lines_of, title, file)
-        if name != "one-ready":
-            lines += ["", f".. image:: {file.name}", f"   :alt: {title}"]
     (folder / "speed.rst").write_text("\n".join(lines) + "\n")
 
 
@@ -143,13 +147,13 @@ def _number(value: float) -> str:
 
 
 def _reasons(results: Sequence[Dict[str, Any]]) -> List[str]:
-    """What is to be said of the bounds that were not held."""
+    """Why some bounds were missed."""
     missed = [result["title"] for result in results if not result["held"]]
     lines: List[str] = []
     for beginning, reason in _REASONS.items():
         if any(title.startswith(beginning) for title in missed):
             lines += ["", *textwrap.wrap(f"**{beginning}.**  {reason}", 100)]
-    return ["", "What was missed, and why", "------------------------", *lines] if lines else []
+    return ["", "Missed bounds", "-------------", *lines] if lines else []
 
 
 def _curves(runtimes: Dict[str, Any], title: str, file: Path) -> None:
@@ -166,7 +170,6 @@ def _curves(runtimes: Dict[str, Any], title: str, file: Path) -> None:
                     color=_COLOURS[subject],
                     label="coopselectors" if subject == "ours" else title_of(runtime, subject),
                 )
-            axes.set(xscale="log", yscale="log", xlabel="files")
+            axes.set(xscale="log", yscale="log", xlabel="files", ylabel="microseconds")
             axes.xaxis.set_major_formatter("{x:g}")
             axes.yaxis.set_major_formatter("{x:g}")
-        next(iter(all_axes.values())).set_ylabel("microseconds")

@@ -27,7 +27,7 @@ def table_row(*texts: str) -> List[str]:
 
 @contextmanager
 def plots(runtimes: Sequence[str], title: str, file: Path) -> Iterator[Dict[str, Any]]:
-    """One plot for each runtime, beside each other, saved at the end with a legend for all.
+    """One plot for each runtime, two in a row, saved at the end with a legend for all.
 
     There is no background, and all that is not a line is grey: the page may be light or dark.
     """
@@ -47,19 +47,27 @@ def plots(runtimes: Sequence[str], title: str, file: Path) -> Iterator[Dict[str,
     with matplotlib.rc_context(style):
         from matplotlib import pyplot
 
-        figure, all_axes = pyplot.subplots(
-            1, len(runtimes), figsize=(3.2 * len(runtimes), 3.8), sharey=True, squeeze=False
+        columns = min(2, len(runtimes))
+        rows = -(-len(runtimes) // columns)
+        height = 2.6 * rows + 1.1
+        figure, grid = pyplot.subplots(
+            rows, columns, figsize=(3.8 * columns, height), sharex=True, sharey=True, squeeze=False
         )
-        for axes, runtime in zip(all_axes[0], runtimes):
+        all_axes = dict(zip(runtimes, grid.flat))
+        for axes in [*grid.flat][len(runtimes) :]:
+            axes.set_visible(False)
+        for runtime, axes in all_axes.items():
             axes.set_title(runtime)
             axes.grid(alpha=0.4)
-        yield dict(zip(runtimes, all_axes[0]))
+        yield all_axes
         figure.suptitle(title)
         found = {}
-        for axes in all_axes[0]:
+        for axes in all_axes.values():
+            axes.label_outer()
             for line, label in zip(*axes.get_legend_handles_labels()):
                 found.setdefault(label, line)
-        figure.tight_layout(rect=(0, 0.1, 1, 1))
-        figure.legend(found.values(), found, loc="lower center", ncol=len(found))
+        lines = -(-len(found) // 2)
+        figure.tight_layout(rect=(0, 0.3 * lines / height, 1, 1))
+        figure.legend(found.values(), found, loc="lower center", ncol=2)
         figure.savefig(file, metadata={"Date": None})
         pyplot.close(figure)

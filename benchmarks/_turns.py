@@ -72,7 +72,7 @@ class _Process:
         repetitions = 1
         while True:
             once = self.repeat(repetitions)
-            # What waits for others, or for a processor, must not take for ever.
+            # What waits for others, or for a processor, must not take forever.
             if repetitions * max(once.processor, once.clock / 8) > seconds / 4:
                 return max(1, int(seconds / max(once.processor, once.clock / 8)))
             repetitions *= 4

@@ -1,8 +1,8 @@
-"""Cooperative selectors: the standard ``selectors`` module for greenlets and for everybody else.
+"""Cooperative selectors: the standard ``selectors`` module for greenlets and ordinary processes.
 
-``import coopselectors as selectors`` gives the whole surface of the standard module.  Each
-``select()`` looks at the ``select`` module as it is at that moment: if gevent or eventlet has
-patched it, only the calling greenlet waits; in an ordinary process the call waits in the kernel.
+``import coopselectors as selectors`` gives all names of the standard module.  Each ``select()``
+looks at the ``select`` module as it is at that moment.  If gevent or eventlet has patched it, only
+the calling greenlet waits; in an ordinary process, the call waits in the kernel.
 """
 
 from __future__ import annotations

@@ -1,14 +1,14 @@
 """``python -m coopselectors``: see with one command that it works here.
 
-For the ordinary process, for each loop of gevent that is installed and for eventlet, a fresh
-interpreter makes its selector *before* it patches, and then serves a few hundred TCP clients while
-a ticker measures how long it is kept waiting.  Ends with 0 if every runtime that is there served
-all of them, byte for byte, and blocked nobody; else with 1.
+For the ordinary process, for each installed loop of gevent and for eventlet, a fresh interpreter
+makes its selector *before* it patches, and then serves a few hundred TCP clients.  Meanwhile a
+ticker measures the longest delay.  The exit status is 0 if every installed runtime served all
+clients, byte for byte, and blocked nothing; otherwise it is 1.
 
-``python -m coopselectors info`` prints what `coopselectors.info` says.  ``python -m coopselectors
-audit -m PACKAGE``, or ``audit SCRIPT``, prints what `coopselectors.audit` finds after that import.
-``python -m coopselectors run SCRIPT``, or ``run -m MODULE``, runs a program as ``python`` would,
-after `coopselectors.install`.
+``python -m coopselectors info`` prints the result of `coopselectors.info`.  ``python -m
+coopselectors audit -m PACKAGE``, or ``audit SCRIPT``, imports that program and prints what
+`coopselectors.audit` finds.  ``python -m coopselectors run SCRIPT``, or ``run -m MODULE``, runs a
+program as ``python`` would, after `coopselectors.install`.  Each command has its own ``--help``.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from typing import Optional, Sequence
 def main(arguments: Optional[Sequence[str]] = None) -> int:
     arguments = sys.argv[1:] if arguments is None else arguments
     command = arguments[0] if arguments else ""
-    # Each imports what it needs and no more: `audit` would find what another one has imported, and
-    # `run` is to leave no trace.
+    # Each command imports only what it needs: `audit` would find what another one has imported, and
+    # `run` must leave no trace.
     if command == "run":
         from ._commands import run
 

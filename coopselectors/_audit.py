@@ -40,23 +40,24 @@ class Finding(NamedTuple):
 
 
 def audit() -> List[Finding]:
-    """Find what would block the hub in this process because no patch has reached it.
+    """Find everything in this process that would block a hub because no patch has reached it.
 
-    Finds every reference to one of the following, in any loaded module, class or object, in
-    dictionaries, lists, sets and tuples, default arguments and closures, and in the variables of
-    every function that is running in any thread or greenlet:
+    It looks into all loaded modules, classes and objects, into dictionaries, lists, sets and
+    tuples, default arguments and closures, and into the variables of every function that runs in
+    any thread or greenlet.  It finds references to:
 
     * classes of the standard ``selectors`` module that were captured before the patch,
     * the functions and types of the ``select`` module that wait, such as ``select.epoll``,
-    * objects of any of these; if `tracemalloc` is running, with the line that made them.
+    * objects of any of these.  If `tracemalloc` is running, the finding names the line that made
+      the object.
 
-    If nobody has patched, it finds what a patch at this moment would miss, and leaves out the
-    standard modules themselves.  It always leaves out what gevent, eventlet and this package keep
-    for their own use.  It imports no module and runs no code of other modules.  The process stands
-    still meanwhile: for some milliseconds, or up to a second with millions of objects.
+    If nobody has patched, it finds what a patch at this moment would miss, apart from the standard
+    modules themselves.  It leaves out what gevent, eventlet and this package keep for their own
+    use.  It imports no module and runs no code of other modules.  It takes a few milliseconds, or
+    up to a second with millions of objects, and nothing else runs meanwhile.
 
-    Returns a list of named tuples: ``where`` it is, ``what`` it is, the thing that is ``held``
-    there, and ``advice``.  The list is empty if nothing would block.
+    Returns a list of named tuples: ``where`` something is held, ``what`` it is, the ``held`` object
+    itself, and ``advice``.  The list is empty if nothing would block.
     """
     with undisturbed():
         return _Audit().findings()

@@ -1,7 +1,7 @@
 """What do all selector classes share?  Everything but the backend.
 
-Here live the files that are registered, and the way from the kernel's answer to the caller's.  What
-the kernel reports is a poller's business, and how to wait for it a hub's.
+This module keeps the registered files, and turns the kernel's answers into the caller's.  A poller
+knows what the kernel reports, and a hub knows how to wait.
 """
 
 from __future__ import annotations
@@ -23,26 +23,26 @@ from ._unpatched import clock
 _BOTH = EVENT_READ | EVENT_WRITE
 _NEITHER = ~_BOTH
 
-# A third of the price of the class's own, which is written in Python.
+# A third of the cost of calling the class, whose __new__ is written in Python.
 _new_tuple: Any = tuple.__new__
 
 _NEVER: Any = object(), {}, None, None, None, ""
 
-# Up to so many seconds, and of these types, a time-out is what it says, to every primitive.
+# Every primitive accepts a time-out up to so many seconds and of these types.
 _LONGEST = 2_000_000
 _PLAIN = (float, int)
 
 
 class Selector(selectors._BaseSelectorImpl):
-    """What all the classes share: everything but the backend.
+    """The base of all selector classes: everything but the backend.
 
-    `DefaultSelector` says what `runtime` is, and which errors there are.
+    `DefaultSelector` describes `runtime` and the errors.
     """
 
     #: What the class is built on.
     _backend_cls: ClassVar[Type[Backend]]
-    # The standard module's name for the primitive: its own tests put a mock in this place, and
-    # gevent puts its `poll` there when it patches a process in which ours are installed.
+    # The standard module's name for the primitive.  Its own tests put a mock here, and gevent puts
+    # its `poll` here when it patches a process in which our classes are installed.
     _selector_cls: Any = None
     _primitive: ClassVar[Any] = None
     # Its name in the `select` module.
@@ -59,12 +59,12 @@ class Selector(selectors._BaseSelectorImpl):
         else:
             backend = self._backend_cls(own(), is_ours=False)
         self._poller = FilesPoller(backend, self._fd_to_key)
-        #: How the last call waited, and by what it can be seen whether that still holds.
+        #: How the last call waited, with everything that must be unchanged to wait so again.
         self._seen: Any = seen.get(self._primitive_name, _NEVER)
 
     @property
     def _map(self) -> Any:
-        # The standard class keeps it from the start; most selectors are never asked for it.
+        # The standard class makes it at once; most selectors are never asked for it.
         if self._poller.closed:
             return None
         made = self.__dict__.get("_made_map")
@@ -77,17 +77,19 @@ class Selector(selectors._BaseSelectorImpl):
     ) -> SelectorKey:
         """Watch a file for `events`, until it is unregistered.
 
-        `fileobj` is a descriptor or an object with a ``fileno()`` method, `events` is of
-        ``EVENT_READ | EVENT_WRITE``, and `data` is the caller's own.  Returns the SelectorKey.
-        Raises ValueError for other events or no valid descriptor, KeyError if the file is
-        registered, and OSError if the kernel refuses it (epoll: EPERM for a regular file, EBADF
-        for a closed one); then nothing of it is left behind.
+        `fileobj` is a descriptor or an object with a ``fileno()`` method.  `events` is
+        ``EVENT_READ``, ``EVENT_WRITE`` or both.  `data` is anything that the caller wants to find
+        in the key.  Returns the SelectorKey.
 
-        `extra_events` are the platform's own: ``EPOLLET``, ``EPOLLONESHOT``, ``EPOLLEXCLUSIVE``,
-        ``EPOLLRDHUP``, ``EPOLLPRI`` and so on for epoll, ``POLLPRI`` and its like for poll and
-        /dev/poll, ``KQ_EV_CLEAR`` and ``KQ_EV_ONESHOT`` for kqueue.  With them, `events` may be 0,
-        and `select` reports the file with an `Events`.  What the class or the kernel cannot honour
-        is a ValueError.
+        Raises ValueError for other events or an invalid descriptor, KeyError if the file is
+        registered already, and OSError if the kernel refuses it (epoll: EPERM for a regular file,
+        EBADF for a closed one).  After an error, the selector is unchanged.
+
+        `extra_events` are the platform's own events: ``EPOLLET``, ``EPOLLONESHOT``,
+        ``EPOLLEXCLUSIVE``, ``EPOLLRDHUP``, ``EPOLLPRI`` and others for epoll, ``POLLPRI`` and
+        others for poll and /dev/poll, ``KQ_EV_CLEAR`` and ``KQ_EV_ONESHOT`` for kqueue.  With them,
+        `events` may be 0, and `select` reports the file with an `Events`.  Raises ValueError for
+        events that the class or the kernel cannot honour.
         """
         if extra_events:
             check(self._poller.backend, type(self), events, extra_events)
@@ -115,10 +117,10 @@ class Selector(selectors._BaseSelectorImpl):
         return key
 
     def unregister(self, fileobj: File) -> SelectorKey:
-        """Watch `fileobj`, which may be closed already, no longer.
+        """Stop watching a file, which may be closed already.
 
-        Returns its SelectorKey.  Raises KeyError if it is not registered, and ValueError if it is
-        no file and was none when it was registered.
+        Returns its SelectorKey.  Raises KeyError if the file is not registered, and ValueError if
+        `fileobj` is not a file and never was.
         """
         try:
             fd = lookup(self._fd_to_key, fileobj)
@@ -134,13 +136,14 @@ class Selector(selectors._BaseSelectorImpl):
     ) -> SelectorKey:
         """Watch a registered file for other events, or with other data.
 
-        Takes and returns what `register` does.  Raises KeyError if the file is not registered, and
-        ValueError for bad events, which changes nothing.  A file that the kernel refuses is
-        unregistered before the OSError comes out (bpo-30014).
+        The arguments are those of `register`.  Returns the new SelectorKey.  Raises KeyError if the
+        file is not registered, and ValueError for invalid events; then the selector is unchanged.
+        If the kernel refuses the change, the file is unregistered and OSError is raised
+        (bpo-30014).
 
-        Extra events that are not given again are no longer watched for.  Where they are, the kernel
-        is told whether or not anything has changed: that is how ``EPOLLONESHOT`` is armed anew.
-        ``EPOLLEXCLUSIVE`` can be neither set nor taken away here, which is a ValueError.
+        Extra events that are not given again are no longer watched.  A call with `extra_events`
+        always reaches the kernel, even if nothing has changed; this re-arms ``EPOLLONESHOT``.
+        Setting or removing ``EPOLLEXCLUSIVE`` raises ValueError.
         """
         if not extra_events and (not events or events & _NEITHER):
             raise ValueError(f"Invalid events: {events!r}")
@@ -176,16 +179,20 @@ class Selector(selectors._BaseSelectorImpl):
         return key
 
     def select(self, timeout: Optional[float] = None) -> List[Ready]:
-        """Wait until a file is ready, and return all that are.
+        """Wait until a file is ready, and return all ready files.
 
-        `timeout` is in seconds: None waits for ever, 0 or less does not wait.  Under gevent and
-        eventlet only the calling greenlet waits, and even a call that does not wait lets others run
-        once.  Returns a list of ``(key, events)``, with `events` as far as they were asked for; HUP
-        and ERR count as whatever was asked for.  It is empty only when the time is up, never
-        before, whatever signals arrive (PEP 475).  Raises ValueError if the selector is closed, or
-        gets closed meanwhile; what a signal handler raises; and, in a hub's own greenlet, what that
-        hub raises there, unless `timeout` is 0.  A time-out of another type than int or float is
-        taken or refused as the standard class does.
+        `timeout` is in seconds: None waits forever, 0 or less does not wait.  Under gevent and
+        eventlet only the calling greenlet waits.  Even a call that does not wait lets other
+        greenlets run once.
+
+        Returns a list of ``(key, events)``.  `events` says which of the requested events the file
+        is ready for; HUP and ERR count as the requested events.  The list is empty only when the
+        time is up, and never before that, whatever signals arrive (PEP 475).
+
+        Raises ValueError if the selector is closed, or is closed during the wait.  An exception of
+        a signal handler passes through.  In a hub's own greenlet, the hub's error is raised unless
+        `timeout` is 0.  A time-out that is not an int or float is accepted or refused as by the
+        standard class.
         """
         deadline = None
         if timeout is not None:
@@ -209,7 +216,7 @@ class Selector(selectors._BaseSelectorImpl):
                 hub = self._look()
         poller = self._poller
         if hub is NATIVE and poller.backend.notices_changes:
-            pairs = poller.poll(timeout)  # as the hub would: a call less is a tenth of the cost
+            pairs = poller.poll(timeout)  # as the hub would; one call is a tenth of the cost
         else:
             pairs = hub.wait(poller, timeout, deadline)
         # A plain loop: map() and the like are no faster for many files, and slower for one.
@@ -225,9 +232,9 @@ class Selector(selectors._BaseSelectorImpl):
     def _select_closely(
         self, pairs: List[Pair], hub: Hub, timeout: Optional[float], deadline: Optional[float]
     ) -> List[Ready]:
-        """The answers for pairs that are not all in the table; asks again for what is not true."""
+        """Return the results for pairs that are not all in the table; polls again if needed."""
         poller, keys = self._poller, self._fd_to_key
-        kept: Dict[Any, Ready] = {}  # what will not be reported again
+        kept: Dict[Any, Ready] = {}  # results that will not be reported again
         attempt = 0
         while True:
             found = translate(poller, keys, self._known, pairs)
@@ -238,7 +245,7 @@ class Selector(selectors._BaseSelectorImpl):
                 if fd in found.ready:
                     kept[fd] = found.ready[fd]
             if found.is_stale or attempt:
-                # What another thread has just unregistered is not reported a second time.
+                # A file that another thread has just unregistered is not reported a second time.
                 poller.mark_stale()
             if deadline is not None:
                 timeout = max(0, deadline - clock.monotonic())
@@ -246,7 +253,7 @@ class Selector(selectors._BaseSelectorImpl):
             attempt += 1
 
     def _plain(self, timeout: Any) -> float:
-        """A time-out as a plain number.  Raises what the standard class raises for it."""
+        """Return a time-out as a plain number, or raise what the standard class raises."""
         if timeout <= 0:
             return 0
         backend = self._poller.backend
@@ -255,7 +262,7 @@ class Selector(selectors._BaseSelectorImpl):
         return float(timeout)
 
     def _look(self) -> Hub:
-        """The hub to wait in from now on, until somebody patches or unpatches."""
+        """Find the hub to wait in until somebody patches or unpatches `select`."""
         self._seen = found = look(self._primitive_name)
         return found[4]
 

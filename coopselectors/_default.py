@@ -27,8 +27,8 @@ _MISSING = [
 
 _first = _KINDS[0]
 _first_name = _first._primitive_name
-# The `select` module, what reads it, and what it offered for the first class, when that was last
-# found to be the choice; as long as this holds, it still is.
+# The `select` module, what reads it, and what it offered for the first class when that class was
+# last chosen.  While these are unchanged, so is the choice.
 _first_seen: Any = object(), {}, None
 
 # The classes that isinstance() takes for DefaultSelector.
@@ -36,7 +36,7 @@ _chosen: Set[Type[Selector]] = set()
 
 
 class _WhereThereIsOne:
-    """A method that tools find in the class, and which an instance on poll or select lacks."""
+    """A method that tools find in the class, but that instances on poll or select lack."""
 
     def __init__(self, function: Any) -> None:
         self.__func__ = function
@@ -69,18 +69,18 @@ class _Signature:
 class DefaultSelector(Selector):
     """The best selector that this machine offers at the moment of the call.
 
-    Calling it gives an instance of the first class of kqueue, /dev/poll, epoll, poll and select
-    that works; a subclass of it is built on the same.  The choice is made anew each time, so that
-    a saved reference to this class outlives whatever happens to the ``select`` module.
+    Calling this class returns an instance of the first class that works, in the order kqueue,
+    /dev/poll, epoll, poll, select.  A subclass is built on the same primitive.  Each call chooses
+    again, so a saved reference to this class stays valid whatever happens to the ``select`` module.
 
-    Arguments, of the other classes too: `runtime` pins the selector to ``"native"``, ``"gevent"``
-    or ``"eventlet"``; by default each `select` call goes by who has patched the ``select`` module
-    at that moment.  Pin it in a program that uses gevent or eventlet without patching, or in a
-    thread that must not have a hub.
+    `runtime` pins the selector to ``"native"``, ``"gevent"`` or ``"eventlet"``; the other classes
+    accept it, too.  By default, each `select` call finds out who has patched the ``select`` module.
+    Pin a selector in a program that uses gevent or eventlet without patching, or in a thread that
+    must not have a hub.
 
-    Raises ValueError for an unknown runtime, ImportError where its library is not installed, and
-    RuntimeError, with all that was tried, if none of the classes works.  The other classes raise
-    OSError where the kernel has no such primitive or no descriptor left.
+    Raises ValueError for an unknown runtime, ImportError if its library is not installed, and
+    RuntimeError, with a list of what was tried, if no class works.  The other classes raise OSError
+    if the kernel does not have the primitive or no descriptor is left.
     """
 
     __signature__: Any = _Signature()
@@ -101,7 +101,7 @@ class DefaultSelector(Selector):
         return cast("Self", selector)
 
     def __init__(self, *, runtime: Optional[str] = None) -> None:
-        # Only subclasses come here: for them, the backend is chosen as the class would be.
+        # Only for subclasses, whose backend is chosen in the same way.
         chosen, _ = open_best(runtime=runtime)
         self._primitive_name, self._backend_cls = chosen._primitive_name, chosen._backend_cls  # type: ignore[misc]
         self._selector_cls = self._primitive = chosen._primitive  # type: ignore[misc]
@@ -110,15 +110,15 @@ class DefaultSelector(Selector):
 
     @_where_there_is_one
     def fileno(self) -> int:
-        """Return the kernel object's descriptor; ValueError once the selector is closed.
+        """Return the kernel object's descriptor; ValueError if the selector is closed.
 
-        There is none, and no such method, for poll and select.
+        An instance that uses poll or select has no such method.
         """
         return self._poller.descriptor()
 
 
 def open_best(*, runtime: Optional[str] = None) -> Tuple[Selector, List[str]]:
-    """An instance of the best class, and what was better and did not work, with the reasons."""
+    """Return an instance of the best class that works, and why better ones do not work."""
     global _first_seen
     tried = _MISSING.copy()
     for kind in _KINDS:
@@ -140,7 +140,7 @@ def open_best(*, runtime: Optional[str] = None) -> Tuple[Selector, List[str]]:
             tried.append(f"{kind.__name__}: {error}")
             continue
         if kind not in _chosen:
-            # In the standard module both names are one class: isinstance() has to agree.
+            # In the standard module both names are one class, so isinstance() must be true.
             ABCMeta.register(DefaultSelector, kind)
             _chosen.add(kind)
         is_foreign = _runtime.owner(own) == _runtime.FOREIGN  # and may turn out to be broken
@@ -152,14 +152,14 @@ def open_best(*, runtime: Optional[str] = None) -> Tuple[Selector, List[str]]:
 
 
 def _reason_against(name: str, own: Any) -> str:
-    """Why somebody does not want ``select.<name>`` to be used; see the table in _runtime."""
+    """Why ``select.<name>`` is not to be used, if it is not; see the table in _runtime."""
     if own is None:
-        return f"somebody has deleted select.{name}" if _runtime.is_meant_to_be_gone(name) else ""
+        return f"select.{name} was deleted" if _runtime.is_meant_to_be_gone(name) else ""
     if not callable(own):
         return f"select.{name} is {type(own).__name__}, which cannot be called"
     is_foreign = _runtime.owner(own) == _runtime.FOREIGN
     if _runtime.is_broken(own) or (
         is_foreign and not (is_usable_select(own) if name == "select" else is_usable(own))
     ):
-        return f"the select.{name} that somebody put there does not work"
+        return f"select.{name} was replaced, and the replacement does not work"
     return ""

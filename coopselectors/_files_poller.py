@@ -1,15 +1,15 @@
 """How does the kernel come to watch the files that it should watch?
 
-A `FilesPoller` knows its files, so that it can fill a new kernel object with them (see _rebuild).
-It has to in a forked child, which may not touch its parent's; where somebody else has closed the
-descriptor; and where the kernel goes on to report files that were closed before they were
-unregistered.
+A `FilesPoller` knows its files, so it can register them all with a new kernel object (see
+_rebuild).  It does so in three cases: in a forked child, which must not touch the parent's; if
+other code has closed the descriptor; and if the kernel keeps reporting files that were closed
+before they were unregistered.
 
-A registration belongs to the open file, not to its number.  A file that was closed, but lives on in
-a duplicate, is reported for ever and cannot be named any more (epoll(7), "Will closing a file
-descriptor cause it to be removed").  Such numbers are the `stale_fds`: what the kernel reports for
-one of them may be about another file, and is checked with poll(2).  When there are many, a new
-kernel object is due.
+A registration belongs to the open file, not to its number.  If a file was closed while a duplicate
+is open, the kernel reports it forever, and nobody can name it (epoll(7), "Will closing a file
+descriptor cause it to be removed").  Such numbers are the `stale_fds`.  What the kernel reports for
+one of them may be about another file, so it is checked with poll(2).  If there are many, the kernel
+object is replaced.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from ._rebuild import put, rebuild, settle
 from ._shadow import open_shadow, poll_noticing, woken_in_vain
 from ._unpatched import system
 
-# How many stale numbers there may be before a new kernel object is due.
+# How many stale numbers there may be before the kernel object is replaced.
 _MANY = 64
 
 _PRI = 0x002
@@ -35,16 +35,16 @@ _PRI = 0x002
 class FilesPoller(Poller):
     """A poller that knows its files.
 
-    `keys` is the selector's own ``{fd: SelectorKey}``.  The selector writes a file into it before
-    it calls `register` or `modify`, and takes it out before it calls `unregister`; other threads
-    that fill a new kernel object meanwhile find the latest there.
+    `keys` is the selector's own ``{fd: SelectorKey}``.  The selector adds a file before it calls
+    `register` or `modify`, and removes it before it calls `unregister`.  So another thread that
+    fills a new kernel object meanwhile finds the latest state.
     """
 
-    #: The numbers of files that were reported, and are not to be before the next `modify`.
+    #: One-shot files that have been reported, and must not be again before the next `modify`.
     fired: Set[int] = _NO_FDS
 
     def __init__(self, backend: Backend, keys: Mapping[int, Any]) -> None:
-        # As the base class does, without the call: most selectors live for one select().
+        # The same as in the base class, without the call: most selectors live for one select().
         self.backend = backend
         self.keys = keys
         self.waiters = _NOBODY
@@ -77,7 +77,7 @@ class FilesPoller(Poller):
         was_fired = False
         if self.has_extras:
             if extra & self.backend.exclusive:
-                return  # as it was, see `EpollBackend.refusal_to_change`
+                return  # nothing changes, see `EpollBackend.refusal_to_change`
             was_fired = fd in self.fired
             self.rearm(fd)
         try:
@@ -96,7 +96,7 @@ class FilesPoller(Poller):
         """Forget `fd`, which may be closed already."""
         if self.state is not _fork.generation:
             if self.backend.has_kernel_object or self.state is CLOSED:
-                return  # the next kernel object is filled without it
+                return  # the next kernel object will not have it
             self.prepare()
         try:
             self.backend.unregister(fd, before)
@@ -125,20 +125,20 @@ class FilesPoller(Poller):
             return self._poll_again(error, timeout)
 
     def poll_noticing(self, timeout: Optional[float]) -> List[Pair]:
-        """Like `poll`, but notice what other threads change meanwhile."""
+        """Like `poll`, but notice changes that other threads make meanwhile."""
         if self.backend.notices_changes or not _unpatched.has_other_threads():
             return self.poll(timeout)
         return poll_noticing(self, timeout)
 
-    # Errors, and what they may mean beside themselves.
+    # Errors that may mean something else than they say.
 
     def _register_again(self, error: Exception, fd: int, events: int, extra: int) -> None:
         code = getattr(error, "errno", None)
         if self.state is CLOSED or (isinstance(error, ValueError) and not self._is_native_open()):
             self.raise_closed()
         if code == errno.EEXIST:
-            # It was closed and duplicated back under its number, or another thread has just filled
-            # a new kernel object with it.  If the number was stale, it is so no longer.
+            # The file was closed and duplicated back under its number, or another thread has just
+            # registered it with a new kernel object.  Either way, the number is not stale now.
             put(self.backend, fd, events, extra)
             self.stale_fds = self.stale_fds - {fd}
             return
@@ -149,10 +149,10 @@ class FilesPoller(Poller):
         if code in (errno.EINVAL, errno.ELOOP):
             if extra & self.backend.exclusive:
                 raise ValueError(
-                    f"EPOLLEXCLUSIVE is not for descriptor {fd}: it is an epoll (epoll_ctl(2))"
+                    f"EPOLLEXCLUSIVE cannot be used for descriptor {fd}, an epoll (epoll_ctl(2))"
                 ) from None
             if self.waiters:
-                # Deeper than the kernel's limits allow, and only because an outer poller holds us.
+                # Nested too deep for the kernel, but only because an outer poller holds us.
                 self.refuse()
                 self.backend.register(fd, events, extra)
                 return
@@ -170,7 +170,7 @@ class FilesPoller(Poller):
             return
         if code != errno.ENOENT:
             raise error
-        with _fork.lock():  # while another thread replaces the kernel object, it is in neither
+        with _fork.lock():  # while another thread replaces the kernel object, neither has the file
             if was_fired:
                 put(self.backend, fd, events, extra)
             else:
@@ -180,7 +180,7 @@ class FilesPoller(Poller):
         if self.state is CLOSED or (isinstance(error, ValueError) and not self._is_native_open()):
             self.raise_closed()
         if isinstance(error, RuntimeError):
-            # Another thread is in there: such an object serves one at a time.
+            # Another thread uses the object, which serves one at a time.
             another = self.backend.fresh()
             for fd, key in list(self.keys.items()):
                 another.register(fd, key.events, extra_of(key))
@@ -199,7 +199,7 @@ class FilesPoller(Poller):
         with _fork.lock():
             if self.state is CLOSED:
                 self.raise_closed()
-            if not self.backend.is_ours():  # else another thread was faster
+            if not self.backend.is_ours():  # or else another thread was faster
                 self.rebuild()
 
     def close(self) -> None:
@@ -211,7 +211,7 @@ class FilesPoller(Poller):
             and self.shadow is None
             and not backend.is_in_use()
         ):
-            self.state = CLOSED  # most selectors end so: nobody has to be told
+            self.state = CLOSED  # as most selectors end: nobody has to be told
             backend.close()
         else:
             super().close()
@@ -234,7 +234,7 @@ class FilesPoller(Poller):
         self.shadow = None
 
     def mark_stale(self) -> None:
-        """A new kernel object is due, at the next call; whoever waits makes that call now."""
+        """Have the kernel object replaced at the next call; waiters make that call now."""
         with _fork.lock():
             if self.state is _fork.generation:
                 self.state = STALE
@@ -243,7 +243,7 @@ class FilesPoller(Poller):
     def rebuild(self) -> None:
         """Replace the kernel object by another with the same files; the lock is held.
 
-        A call that fails leaves everything as it was, and the next one tries again.
+        If this fails, nothing has changed, and the next call tries again.
         """
         if self.backend.has_kernel_object:
             rebuild(self)
@@ -256,7 +256,7 @@ class FilesPoller(Poller):
         self.has_extras = True
         if extra & self.backend.exclusive:
             if fd in self.stale_fds:
-                self.mark_stale()  # whose wake-ups these are, poll(2) does not know
+                self.mark_stale()  # poll(2) cannot tell whose wake-ups these are
             self.exclusive = {*self.exclusive, fd}
             self.leave_all()
         if extra & _PRI and self.backend.name != "kqueue" and reports_once(fd):
@@ -264,13 +264,13 @@ class FilesPoller(Poller):
             self.leave_all()
 
     def mark_fired(self, fd: int) -> None:
-        """Note that a file that was to be reported once has been."""
+        """Note that a one-shot file has been reported."""
         if self.fired is _NO_FDS:
             self.fired = set()
         self.fired.add(fd)
 
     def rearm(self, fd: int) -> None:
-        """Note that it may be reported again."""
+        """Note that a one-shot file may be reported again."""
         if fd in self.fired:
             self.fired.discard(fd)
 
@@ -286,20 +286,20 @@ class FilesPoller(Poller):
         return kept
 
     def merge(self, taken: List[Pair]) -> List[Pair]:
-        """What a thread or a shadow took of files that report once, and what else is ready."""
+        """Return reports that a thread or a shadow took from read-once files, and other pairs."""
         known = dict(taken)
         for fd, mask in self.poll(0):
             known[fd] = known.get(fd, 0) | mask
         return list(known.items())
 
     def confirm(self, fd: int, mask: int) -> int:
-        """What the file that has a stale number now is ready for, whatever the kernel reported."""
+        """Ask poll(2) what the file that now has a stale number is ready for."""
         return poll_once(fd, mask & 0xFFFF)
 
     def note(self, fd: int, now: Any, before: Any) -> None:
-        """A user has registered a file with the native object, or not any more.
+        """Note that the user has registered or unregistered a file with the native object.
 
-        `now` and `before` are what it is and was watched for, if it is and was.
+        `now` and `before` are what it is and was watched for; None if it is or was not.
         """
         self.told_once = self.told_once - {fd}
         if before is not None and self.shadow is not None:
@@ -312,9 +312,9 @@ class FilesPoller(Poller):
         if self.per_file_waiters:
             self.changed()
 
-    # Where the primitive has no descriptor: see _shadow.
+    # For primitives without a descriptor: see _shadow.
 
-    #: Whether the numbers have to be looked up before each sleep; see `Shadow.look_up`.
+    #: Whether the numbers must be looked up before each sleep; see `Shadow.look_up`.
     looks_up: bool = True
 
     @property
@@ -354,14 +354,14 @@ class FilesPoller(Poller):
             self.refused = self.refused or shadow.is_refused
 
     def dismiss_shadow(self) -> None:
-        """Go on with another shadow from the next wait on; whoever waits looks again."""
+        """Drop the shadow, so that the next wait makes another; waiters look again."""
         shadow = self.shadow
         self.shadow = None
         if shadow is not None:
             shadow.poller.close()
 
     def must_look_first(self) -> bool:
-        # poll(2) and select(2) report a closed file, which the shadow has forgotten.
+        # poll(2) and select(2) report a closed file; the shadow has lost it.
         if self.shadow is None or not self.looks_up:
             return False
         try:
@@ -380,7 +380,7 @@ class FilesPoller(Poller):
 
 
 def reports_once(fd: int) -> bool:
-    """Whether a file reports POLLPRI to the first that asks: those of /proc and /sys may."""
+    """Whether a file may report POLLPRI to the first poll only, as those of /proc and /sys do."""
     try:
         return stat.S_ISREG(system.fstat(fd).st_mode)
     except OSError:

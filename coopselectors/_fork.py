@@ -1,15 +1,15 @@
 """Which process is this, and who must act in a forked child?
 
-After fork(2), parent and child hold one and the same epoll: what the child unregisters is
-unregistered for the parent too, and the events of either wake both.  kqueues are not inherited at
-all, and a child cannot use a /dev/poll.
+After fork(2), parent and child share one epoll.  If the child unregisters a file, it is
+unregistered for the parent too, and events wake both.  kqueues are not inherited at all, and a
+child cannot use a /dev/poll.
 
-So everything that owns a kernel object remembers the `generation` in which it was made, and
-compares it with the present one before it uses that object.  Only the few objects that a hub uses
-without being called are told of a fork (`tell`).
+So every owner of a kernel object remembers the `generation` in which it made the object, and
+compares it with the current one before using the object.  Only the few objects that a hub uses by
+itself are told of a fork (`tell`).
 
-CPython clears the thread-local variables of threads that are not in the child before it calls any
-hook.  A finalizer may therefore run while nobody knows yet that this is a child; `lock` finds out.
+CPython clears the thread-local variables of threads that the child does not have before it calls
+any hook.  So a finalizer may run while nobody knows yet that this is a child; `lock` finds out.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from weakref import ReferenceType, ref
 from ._lock import Lock
 from ._unpatched import system
 
-#: Another object in each process; compared by identity.
+#: A different object in each process; compared by identity.
 generation: object = object()
 
 _pid: int = system.getpid()
@@ -30,13 +30,13 @@ _lock = Lock()
 
 
 class Owner(Protocol):
-    """An object that has to act in a child before any other code runs there."""
+    """An object that must act in a child before any other code runs there."""
 
     def forked(self) -> None:
-        """Let go of what belongs to the parent.  Must be quick: many children only ``exec``."""
+        """Drop what belongs to the parent.  Must be quick: many children only ``exec``."""
 
 
-# A WeakSet would do, at three times the price.
+# A WeakSet would do, at three times the cost.
 _owners: Set[ReferenceType[Owner]] = set()
 
 
@@ -48,7 +48,7 @@ def tell(owner: Owner) -> None:
 def lock() -> Lock:
     """The one lock of this package.
 
-    It is made anew in a child: a thread that is not there may have held the other.
+    A child gets a new one, because a thread that the child does not have may have held the other.
     """
     if system.getpid() != _pid:
         notice()
@@ -69,9 +69,9 @@ def notice() -> None:
         if owner is not None:
             try:
                 owner.forked()
-            except BaseException as error:  # one that fails must not keep the others untold
+            except BaseException as error:  # the other owners must be told all the same
                 sys.excepthook(type(error), error, error.__traceback__)
 
 
-# Windows has neither fork() nor this.
+# Windows has neither fork() nor this function.
 getattr(os, "register_at_fork", lambda **_: None)(after_in_child=notice)

@@ -1,4 +1,4 @@
-"""What is going on here?  One answer for people and for bug reports."""
+"""How do selectors wait here?  One answer for people and for bug reports."""
 
 from __future__ import annotations
 
@@ -15,21 +15,20 @@ _PRIMITIVES = ("select", "poll", "epoll", "devpoll", "kqueue")
 
 
 def info() -> Dict[str, Any]:
-    """Say how selectors wait in this process at this moment, and why.
+    """Return how selectors wait in this process now, and why.
 
-    Returns a dictionary of strings, lists and dictionaries, made for reading and for ``json``:
+    The result is a dictionary of strings, lists and dictionaries, for people and for ``json``:
 
-    * ``versions`` of coopselectors, of Python and of the libraries that are installed (None if
-      not); nothing is imported to find out.
-    * ``runtime`` is what `current_runtime` says, ``evidence`` what it says that by: the owner of
-      each primitive that ``select`` offers now.
-    * ``default`` is the class that DefaultSelector gives now, and ``passed_over`` says for each
-      class before it why it is not that one.
-    * ``hub`` is what waits: the kernel, a hub's event loop and its backend, or somebody's function.
+    * ``versions``: of coopselectors, of Python, and of gevent, eventlet and greenlet (None if not
+      installed).  Nothing is imported to find out.
+    * ``runtime``: the result of `current_runtime`.
+    * ``evidence``: the owner of each primitive that ``select`` offers now.
+    * ``default``: the class that DefaultSelector chooses now; None if no selector works.
+    * ``passed_over``: why each better class was not chosen.
+    * ``hub``: what waits, namely the kernel, a hub's event loop with its backend, or a replacement.
 
-    Raises nothing: where no selector works, ``default`` is None and ``passed_over`` says what was
-    tried; what cannot be found out, because what somebody has put into ``select`` raises when it is
-    looked at, is called unknown.
+    It never raises.  If an object in ``select`` raises an exception when it is inspected, the value
+    says that it is unknown.
     """
     import platform  # it imports subprocess on CPython 3.9, which `audit` would find
 

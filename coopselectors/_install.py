@@ -70,7 +70,9 @@ def install(modules: Optional[Iterable[str]] = None, *, select: bool = False) ->
         wanted = set()
         for name in modules:
             if not _inert.is_module(sys.modules.get(name)):
-                raise ValueError(f"cannot install into {name!r}: no such module is loaded")
+                raise ValueError(
+                    f"cannot install into {name!r}: no such module is loaded; import it first"
+                )
             wanted.add(id(vars_of_module(name)))
     done = len(_changes)
     try:
@@ -90,7 +92,7 @@ def uninstall() -> List[str]:
     RuntimeError if nothing is installed.
     """
     if not _changes:
-        raise RuntimeError("coopselectors is not installed: there is nothing to undo")
+        raise RuntimeError("coopselectors is not installed, so there is nothing to undo")
     changes = _changes[:]
     _changes.clear()
     return _undo(changes)

@@ -17,7 +17,7 @@ _fd_of: Any = selectors._fileobj_to_fd  # type: ignore[attr-defined]
 
 
 def lookup(keys: Dict[int, SelectorKey], fileobj: Any) -> int:
-    """The descriptor of `fileobj` in `keys`, registered or not; ValueError if it has none."""
+    """The descriptor of `fileobj`, registered in `keys` or not; ValueError if it has none."""
     if type(fileobj) is not int:
         try:
             fd = fileobj.fileno()
@@ -31,7 +31,7 @@ def lookup(keys: Dict[int, SelectorKey], fileobj: Any) -> int:
         found: int = _fd_of(fileobj)
         return found
     except ValueError:
-        # A closed file has no descriptor any more, but the object is still the same.
+        # A closed file has no descriptor, but the object is still the same.
         for key in list(keys.values()):
             if key.fileobj is fileobj:
                 return key.fd
@@ -53,7 +53,7 @@ else:
 class Map(_Mapping):
     """What `get_map` returns: the selector's files, read-only, found by descriptor or by object."""
 
-    # Not the selector itself: that would be a cycle, which only the collector could free.
+    # Not the selector itself, which would be a reference cycle.
     def __init__(self, keys: Dict[int, SelectorKey]) -> None:
         self._keys = keys
 

@@ -1,11 +1,12 @@
 """What keeps two real threads from changing the same poller at once?
 
-A lock that no patcher replaces: eventlet makes every RLock that it finds a green one, and gevent
-replaces what makes plain locks.  Nobody touches the interpreter's queue in C.
+A lock that no patcher replaces.  eventlet turns every RLock that it finds into a green one, and
+gevent replaces the function that makes plain locks.  No patcher touches the interpreter's own
+queue, which is written in C.
 
-It is re-entrant, since a finalizer or a signal handler may run while it is held.  A handler that
-raises may come between taking it and noting that.  Whoever finds it held by nobody for a second,
-where it is never held longer than some system calls take, takes it over.
+The lock is re-entrant, because a finalizer or a signal handler may run while it is held.  A handler
+that raises may run between taking the lock and noting its owner.  The lock is never held for longer
+than a few system calls take.  So a thread that finds it without an owner for a second takes it.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ except ImportError:  # PyPy
 
 from ._unpatched import get_ident
 
-# Seconds after which it is looked whether anybody holds it.
+# Seconds after which a waiting thread looks whether the lock has an owner.
 _PATIENCE = 1.0
 
 
@@ -33,7 +34,7 @@ class Lock:
         self._free: Any = SimpleQueue()
         self._free.put(None)
         self._owner: Any = None
-        #: How often the owner has entered; 0 while nobody holds it.
+        #: How often the owner has entered it; 0 while nobody holds it.
         self._depth = 0
 
     def __enter__(self) -> None:

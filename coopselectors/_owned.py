@@ -1,12 +1,12 @@
 """Is this descriptor still ours?
 
-A daemon closes every descriptor that it finds (``os.closerange``), and other programs close a
-number twice.  The number may then belong to a file of the program's, and to close it, or to put
-another file in its place, would be our fault.
+A daemon closes every descriptor that it finds (``os.closerange``), and some programs close a number
+twice.  Then one of the program's own files may get our number.  If we closed that number, or put
+another file there, we would destroy the program's file.
 
-fstat(2) does not tell one epoll from another: they share one inode.  So every descriptor of ours is
-marked by O_NONBLOCK, which stays with the open file, means nothing to an epoll, and is not set for
-anybody else's.  Among our own descriptors, the latest owner of a number counts.
+fstat(2) does not distinguish epolls, because they share one inode.  So we mark every descriptor of
+ours with O_NONBLOCK, which belongs to the open file, has no effect on an epoll, and is not set on
+other epolls.  Among our own descriptors, the latest owner of a number counts.
 """
 
 from __future__ import annotations
@@ -25,20 +25,20 @@ _get_blocking, _set_blocking = system.get_blocking, system.set_blocking
 def claim(fd: int, owner: object) -> None:
     """Note that `fd` was opened for `owner`, which calls `release` before it closes `fd`.
 
-    It is kept alive until then, so it must be nothing whose finalizer is to do that.
+    `owner` is kept alive until then, so its finalizer must not be what calls `release`.
     """
     global _get_blocking
     _owners[fd] = owner
     try:
         _set_blocking(fd, False)
-    except OSError:  # not for a kqueue of macOS
+    except OSError:  # a kqueue of macOS cannot be marked
         _get_blocking = _is_unmarked
 
 
 def is_owner(fd: int, owner: object) -> bool:
     """Whether `fd` may still be what `owner` claimed: it is marked, and nobody claimed it since.
 
-    What else is marked by chance, such as a socket, is told apart by what its owner can do with it.
+    Other marked files, such as a socket, are recognised by what can be done with them.
     """
     try:
         return _owners.get(fd) is owner and not _get_blocking(fd)
@@ -47,7 +47,7 @@ def is_owner(fd: int, owner: object) -> bool:
 
 
 def release(fd: int, owner: object) -> bool:
-    """Return whether `owner` may close `fd`, as `is_owner` does, and forget that it owned it."""
+    """Return whether `owner` may close `fd`, like `is_owner`, and forget that it owned it."""
     if _owners.get(fd) is not owner:
         return False
     del _owners[fd]
@@ -58,23 +58,23 @@ def release(fd: int, owner: object) -> bool:
 
 
 def _is_unmarked(fd: int) -> bool:
-    """Where nothing can be marked: a descriptor that is open."""
+    """On platforms without marks, whether the descriptor is open."""
     system.fstat(fd)
     return False
 
 
-# What names a descriptor that is not ours any more, and would close it when it is finalized.
+# Objects that would, when finalized, close a descriptor that is no longer ours.
 _abandoned: Any = []
 
 
 def abandon(native: object) -> None:
-    """Keep `native`, whose finalizer closes a number that is no longer ours, for ever."""
+    """Keep `native` forever, because its finalizer would close a number that is not ours now."""
     _abandoned.append(native)
 
 
 @atexit.register
 def _keep_abandoned() -> None:
-    """One reference more that nothing gives back: lists are emptied when the interpreter ends."""
+    """Add a reference that is never dropped: a list would be emptied at interpreter exit."""
     if _abandoned:
         try:
             import ctypes

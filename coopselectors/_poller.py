@@ -1,8 +1,8 @@
 """Who waits for one kernel object, and what state is it in?
 
 A `Poller` is a backend, the greenlets and threads that wait for it, and its state.  One attribute
-holds the state; every call that reaches the kernel compares it with the present generation, and
-`prepare` deals with the rest:
+holds the state.  Every call that reaches the kernel compares it with the current generation; if
+they differ, `prepare` deals with it:
 
 =========  ==============================  ==================================  =====================
 state      ``state`` is                    the kernel object                   next
@@ -18,8 +18,8 @@ closed     ``CLOSED``                      none
 
 A poller becomes inherited by itself, since a child has another generation.
 
-The files in a plain `Poller` are known to the kernel alone: it is the user's own epoll or kqueue,
-which parent and child share, and which is never replaced.  `FilesPoller` knows its files.
+Only the kernel knows the files of a plain `Poller`.  It is the user's own epoll or kqueue, which
+parent and child share, and which is never replaced.  A `FilesPoller` knows its files.
 """
 
 from __future__ import annotations
@@ -35,17 +35,17 @@ from ._wakeup import wakeup_fd
 STALE = "stale"
 CLOSED = "closed"
 
-#: What a closed selector says.
+#: The error message of a closed selector.
 _CLOSED = "Selector is closed"
 
 
 class Outer(Protocol):
-    """What a poller knows of the outer pollers that hold its descriptor (see _hubs._outer)."""
+    """What a poller needs of the outer pollers that hold its descriptor (see _hubs._outer)."""
 
     gone: bool
 
     def leave(self, waiters: Any) -> None:
-        """Hold the poller no longer, and wake whoever waits for it there."""
+        """Drop the poller, and wake whoever waits for it there."""
 
     def notify(self, waiters: Any) -> None:
         """Wake whoever waits there, so that they look again.  Any thread may call this."""
@@ -59,22 +59,22 @@ _NO_FDS: Any = frozenset()
 class Poller:
     """One kernel object, its waiters and its state; see the top of this file."""
 
-    #: {fd: what it is registered with, in `events` and perhaps `extra_events`}; empty where only
-    #: the kernel knows the files.
+    #: {fd: an object with `events` and perhaps `extra_events`}; empty if only the kernel knows the
+    #: files.
     keys: Mapping[int, Any] = _NOBODY
     #: Whether any file has ever been registered here with extra events.
     has_extras: bool = False
     #: Files that report only to a thread blocked on this very object: EPOLLEXCLUSIVE.
     exclusive: Set[int] = _NO_FDS
-    #: Files that report a change to the first that asks (POLLPRI of /proc/self/mounts).
+    #: Files that report a change only to the first caller (POLLPRI of /proc/self/mounts).
     told_once: Set[int] = _NO_FDS
-    #: What somebody has taken of the latter that could not return it.
+    #: Reports of such files that a caller took and could not use.
     taken: Sequence[Pair] = ()
-    #: The kernel would not take our descriptor into an outer poller.
+    #: The kernel refused to nest our descriptor in an outer poller.
     refused: bool = False
     #: How many calls of `block` are being cancelled.
     cancelled: int = 0
-    #: What the waiting is done with where the primitive has no descriptor (see _shadow).
+    #: What waits instead of a primitive that has no descriptor (see _shadow).
     shadow: Any = None
     # Closed as long as there is nothing to close.
     state: object = CLOSED
@@ -83,7 +83,7 @@ class Poller:
         self.backend = backend
         #: {outer poller: our Waiters there}
         self.waiters: Dict[Outer, Any] = _NOBODY
-        #: Those who watch the files one by one, and must hear of every change.
+        #: The waiters that watch the files one by one, and must be told of every change.
         self.per_file_waiters: Dict[Any, None] = _NOBODY
         #: How many waits in a row had to sleep (see _hubs._cooperative).
         self.sleeps: int = 0
@@ -96,14 +96,14 @@ class Poller:
     def poll(self, timeout: Optional[float]) -> List[Pair]:
         """Return a pair per ready file, all of them, after at most `timeout` seconds.
 
-        None waits for ever, 0 not at all.  Interrupted waits go on (PEP 475).
+        None waits forever, 0 not at all.  Interrupted waits go on (PEP 475).
         """
         if self.state is not _fork.generation:
             self.prepare()
         return self.backend.poll(timeout)
 
     def prepare(self) -> None:
-        """Have a kernel object that may be used; dispatches on the state."""
+        """Provide a kernel object that may be used; dispatches on the state."""
         with _fork.lock():
             if self.state is CLOSED:
                 self.raise_closed()
@@ -112,7 +112,7 @@ class Poller:
                 self.state = _fork.generation
 
     def _let_go_of_parents(self) -> None:
-        """This is a forked child: the outer pollers and the blocked threads are the parent's."""
+        """Forget the outer pollers and blocked threads, which are the parent's, in a child."""
         self.waiters = self.per_file_waiters = _NOBODY
         self.refused = False
         self.cancelled = 0
@@ -124,7 +124,7 @@ class Poller:
     def pollable(self) -> Optional[Poller]:
         """The poller whose descriptor is readable when any file here is ready.
 
-        None where there is no such descriptor, and the files have to be watched one by one.
+        None if there is no such descriptor, so that the files have to be watched one by one.
         """
         return self if self.backend.pollable and not self.refused else None
 
@@ -133,23 +133,23 @@ class Poller:
         return self.backend.pollable
 
     def descriptor(self) -> int:
-        """The kernel object's descriptor, as an outer poller takes it in."""
+        """The descriptor for an outer poller to hold."""
         if self.state is not _fork.generation:
             self.prepare()
         return self.backend.fileno()
 
-    # How long one may sleep on the descriptor; only `FilesPoller` has reason to object.
+    # How long a greenlet may sleep on the descriptor; only a `FilesPoller` sets limits.
 
     def must_look_first(self) -> bool:
-        """Whether something is ready that the descriptor may not tell of."""
+        """Whether a file may be ready although the descriptor is not readable."""
         return False
 
     def before_sleep(self, again: bool = False) -> Optional[float]:
-        """Make the descriptor speak for all files; returns when to ask `again`, in seconds."""
+        """Make the descriptor stand for all files; returns when to ask `again`, in seconds."""
         return None
 
     def woken_in_vain(self) -> bool:
-        """The descriptor was readable, and `poll` had nothing.  Returns whether to ask again."""
+        """Handle a readable descriptor for which `poll` found nothing; True means poll again."""
         return False
 
     # A thread that waits in a greenlet's place (see _hubs._waiting_thread).
@@ -157,15 +157,15 @@ class Poller:
     @property
     def needs_thread(self) -> bool:
         """Whether only a blocked thread can wait for it."""
-        # Where nobody knows the files, they cannot be watched one by one either.
+        # If only the kernel knows the files, they cannot be watched one by one either.
         return bool(self.exclusive or self.told_once) or self.refused
 
     def block(self, timeout: Optional[float]) -> List[Pair]:
-        """Wait in the kernel, in a thread of its own; returns what that thread took."""
+        """Wait in the kernel, in a thread of its own; returns what the thread collected."""
         if self.exclusive or self.told_once:
             return self.poll(timeout)
-        # poll(2) looks at its descriptors again when it is woken: by then another file may have
-        # the number of one that was closed.
+        # When poll(2) is woken, it looks up its descriptors again.  By then, another file may have
+        # the number of a closed one.
         duplicate = system.dup(self.descriptor())
         try:
             poll = _unpatched.poll()
@@ -180,7 +180,7 @@ class Poller:
         return self.backend.is_in_use()
 
     def cancel_block(self, on: bool) -> None:
-        """Have the threads that are in `block` come out, until that is turned off."""
+        """Make the threads in `block` return, until this is turned off again."""
         with _fork.lock():
             if self.state is not CLOSED:
                 self.cancelled += 1 if on else -1
@@ -188,9 +188,9 @@ class Poller:
                     self.notify(on)
 
     def give_back(self, pairs: List[Pair]) -> List[Pair]:
-        """Have the kernel report once more what somebody took that has no use for it.
+        """Make the kernel report again what a caller took and cannot use.
 
-        Returns what cannot be given back.
+        Returns the pairs that cannot be given back.
         """
         return []
 
@@ -199,9 +199,9 @@ class Poller:
         try:
             self.backend.notify(wakeup_fd(), on)
         except OSError:
-            pass  # no descriptor left for that: nothing can be done
+            pass  # no descriptor is left for that, and nothing can be done
 
-    # The outer pollers and others that have to be told.
+    # The outer pollers and other waiters that have to be told.
 
     def joined(self, outer: Outer, waiters: Any) -> None:
         """Note that an outer poller holds our descriptor; the lock is held."""
@@ -218,7 +218,7 @@ class Poller:
             outer.leave(waiters)
 
     def refuse(self) -> None:
-        """Leave every outer poller, for good: the kernel allows no deeper nesting of a file."""
+        """Leave every outer poller for good: the kernel does not nest a file any deeper."""
         self.refused = True
         self.leave_all()
 
@@ -227,7 +227,7 @@ class Poller:
             self.leave(outer)
 
     def watch_per_file(self, waiters: Any, on: bool) -> None:
-        """Note who watches the files one by one, or does so no longer."""
+        """Note that these waiters watch the files one by one, or have stopped doing so."""
         with _fork.lock():
             if on and self.per_file_waiters is _NOBODY:
                 self.per_file_waiters = {}
@@ -237,12 +237,12 @@ class Poller:
                 self.per_file_waiters.pop(waiters, None)
 
     def changed(self) -> None:
-        """Tell those who watch the files one by one that there is something new to watch."""
+        """Tell the waiters that watch the files one by one that the files have changed."""
         for waiters in tuple(self.per_file_waiters):
             waiters.outer.notify(waiters)
 
     def close(self) -> None:
-        """Give everything back.  Whoever waits is woken; every later call is a ValueError."""
+        """Release everything and wake whoever waits.  Every later call raises ValueError."""
         with _fork.lock():
             if self.state is CLOSED:
                 return
@@ -262,8 +262,8 @@ class Poller:
             shadow.poller.close()
 
     def __del__(self) -> None:
-        # The interpreter would close the descriptor by itself, whoever has it by now, and a forked
-        # child may keep our kernel object alive, and with it our place in an outer poller.
+        # The interpreter would close the descriptor even if the number is somebody else's by now.
+        # A forked child may keep our kernel object alive, and with it our place in an outer poller.
         if self.state is not CLOSED and not sys.is_finalizing():
             _fork.notice()  # in a child, finalizers run before anybody is told
             self.close()

@@ -1,9 +1,9 @@
 """What does the caller get for what the kernel reported?
 
-The kernel reports numbers, and masks in the primitive's own bits; the caller is told of keys, and
-of ``EVENT_READ | EVENT_WRITE``.  Nearly always a table knows the answer.  What is left are files
-that are watched for both events or for extra events, numbers that nobody registered, and numbers
-that may mean a file that was closed.
+The kernel reports numbers, and masks in the primitive's own bits.  The caller gets keys, and
+``EVENT_READ | EVENT_WRITE``.  A table has nearly all answers.  This module deals with the others:
+files that are watched for both events or for extra events, numbers that nobody registered, and
+numbers that may mean a closed file.
 """
 
 from __future__ import annotations
@@ -23,23 +23,23 @@ _MASKS = (0, IN, OUT, IN | OUT)
 
 
 class Translated(NamedTuple):
-    """What is true of some pairs, and whether to ask the kernel again."""
+    """The results for some pairs, and whether to ask the kernel again."""
 
     #: {fd: (key, events)}
     ready: Dict[Any, Ready]
-    #: Something was reported that nobody registered, or that is not so.
+    #: The kernel reported a number that nobody registered, or something that is not true.
     ask_again: bool
-    #: For sure, and not only because another thread has just unregistered it.
+    #: It is certain that this is not just a file that another thread has just unregistered.
     is_stale: bool
 
 
 def translate(
     poller: FilesPoller, keys: Dict[int, SelectorKey], known: Dict[int, Ready], pairs: List[Pair]
 ) -> Translated:
-    """The answers for pairs of which some are not in `known`.
+    """Return the results for pairs of which some are not in `known`.
 
-    `known` is the table {fd: (key, events)} of files that are watched for one event: whatever mask
-    the kernel reports of such a file, HUP and ERR included, means that event.
+    `known` is the table {fd: (key, events)} of files that are watched for one event.  Any mask that
+    the kernel reports for such a file, HUP and ERR included, means that event.
     """
     ready: Dict[Any, Ready] = {}
     ask_again = is_stale = False
@@ -53,7 +53,7 @@ def translate(
         if key is None:
             other = backend.others.get(fd)
             if other is not None:
-                event: Any = reported  # of these the kernel sends no mask, but all it knows
+                event: Any = reported  # for these, the kernel's whole kevent instead of a mask
                 ready[fd] = other, Events(0, event.fflags, event)
             elif fd != wakeup_fd() or not poller.cancelled:
                 ask_again = True
@@ -76,14 +76,14 @@ def translate(
             continue
         ready[fd] = answer = key, events
         if key.events != _BOTH and not is_in_doubt:
-            known[key.fd] = answer  # not the kernel's copy of the same number
+            known[key.fd] = answer  # the key's number object, not the kernel's copy
             if keys.get(fd) is not key:  # another thread has changed it just now
                 known.pop(fd, None)
     return Translated(ready, ask_again, is_stale)
 
 
 def _in_full(poller: FilesPoller, keys: Dict[int, SelectorKey], key: ExtraKey, mask: int) -> Events:
-    """What to say of a file that was registered with extra events."""
+    """The result for a file that was registered with extra events."""
     known = key.told.get(mask)
     if known is not None:
         return known
@@ -93,6 +93,6 @@ def _in_full(poller: FilesPoller, keys: Dict[int, SelectorKey], key: ExtraKey, m
         key.told[mask] = told
         return told
     poller.mark_fired(fd)
-    if keys.get(fd) is not key:  # another thread has armed it anew just now
+    if keys.get(fd) is not key:  # another thread has just armed it again
         poller.rearm(fd)
     return told

@@ -1,7 +1,7 @@
-"""How does a kernel object give way to another one with the same files?
+"""How is a kernel object replaced by another with the same files?
 
-Other threads go on to use it meanwhile.  They write into the table of files first and tell the
-kernel then, so whoever comes last has seen what the others wrote.
+Other threads use the old one meanwhile.  Every thread writes into the table of files first, and
+tells the kernel afterwards.  So the last one has seen what the others wrote.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from ._poller import STALE
 
 _BOTH = 3  # EVENT_READ | EVENT_WRITE
 
-# What a registration can run into that concerns its file alone.
+# The errors of a registration that concern only its own file.
 _OF_THE_FILE = (errno.EBADF, errno.EPERM, errno.EEXIST, errno.ENOENT)
 
 
@@ -26,12 +26,12 @@ def rebuild(poller: Any) -> None:
     filled = dict(poller.keys)
     fresh = backend.fresh()
     try:
-        # Filled before it takes the other's place: whoever polls meanwhile misses nothing.
+        # It is filled before it replaces the other, so that a poll meanwhile misses nothing.
         for fd, key in filled.items():
             _fill(poller, fresh, fd, key)
         if poller.state is _fork.generation or poller.state is STALE:
             if poller.has_blocked_threads():
-                poller.notify(True)  # the threads that are blocked in the old one
+                poller.notify(True)  # wakes the threads that are blocked in the old one
             poller.leave_all()
         backend.replace(fresh)
     except BaseException:
@@ -56,7 +56,7 @@ def _fill(poller: Any, fresh: Backend, fd: int, key: Any) -> None:
 
 def settle(poller: Any, fd: int) -> None:
     """Have the kernel watch a file as it is registered now, whatever it was told before."""
-    key: Any = poller  # which no file is registered with
+    key: Any = poller  # a value that no file is registered with
     while key is not poller.keys.get(fd):
         key = poller.keys.get(fd)
         try:
@@ -70,7 +70,7 @@ def settle(poller: Any, fd: int) -> None:
 
 
 def put(backend: Backend, fd: int, events: int, extra: int) -> None:
-    """Watch a file that may be registered with the kernel or not."""
+    """Watch a file, whether or not it is registered with the kernel already."""
     while True:
         try:
             backend.modify(fd, events, _BOTH, extra)

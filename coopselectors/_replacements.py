@@ -1,4 +1,4 @@
-"""What of ours stands in the place of each standard class and function?"""
+"""Which of our objects replaces each standard class and function?"""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ PRIMITIVES = ("select", "poll", "epoll", "devpoll", "kqueue")
 
 
 def counterpart(name: str) -> Any:
-    """Our selector class of that name, if this platform has it."""
+    """Our selector class of a name, if this platform has it."""
     if name == "DefaultSelector":
         return _default.DefaultSelector
     return vars(_selectors).get(name) if name in NAMES else None
 
 
 def select_for(thing: Any) -> Any:
-    """A function of ours to stand in the place of `thing`, a ``select``."""
+    """A function of ours to replace `thing`, a ``select`` function."""
     return select.Select(thing).select
 
 
 def our_primitive(name: str) -> Any:
-    """Ours of that name, if this platform has it."""
+    """Our primitive of a name, if this platform has it."""
     return vars(select).get(name)

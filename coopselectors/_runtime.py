@@ -1,8 +1,8 @@
 """Which runtime owns `select` right now?
 
-Only this question is answered here.  It is asked again at every call, of the ``select`` module that
-``sys.modules`` has at that moment, and it is answered by who *patched*: gevent and eventlet are
-recognised by the functions that they put there, and never imported.
+This module answers only this question.  It is asked at every call, of the ``select`` module that is
+in ``sys.modules`` at that moment.  What counts is who has *patched*: gevent and eventlet are
+recognised by the functions that they put there, and are never imported.
 
 The rules, for what ``select.select`` is (columns) and what the class's own primitive is (rows,
 ``select.epoll`` for `EpollSelector`):
@@ -19,16 +19,16 @@ replaced, and works   the replacement is given the files at each call
 replaced, and broken  as if it were missing
 ====================  ====================  ======================  ================================
 
-"Broken" is what cannot be called, raises anything when it is called without arguments, returns what
-has no ``register`` and ``poll``, or whose ``poll`` returns no list.  So is what raises TypeError,
-AttributeError, NotImplementedError or an OSError of ENOSYS, EPERM or EACCES in a wait, in the place
-of ``select.select``, too, and there what returns anything but three collections.  What was found
-out in a wait goes on in the same call without it, and from then on it counts as nothing to call.
-Anything else that is raised in a wait comes out of it.
+A replacement is "broken" if it cannot be called, raises anything when it is called without
+arguments, returns an object without ``register`` and ``poll``, or if its ``poll`` returns no list.
+It is also broken if it raises TypeError, AttributeError, NotImplementedError, or OSError with
+ENOSYS, EPERM or EACCES during a wait.  The same holds for ``select.select``, which is also broken
+if it returns anything but three collections.  If this turns out during a wait, the same call goes
+on without the replacement, which is ignored from then on.  A wait passes on any other exception.
 
-`DefaultSelector` is the first class whose own primitive is not broken, and was not deleted by
-somebody unknown; if there is none, it raises RuntimeError with what was tried.  A function in the
-place of ``select.select`` is tried with no files before `SelectSelector` is chosen.
+`DefaultSelector` is the first class whose own primitive is not broken and was not deleted by an
+unknown patcher.  If there is none, it raises RuntimeError with what was tried.  A replaced
+``select.select`` is tried with no files before `SelectSelector` is chosen.
 """
 
 from __future__ import annotations
@@ -55,28 +55,28 @@ _PATCHERS = {"gevent.select": GEVENT, "eventlet.green.select": EVENTLET}
 # The module seen last, and what it offers by a name.
 _module: Any = sys.modules["select"]
 
-#: ``modules["select"]`` is the module that counts.  eventlet.import_patched() shows its own to the
-#: copy that it makes of us, while that is imported.
+#: ``modules["select"]`` is the module that counts.  While eventlet.import_patched() imports a copy
+#: of this package, that copy sees eventlet's module.
 modules: Mapping[str, Any] = sys.modules
 if getattr(_module, "__name__", None) == "eventlet.green.select":
     modules = {"select": _module}
 _offers: Mapping[str, Any] = vars(_module)
 
-# What somebody put there and turned out not to work when it was called, the latest last.
+# Replacements that turned out to be broken when they were called, the latest last.
 _broken: Any = []
 
 
 def select_module() -> Any:
-    """The ``select`` module that counts now: a program may drop it and import it anew.
+    """The ``select`` module that counts now: a program may delete and import it again.
 
-    Ours in its place does not say which runtime has patched; then the last one still counts.
+    If ours replaces it, it does not show which runtime has patched, so the last one still counts.
     """
     found = modules.get("select")
     return _module if found is None or found is sys.modules.get(OURS) else found
 
 
 class _Attributes(Mapping[str, Any]):
-    """What an object that is no module, but stands in the place of one, offers by a name."""
+    """Reads names of an object that is not a module, but replaces one."""
 
     def __init__(self, thing: Any) -> None:
         self._thing = thing
@@ -84,7 +84,7 @@ class _Attributes(Mapping[str, Any]):
     def __getitem__(self, name: str) -> Any:
         try:
             return getattr(self._thing, name)
-        except Exception:  # somebody may have put anything there
+        except Exception:  # the object may be anything
             raise KeyError(name) from None
 
     def __iter__(self) -> Iterator[str]:
@@ -95,12 +95,12 @@ class _Attributes(Mapping[str, Any]):
 
 
 def offers_of(module: Any) -> Mapping[str, Any]:
-    """What a module offers by a name."""
+    """A mapping from the names of a module to what it offers."""
     return vars(module) if isinstance(module, ModuleType) else _Attributes(module)
 
 
 def offered(name: str) -> Any:
-    """What the ``select`` module offers by a name at this moment, None if nothing."""
+    """What the ``select`` module offers under a name at this moment; None if nothing."""
     global _module, _offers
     module = select_module()
     if module is not _module:
@@ -118,14 +118,14 @@ def home(thing: Any) -> str:
 
 
 def owner(primitive: object) -> str:
-    """The runtime to which `primitive`, something out of the ``select`` module, belongs.
+    """The runtime to which `primitive`, an object from the ``select`` module, belongs.
 
-    What cannot be called belongs to nobody, and so to the ordinary process.
+    An object that cannot be called belongs to nobody, and so to the ordinary process.
     """
     if _unpatched.is_builtin(primitive) or not callable(primitive):
         return NATIVE
     module = home(primitive)
-    if module == OURS:  # `install` has put it there, in the place of another
+    if module == OURS:  # `install` has replaced another one with it
         covered = replaced_by(primitive)
         return NATIVE if covered is None else owner(covered)
     if is_broken(primitive):
@@ -134,7 +134,7 @@ def owner(primitive: object) -> str:
 
 
 def replaced_by(primitive: object) -> Any:
-    """What `install` has put `primitive`, one of ours, in the place of, or None."""
+    """The object that `install` replaced with `primitive`, one of ours; None if none."""
     if home(primitive) != OURS:
         return None
     ours = getattr(primitive, "__wrapped__", primitive)  # functools.wraps() gives it our name
@@ -142,26 +142,26 @@ def replaced_by(primitive: object) -> Any:
 
 
 def mark_broken(primitive: Any) -> None:
-    """What somebody put into the ``select`` module does not work: do without from now on."""
+    """Ignore a replacement in the ``select`` module from now on, because it does not work."""
     _broken.append(primitive)
     del _broken[:-8]
 
 
 def is_broken(primitive: Any) -> bool:
-    """Whether that was found out."""
+    """Whether a replacement turned out to be broken."""
     return any(primitive is each for each in _broken)
 
 
 def is_meant_to_be_gone(name: str) -> bool:
-    """Whether it was somebody unknown who has deleted ``select.<name>``.
+    """Whether an unknown patcher deleted ``select.<name>``, so that it must not be used.
 
-    What a known hub deleted would block it, and does not in our hands.
+    What gevent and eventlet delete would block their hubs, but ours does not.
     """
     return owner(offered("select")) in (NATIVE, FOREIGN) and not _deleted_by_hub(name)
 
 
 def _deleted_by_hub(name: str) -> bool:
-    # Somebody may have wrapped the hub's function since.
+    # The hub's function may have been wrapped since.
     saved = getattr(sys.modules.get("gevent.monkey"), "saved", None)
     if type(saved) is dict and name in (saved.get("select") or ()):
         return True
@@ -170,10 +170,10 @@ def _deleted_by_hub(name: str) -> bool:
 
 
 def current_runtime() -> str:
-    """Say which runtime owns ``select.select`` right now.
+    """Return the runtime that owns ``select.select`` now.
 
-    Returns ``"native"`` (nobody patched it, or there is nothing to call), ``"gevent"``,
-    ``"eventlet"``, or ``"foreign"`` for a function that belongs to neither.  Asking imports nothing
-    and changes nothing.
+    This is ``"native"`` if nobody has patched it or it cannot be called, ``"gevent"``,
+    ``"eventlet"``, or ``"foreign"`` for a function that belongs to none of these.  Asking imports
+    nothing and changes nothing.
     """
     return owner(offered("select"))

@@ -1,9 +1,9 @@
 """How does one wait for a primitive that has no descriptor?
 
 poll(2) and select(2) take the whole list of files at every call.  There is no kernel object that a
-hub could watch, and a thread that is blocked in one does not notice what others register, or that
-they close the selector.  So such a poller has a shadow, a kqueue or an epoll with the same files.
-The shadow does the waiting, and the primitive itself still gives the answer.
+hub could watch.  A thread that is blocked in one does not notice when others register files or
+close the selector.  So such a poller has a shadow, a kqueue or an epoll with the same files.  The
+shadow waits, and the primitive itself still gives the answer.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from ._wakeup import wakeup_fd
 
 _BOTH = EVENT_READ | EVENT_WRITE
 
-# Up to so many files are looked up anew before each sleep.  With more, that would cost as much as
-# the wait itself, so it is done when a sleep has lasted so many seconds.
+# Up to so many files are looked up again before each sleep.  With more, that would cost as much as
+# the wait itself, so they are looked up when a sleep has lasted so many seconds.
 _FEW = 16
 _SECOND_LOOK = 0.02
 
@@ -29,7 +29,7 @@ _POLLABLE: Tuple[Type[Any], ...] = (KqueueBackend, EpollBackend)
 
 
 def open_pollable() -> Optional[Backend]:
-    """A backend that has a descriptor to wait on, or None where this platform has no such thing."""
+    """Open a backend whose descriptor can be waited for; None if this platform has none."""
     for kind in _POLLABLE:
         if getattr(_unpatched, kind.name) is not None:
             backend: Backend = kind()
@@ -38,21 +38,21 @@ def open_pollable() -> Optional[Backend]:
 
 
 class Shadow:
-    """The files of `owner` once more, in `poller`, whose kernel object has a descriptor."""
+    """A second registration of the files of `owner`, in a `poller` that has a descriptor."""
 
     def __init__(self, owner: Any, poller: Any) -> None:
         self._keys = owner.keys
         self.poller = poller
-        #: Files that it does not take, and the primitive answers for at once: regular and closed
-        #: ones.  While there are any, it holds the wake-up file for them.
+        #: Files that it refuses, and that the primitive reports at once: regular and closed ones.
+        #: While there are any, it holds the wake-up file instead.
         self.always_ready: Set[int] = set()
-        #: Files of which it reports changes only.
+        #: Edge-triggered files.
         self.changes_only: Set[int] = set()
         #: The kernel refuses a file for how deep it would lie, or cannot wait for what is asked.
         self.is_refused = False
 
     def add(self, fd: int, events: int, extra: int = 0) -> bool:
-        """Watch a file; returns False if this shadow is of no use any more."""
+        """Watch a file; returns False if this shadow can no longer be used."""
         if extra and not isinstance(self.poller.backend, EpollBackend):
             self.is_refused = True
             return False
@@ -61,7 +61,7 @@ class Shadow:
             if extra and fd in self.poller.stale_fds:
                 return False
             if fd == self.poller.descriptor():
-                return True  # a file was closed while registered, and its number is ours by now
+                return True  # the file was closed while registered, and its number is now ours
             try:
                 self.poller.register(fd, events, extra)
             except OverflowError:
@@ -71,14 +71,14 @@ class Shadow:
                     raise
                 self._note_always_ready(fd)
         except ValueError:
-            pass  # dismissed by another thread
+            pass  # another thread has dropped the shadow
         except OSError:
             self.is_refused = True
             return False
         return True
 
     def remove(self, fd: int, events: int) -> bool:
-        """Watch a file no longer; returns whether this shadow can still be used."""
+        """Stop watching a file; returns whether this shadow can still be used."""
         try:
             if fd not in self.always_ready:
                 self.poller.unregister(fd, events)
@@ -98,8 +98,8 @@ class Shadow:
     def look_up(self, again: bool) -> Optional[float]:
         """Watch the files that the numbers mean now; returns when to ask `again`, in seconds.
 
-        poll(2) and select(2) look the numbers up at each call.  The shadow has looked when they
-        were registered, and the kernel alone knows whether that still holds.
+        poll(2) and select(2) look up the numbers at each call.  The shadow looked them up when they
+        were registered, and only the kernel knows whether they still mean the same files.
         """
         if len(self._keys) > _FEW and not again:
             return _SECOND_LOOK
@@ -109,8 +109,8 @@ class Shadow:
         return None
 
     def _look_up(self, fd: int) -> None:
-        # Other threads write into the keys first and tell the shadow then.
-        key: Any = self  # which no file is registered with
+        # Other threads write into the keys first, and tell the shadow afterwards.
+        key: Any = self  # a value that no file is registered with
         while key is not self._keys.get(fd):
             key = self._keys.get(fd)
             if key is None:
@@ -122,7 +122,7 @@ class Shadow:
                 self.add(fd, key.events, extra_of(key))
 
     def is_as_it_was(self, fd: int, now: Any, before: Any) -> bool:
-        """Watch a file that is watched already, unless its number means another file by now."""
+        """Watch a file that is watched already, unless its number now means another file."""
         if before is None or now.extra_events or before.extra_events:
             return False
         if fd in self.always_ready or fd in self.changes_only:
@@ -134,17 +134,16 @@ class Shadow:
         return True
 
     def found_otherwise(self, ask: Callable[[float], List[Pair]]) -> Optional[bool]:
-        """What the shadow reported, the primitive did not: find out why.
+        """Find out why the shadow reported a file and the primitive did not.
 
-        select(2) does not report a hang-up to whoever wants to write only: the shadow reports that
-        file's changes only from now on.  A file that was closed and lives on in a duplicate is
-        reported for ever, and only a new shadow is rid of it.  Returns whether to ask the primitive
-        again, None if this shadow has to go.  `ask` is the owner's poll; to hold it would be a
-        cycle.
+        select(2) does not report a hang-up to a writer; from now on, the shadow watches that file
+        edge-triggered.  A closed file of which a duplicate is open is reported forever, until there
+        is a new shadow.  Returns whether to ask the primitive again; None if this shadow must be
+        dropped.  `ask` is the owner's poll; an attribute for it would be a reference cycle.
         """
         reported = self.poller.poll(0)
         if ask(0):
-            return True  # it came just now, and if it is reported once, it has been
+            return True  # it has just come; if it is reported once only, that was now
         if not reported:
             return False
         for fd, _ in reported:
@@ -156,12 +155,12 @@ class Shadow:
             except OSError:
                 return None
             self.changes_only.add(fd)
-        self.poller.poll(0)  # takes what is reported once out of the way
+        self.poller.poll(0)  # consumes what is reported once only
         return True
 
 
 def open_shadow(owner: Any) -> None:
-    """Give a poller a shadow, unless there is no descriptor left or no such thing here."""
+    """Give a poller a shadow, unless no descriptor is left or the platform has none."""
     try:
         inner = open_pollable()
     except OSError:
@@ -175,15 +174,15 @@ def open_shadow(owner: Any) -> None:
         if owner.shadow is not None:  # another thread was faster
             inner.close()
             return
-        # In its place before it is filled: another thread that registers a file meanwhile finds
-        # either it or the file's key here.
+        # It is put in place before it is filled.  So a file that another thread registers meanwhile
+        # gets here by way of the shadow, or of its key.
         owner.shadow = Shadow(owner, type(owner)(inner, owner.keys))
         for fd, key in list(owner.keys.items()):
             owner.tell_shadow("add", fd, key.events, extra_of(key))
 
 
 def poll_noticing(owner: Any, timeout: Optional[float]) -> List[Pair]:
-    """Poll in a thread, and notice what other threads change meanwhile."""
+    """Poll in a thread, and notice changes that other threads make meanwhile."""
     deadline = None if timeout is None else clock.monotonic() + timeout
     is_again = False
     while True:
@@ -205,7 +204,7 @@ def poll_noticing(owner: Any, timeout: Optional[float]) -> List[Pair]:
         except (OSError, ValueError):
             if not inner.closed:
                 raise
-            continue  # by another thread, which may have closed `owner` with it: poll() knows
+            continue  # another thread has closed it, perhaps with `owner`: poll() tells
         taken = [pair for pair in found if pair[0] in owner.told_once]
         if taken:
             pairs = owner.merge(taken)
@@ -217,9 +216,9 @@ def poll_noticing(owner: Any, timeout: Optional[float]) -> List[Pair]:
 
 
 def woken_in_vain(owner: Any) -> bool:
-    """The shadow's descriptor was readable, and the primitive found nothing.
+    """Handle a readable shadow for which the primitive found nothing.
 
-    Returns whether to ask it again.
+    Returns whether to ask the primitive again.
     """
     shadow = owner.shadow
     try:
@@ -227,7 +226,7 @@ def woken_in_vain(owner: Any) -> bool:
     except (OSError, ValueError):
         if not shadow.poller.closed:
             raise
-        return True  # another thread has dismissed it
+        return True  # another thread has dropped the shadow
     if found is None:
         owner.dismiss_shadow()
     return found is not False

@@ -1,7 +1,7 @@
 """What did `select`, `os` and the clock offer before anyone patched them?
 
 This module holds the unpatched primitives, and nothing that depends on who patched them.  It does
-not ask the patcher.  What is still built in is taken as it is; what was replaced or deleted is
+not ask the patcher.  Functions that are still the built-in ones are used as they are.  Others are
 taken from a second, pristine copy of the interpreter's own module.
 
 Tests replace the clock and the functions of `os` wherever a module has them as attributes
@@ -23,8 +23,7 @@ from typing import Any, Dict, Optional
 # `os` re-exports the system's calls from this module, and patchers replace the re-export only.
 _os: Any = sys.modules.get("posix") or sys.modules.get("nt") or _patched_os
 
-# Patchers write into `_thread` or put another module in its place; the import system has kept the
-# real one.
+# Patchers write into `_thread` or replace the module; the import system has kept the real one.
 _thread: Any = _frozen_importlib._thread  # type: ignore[attr-defined]
 
 
@@ -34,7 +33,7 @@ def is_builtin(offered: object) -> bool:
     ``select.select`` and ``select.poll`` are built-in functions, ``select.epoll`` and its like
     are types of that module.
     """
-    # By its type, for a proxy may claim to be anything.  No code of anybody's runs for these types.
+    # By its type, because a proxy may claim to be anything.  For these types, no foreign code runs.
     if type(offered) is BuiltinFunctionType:
         return offered.__module__ == "select"
     return type(offered) is type and type.__getattribute__(offered, "__module__") == "select"
@@ -52,9 +51,9 @@ def _pristine(name: str) -> ModuleType:
                 loader.exec_module(module)
                 return module
     finally:
-        # CPython 3.9 puts the copy in the place of the module that everybody else patches.
+        # CPython 3.9 puts the copy into sys.modules, where everybody patches the module.
         sys.modules[name] = public
-    raise ImportError(f"this interpreter has no built-in {name!r} module")
+    raise ImportError(f"this interpreter has no built-in {name!r} module, and none on sys.path")
 
 
 def _unreplaced(module: ModuleType, name: str) -> Any:
@@ -68,8 +67,8 @@ def _unreplaced(module: ModuleType, name: str) -> Any:
 class system:
     """The operating system's own calls.
 
-    gevent's ``os.close``, for one, closes in a later turn of its loop, when the number may already
-    belong to somebody else's file.
+    gevent's ``os.close``, for instance, closes a file in a later turn of its loop, when the number
+    may belong to another file.
     """
 
     close: Any = _os.close
@@ -78,19 +77,19 @@ class system:
     fstat: Any = _os.fstat
     getpid: Any = _os.getpid
     pipe: Any = _os.pipe
-    # Windows has neither, and nothing of ours there that they would be for.
+    # Windows has neither, and does not need them.
     get_blocking: Any = getattr(_os, "get_blocking", lambda fd: False)
     set_blocking: Any = getattr(_os, "set_blocking", lambda fd, blocking: None)
 
 
 class clock:
-    """The clock by which every wait of ours is measured, in seconds."""
+    """The clock that measures all our waits, in seconds."""
 
     monotonic: Any = _unreplaced(_patched_time, "monotonic")
 
 
-#: Tells real threads apart.  gevent's tells greenlets apart, which does no harm to a lock that is
-#: never held by a greenlet that switches.
+#: Identifies real threads.  gevent's identifies greenlets, which does no harm to a lock that no
+#: switching greenlet holds.
 get_ident: Any = _thread.get_ident
 
 _count = _thread._count
@@ -100,8 +99,8 @@ _counts_threads = type(_count) is BuiltinFunctionType
 
 _may_see_frames = True
 if sys.version_info >= (3, 12):
-    # An interpreter may have memory of its own, and `sys._current_frames` makes objects for the
-    # frames of all others in it: the process aborts when those are freed.
+    # A subinterpreter may have its own memory.  `sys._current_frames` makes objects there for the
+    # frames of all other interpreters, and the process aborts when these are freed.
     if hasattr(_thread, "_is_main_interpreter"):  # since 3.13
         _may_see_frames = _thread._is_main_interpreter()
     else:
@@ -125,7 +124,7 @@ _pristine_select: Optional[ModuleType] = None
 
 
 def find(name: str) -> Any:
-    """The unpatched ``select.<name>``, or None where this platform never had it."""
+    """The unpatched ``select.<name>``, or None if this platform does not have it."""
     global _pristine_select
     offered = getattr(_patched_select, name, None)
     if is_builtin(offered):
@@ -136,13 +135,13 @@ def find(name: str) -> Any:
 
 
 def number(name: str) -> int:
-    """A constant of the ``select`` module, which no patcher has changed; 0 if it has none."""
+    """A constant of the ``select`` module; 0 if it has none of that name."""
     found: int = getattr(_patched_select, name, 0)
     return found
 
 
 def constants() -> Dict[str, int]:
-    """All of them that the ``select`` module has."""
+    """All constants of the ``select`` module."""
     return {name: value for name, value in vars(_patched_select).items() if name.isupper()}
 
 

@@ -1,7 +1,7 @@
 """How is a thread woken that waits in the kernel?
 
-By a file that is always readable.  Registered with the kernel object that the thread waits on, it
-stays there until somebody takes it out: a wake-up cannot be lost, and there is nothing to drain.
+By a file that is always readable.  It is registered with the kernel object that the thread waits
+on, and stays there until somebody removes it.  So no wake-up is lost, and nothing has to be read.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from ._unpatched import system
 
 
 class _Wakeup:
-    """The descriptor in use, and what tells its file from others; the owner that claims it."""
+    """The descriptor in use, and what identifies its file; the owner that claims it."""
 
     fd = -1
     inode = -1
@@ -26,7 +26,7 @@ _current = _Wakeup()
 
 
 def wakeup_fd() -> int:
-    """The descriptor of that file, opened at first need; there is one for the whole process."""
+    """The descriptor of that file, opened when first needed; the process has one."""
     current = _current
     if current.is_open():
         return current.fd
@@ -34,13 +34,13 @@ def wakeup_fd() -> int:
 
 
 def _open() -> int:
-    # Some programs close a number twice, and it may have been ours by then.
+    # Some programs close a number twice; the second time, it may have been ours.
     global _current
     with _fork.lock():
         if not _current.is_open():
             made = _Wakeup()
             made.fd, writer = system.pipe()
-            system.close(writer)  # the end of file is readable for ever
+            system.close(writer)  # the end of file is readable forever
             made.inode = system.fstat(made.fd).st_ino
             _owned.claim(made.fd, made)
             _current = made

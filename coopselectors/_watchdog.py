@@ -1,4 +1,4 @@
-"""Which select call holds the hub up?  A watch that tells while it lasts."""
+"""Which select call is blocking the hub?  A watch that reports it while it blocks."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from ._unpatched import clock
 _NAME = re.compile(r"\w+")
 _METHODS = {"select", "poll", "control"}
 
-# Where such a call is made for others.
+# Modules that make such a call for others.
 _CALLERS = ("selectors", f"{__package__}._backends.")
 
-# Where a hub itself waits.
+# Modules in which a hub itself waits.
 _HUBS = ("gevent.", "eventlet.hubs.")
 
 
 class Watch:
-    """What `warn_blocking` returns; as a context manager it ends with its block."""
+    """The result of `warn_blocking`.  As a context manager, it stops at the end of its block."""
 
     def __init__(
         self, threshold: float, report: Callable[[str], Any], heartbeat: Heartbeat
@@ -35,7 +35,7 @@ class Watch:
         self._stopped = False
 
     def stop(self) -> None:
-        """Watch no longer."""
+        """Stop watching."""
         self._stopped = True
 
     def __enter__(self) -> Watch:
@@ -54,7 +54,7 @@ class Watch:
                 self._observe(answers, pause)
 
     def _observe(self, answers: int, pause: float) -> None:
-        """Until the hub answers, see how long its thread stays where."""
+        """Until the hub answers, see how long its thread stays in which frame."""
         seen: Optional[FrameType] = None
         since = 0.0
         told = True
@@ -70,7 +70,7 @@ class Watch:
             _unpatched.select((), (), (), pause)
 
     def has_ended(self) -> bool:
-        """Return whether it was stopped, or its hub is gone."""
+        """Return whether the watch was stopped or its hub has ended."""
         return self._stopped or self._heartbeat.outer.gone
 
     def _tell(self, frame: FrameType, seconds: float) -> None:
@@ -78,27 +78,29 @@ class Watch:
 
         stack = "".join(traceback.format_stack(frame))
         self._report(
-            f"a select call has held up the hub for {seconds:.2f} s, and goes on:\n{stack}"
+            f"a select call has blocked the hub for {seconds:.2f} s and is still running:\n{stack}"
         )
 
 
 def warn_blocking(threshold: float = 0.1, report: Optional[Callable[[str], Any]] = None) -> Watch:
-    """Watch the calling thread's hub, and tell of select calls that hold it up.
+    """Watch the calling thread's hub, and report select calls that block it.
 
-    A real thread asks the hub again and again whether it still turns.  If there is no answer, and
-    the hub's thread has been in a call of ``select``, ``poll`` or the like for `threshold` seconds,
-    `report` is called once, in that real thread, with a text that ends in the stack of the call;
-    by default it is written to ``sys.stderr``.  It is not told of what else holds a hub up.
+    A real thread asks the hub again and again whether it still turns.  If the hub does not answer,
+    and its thread has been in a call of ``select``, ``poll`` or the like for `threshold` seconds,
+    `report` is called once, in the real thread, with a text that ends with the stack of the call.
+    By default the text is written to ``sys.stderr``.  Nothing else that blocks a hub is reported.
 
-    Returns the watch; it ends with its ``stop()``, with the hub, in a forked child, or with its
-    block if it is used in a ``with`` statement.  Raises ValueError for a threshold that is not
-    positive, and RuntimeError in a process that neither gevent nor eventlet has patched.
+    Returns the watch.  It ends when its ``stop()`` is called, at the end of its ``with`` statement,
+    with the hub, or in a forked child.  Raises ValueError for a threshold that is not above 0, and
+    RuntimeError if neither gevent nor eventlet has patched ``select``.
     """
     if not threshold > 0:
-        raise ValueError(f"the threshold must be positive, not {threshold!r} seconds")
+        raise ValueError(f"the threshold must be a number of seconds above 0, not {threshold!r}")
     hub: Any = hub_for("select")
     if not hasattr(hub, "heartbeat"):
-        raise RuntimeError("neither gevent nor eventlet is patched in: there is no hub to watch")
+        raise RuntimeError(
+            "neither gevent nor eventlet has patched select: there is no hub to watch; patch first"
+        )
     watch = Watch(threshold, report or _to_stderr, hub.heartbeat())
     hub.start_thread(watch._run, ())
     return watch

@@ -36,8 +36,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    if not config.option.hub_blocked_after > 0:
-        raise pytest.UsageError("--hub-blocked-after takes a number of seconds above 0")
+    seconds = config.option.hub_blocked_after
+    if not seconds > 0:
+        raise pytest.UsageError(f"--hub-blocked-after must be above 0 seconds, not {seconds:g}")
     config.pluginmanager.register(_Plugin(config), "coopselectors-hub-blocked")
 
 

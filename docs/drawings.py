@@ -133,9 +133,9 @@ FOREIGN = (
     ["your code", "the selector", "their select.select", "its epoll"],
     [
         SELECT,
-        Note(1, "others patched select"),
+        Note(1, "somebody else patched select"),
         Arrow(1, 2, "select([fd], [], [], …)"),
-        Note(0, "it waits however its author wrote it to", 3),
+        Note(0, "it waits as its author intended", 3),
         Arrow(2, 1, "[fd], [], []"),
         Arrow(1, 3, "epoll_wait(0)"),
         Arrow(3, 1, "[(fd, mask), …]"),

@@ -2,8 +2,8 @@
 
     python docs/messages.py
 
-Every ``raise`` and every warning of the package with a text of its own is listed.  A test compares
-the page with the code.
+Every exception and warning of the package that has a text of its own is listed, and so is every
+error of the commands.  ``tests/docs/test_each_message_is_shown.py`` provokes each of them.
 """
 
 from __future__ import annotations
@@ -22,8 +22,9 @@ Errors and warnings
 
 .. Written by ``python docs/messages.py``; edit that and the code, not this.
 
-These are the messages of coopselectors itself; ``...`` stands for a value.  Every other error comes
-from the standard module, the kernel or the hub.  :doc:`troubleshooting` is sorted by symptom.
+These are the messages of coopselectors itself.  ``...`` stands for a value.  All other errors come
+from the standard module, the kernel or the hub.  A test provokes each message
+(``tests/docs/test_each_message_is_shown.py``).  :doc:`troubleshooting` is sorted by symptom.
 
 .. list-table::
    :header-rows: 1
@@ -38,15 +39,19 @@ STANDARD = "As in the standard module: correct the argument."
 
 #: {the beginning of a message: what to do; None for one that no program meets}
 ADVICE = {
-    "--hub-blocked-after takes": "Give a number such as 0.1.",
-    "EPOLLEXCLUSIVE is not for": "Register the epoll without ``EPOLLEXCLUSIVE``.",
+    "--deep needs": "Name the package with ``-m``.",
+    "--hub-blocked-after must": "Give a number such as 0.1.",
+    "--warn must": "Give a number such as 0.1.",
+    "--warn needs": "Say which library patches: ``--gevent`` or ``--eventlet``.",
+    "EPOLLEXCLUSIVE cannot be combined": "Leave out one of the two flags.",
+    "EPOLLEXCLUSIVE cannot be used": "Register the epoll without ``EPOLLEXCLUSIVE``.",
     "I/O operation on closed": "As in the standard module: the object was closed.",
     "Invalid events": STANDARD,
-    "KQ_EV_DELETE is for": "Call ``unregister_kevent()``.",
+    "KQ_EV_DELETE removes": "Call ``unregister_kevent()``.",
+    "KQ_FILTER_READ and": "Call ``register()``.",
     "Python int too large": STANDARD,
     "Selector is closed": "Another thread or greenlet called ``close()``, or this one did "
     "earlier.  Catch it where a wait may be ended from outside.",
-    "a file to read or to write": "Call ``register()``.",
     "argument must be an int": STANDARD,
     "arguments 1-3 must be": STANDARD,
     "cannot create '": "As in the standard module: call ``poll()`` or ``devpoll()``.",
@@ -54,20 +59,25 @@ ADVICE = {
     "cannot install into": "Import the module first, or leave it out of ``modules``.",
     "concurrent poll()": "As in the standard module: give each thread a poll object of its own.",
     "coopselectors is not installed": "Call ``uninstall()`` only after ``install()``.",
+    "extra_events of a kqueue": "Request READ or WRITE as well.",
+    "give either -m": "Name the program once.",
     "do not call blocking functions": "A callback of the hub may not wait: spawn a greenlet, or "
     "pass a time-out of 0.",
     "file descriptor cannot be": STANDARD,
     "fileno() returned": STANDARD,
     "it returns no": None,  # caught, and counts as a broken replacement
     "module ... has no": "As for any module: check the name.",
+    "modify() can neither": "Call ``unregister()`` and ``register()``.",
     "must be at least 1": "Give a larger number.",
     "neither gevent nor eventlet": "Patch first, then call ``warn_blocking()``.",
     "no selector works here": "The kernel, or a sandbox, refused every primitive; the message has "
     "each one's reason.",
     "runtime=... needs": "Run the command that the message names, or choose another runtime.",
+    "the descriptor of gevent's": "Find out which code closes descriptors that it does not own.",
     "the threshold must be": "Give a number of seconds above 0.",
     "this interpreter has no": "Report it: coopselectors does not know this interpreter.",
     "unknown runtime": "Use one of the names in the message.",
+    "what to run?": "Name a script, or a module with ``-m``.",
     "... (FD ...) is already": "As in the standard module: call ``modify()``.",
     "... is not registered": "As in the standard module: call ``register()`` first.",
     "... cannot honour": "Use a class that the message names for this flag.",
@@ -101,6 +111,14 @@ def text_of(node: ast.expr | None) -> str | None:
     return None
 
 
+def texts_in(nodes: list[ast.expr], constants: dict[str, ast.expr]) -> Iterator[str]:
+    """The texts among some arguments; a single word is a name, and no message."""
+    for node in nodes:
+        text = text_of(constants.get(node.id) if isinstance(node, ast.Name) else node)
+        if text and " " in text:
+            yield re.sub(r"\.{4,}", "...", " ".join(text.split()))
+
+
 def messages_of(path: Path) -> Iterator[Message]:
     tree = ast.parse(path.read_text(encoding="utf-8"))
     constants = {
@@ -111,21 +129,27 @@ def messages_of(path: Path) -> Iterator[Message]:
         if isinstance(target, ast.Name)
     }
     for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef) and node.name.startswith("refusal"):
+            # What such a function returns, its caller raises.
+            returned = [each.value for each in ast.walk(node) if isinstance(each, ast.Return)]
+            branches = [each.orelse for each in returned if isinstance(each, ast.IfExp)]
+            for text in texts_in([each for each in returned + branches if each], {}):
+                yield Message(text, "ValueError")
+            continue
         call = node.exc if isinstance(node, ast.Raise) else node
-        if not isinstance(call, ast.Call) or not call.args:
+        if not isinstance(call, ast.Call):
             continue
-        is_warning = ast.unparse(call.func) == "warnings.warn"
-        if not isinstance(node, ast.Raise) and not is_warning:
+        name = ast.unparse(call.func)
+        if isinstance(node, ast.Raise):
+            kind = name.rpartition(".")[2]
+        elif name == "warnings.warn":
+            kind = ast.unparse(call.args[1])
+        elif name == "parser.error":
+            kind = "exit status 2"
+        else:
             continue
-        argument = call.args[0]
-        if isinstance(argument, ast.Name):
-            argument = constants.get(argument.id, argument)
-        found = text_of(argument)
-        if found and " " in found:
-            kind = ast.unparse(call.args[1] if is_warning else call.func)
-            yield Message(
-                re.sub(r"\.{4,}", "...", " ".join(found.split())), kind.rpartition(".")[2]
-            )
+        for text in texts_in(call.args[:2], constants):
+            yield Message(text, kind)
 
 
 def advice_for(text: str) -> str | None:

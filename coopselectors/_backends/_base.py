@@ -51,13 +51,13 @@ class Backend(ABC):
 
     #: {number: name} of all that `extra` may hold beside `events`.
     extras: ClassVar[Mapping[int, str]] = {}
-    #: Those with which the kernel reports a change only, and not for as long as it lasts.
+    #: The extras that make a file edge-triggered.
     edges: ClassVar[int] = 0
-    #: Those with which the kernel reports once, and no more before the next `modify`.
+    #: The extras that make a file one-shot: reported once before the next `modify`.
     once: ClassVar[int] = 0
-    #: Those that only a thread blocked in `poll` is told of.
+    #: The extras that make a file report only to a thread blocked in `poll`.
     exclusive: ClassVar[int] = 0
-    #: {what `poll` returns instead of a descriptor: its key}, of what is no file.
+    #: {what `poll` returns instead of a descriptor: its key}, of registrations that are not files.
     others: Mapping[Any, Any] = {}
 
     native: Any
@@ -84,26 +84,26 @@ class Backend(ABC):
     def poll(self, timeout: Optional[float]) -> List[Pair]:
         """Return a pair per ready file, all of them, after at most `timeout` seconds.
 
-        None waits for ever, 0 not at all.  Interrupted waits go on (PEP 475).
+        None waits forever, 0 not at all.  Interrupted waits go on (PEP 475).
         """
 
     def collect(self, *how: Any) -> List[Any]:
-        """What the native object's own way to poll returns for these arguments."""
+        """Return what the native object's own poll method returns for these arguments."""
         found: List[Any] = self.native.poll(*how)
         return found
 
     def collect_without(self, wakeup_fd: int, *how: Any) -> List[Any]:
-        """Likewise, but for the wake-up file."""
+        """The same, without the wake-up file."""
         return [pair for pair in self.collect(*how) if pair[0] != wakeup_fd]
 
     #: The kernel object's descriptor, where there is one.
     fileno: Callable[[], int]
 
     def close(self) -> None:
-        """Give the kernel object back, unless somebody else has closed its descriptor."""
+        """Close the kernel object, unless somebody else has closed its descriptor."""
 
     def close_inherited(self) -> None:
-        """Likewise in a forked child, where the parent goes on to use the kernel object."""
+        """The same in a forked child, while the parent still uses the kernel object."""
         self.close()
 
     def is_ours(self) -> bool:
@@ -119,21 +119,21 @@ class Backend(ABC):
         return type(self)()
 
     def replace(self, fresh: Any) -> None:
-        """Go on with the kernel object of `fresh`, under the old descriptor if that is ours."""
+        """Take over the kernel object of `fresh`, under the old descriptor if that is ours."""
 
     def is_inherited(self) -> bool:
-        """Whether the descriptor is as the parent had it; asked at once after fork(2)."""
+        """Whether the descriptor is as the parent had it; called right after fork(2)."""
         return self.is_ours()
 
     def replace_in_child(self, fresh: Any) -> None:
-        """Likewise, at once after fork(2): nobody has used a descriptor again that it closed."""
+        """The same right after fork(2), when nobody can have reused a closed descriptor."""
         self.replace(fresh)
 
     def notify(self, wakeup_fd: int, on: bool) -> None:
-        """Wake whoever is blocked in `poll`, until that is turned off."""
+        """Wake whoever is blocked in `poll`, until this is turned off again."""
 
     def report_changes_only(self, fd: int, events: int, extra: int = 0) -> None:
-        """From now on, report `fd` when its state changes, and not for as long as it lasts."""
+        """Make `fd` edge-triggered from now on."""
 
     def timeout(self, timeout: Any) -> Any:
         """The argument that the standard class makes of a time-out for this primitive.
@@ -151,19 +151,19 @@ class Backend(ABC):
         """Translate a pair's mask: what may be done without blocking, HUP and ERR included."""
 
     def native_mask(self, mask: int) -> int:
-        """What the caller is told, in the primitive's own bits, for a pair's mask."""
+        """The mask for the caller, in the primitive's own bits, for a pair's mask."""
         return mask
 
     def events_beside(self, mask: int, extra: int) -> int:
-        """Like `events`, but for what the caller has asked for beside `extra`."""
+        """Like `events`, but without the events that were requested by `extra`."""
         return self.events(mask & ~(extra & ~ALWAYS))
 
     def refusal(self, events: int, extra: int) -> str:
-        """Why the kernel would not take these together, or nothing."""
+        """Why the kernel would refuse this combination; empty if it would not."""
         return ""
 
     def refusal_to_change(self, before: Any, events: int, extra: int) -> str:
-        """Why the kernel would not take these in the place of a key's, or nothing."""
+        """Why the kernel would refuse this change of a key; empty if it would not."""
         return ""
 
 

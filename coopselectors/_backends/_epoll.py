@@ -13,8 +13,8 @@ from .._unpatched import system
 from .._wakeup import wakeup_fd
 from ._base import IN, OUT, Backend, Pair, extra_of
 
-# Room for so many ready files at first.  A poll that finds more asks again, and has it from then
-# on; with room for all that are registered, one ready file among thousands would cost more.
+# Room for so many ready files at first.  A poll that finds more polls again, and has more room from
+# then on.  With room for all registered files, one ready file of thousands would cost more.
 _ROOM = 64
 
 # <sys/eventpoll.h>; the interpreter does not name them all, nor on every version.
@@ -41,14 +41,14 @@ _EXTRAS = {
     _ET: "EPOLLET",
 }
 
-# What epoll_ctl(2) allows beside EPOLLEXCLUSIVE.
+# What epoll_ctl(2) allows together with EPOLLEXCLUSIVE.
 _WITH_EXCLUSIVE = EXCLUSIVE | _WAKEUP | _ET | _ERR | _HUP
 
 _getrefcount: Callable[[Any], int] = getattr(sys, "getrefcount", lambda _: sys.maxsize)
-# How many there are while nobody is in a call: that of the backend, and of the question itself.
+# The reference count while nobody is in a call: the backend's, and that of the question itself.
 _UNUSED = 2
 
-# What epoll_ctl(2) refuses a modify with: it is not in there, or there is no memory.
+# The errors of EPOLL_CTL_MOD in an epoll: the file is not in it, or there is no memory.
 _SAID_BY_AN_EPOLL = (ENOENT, ENOMEM)
 
 _MASKS = (0, IN, OUT, IN | OUT)  # indexed by EVENT_READ | EVENT_WRITE
@@ -83,7 +83,7 @@ class EpollBackend(Backend):
 
     def poll(self, timeout: Optional[float]) -> List[Pair]:
         room = self._room
-        # PyPy's has no None for "for ever".
+        # PyPy's has no None for "forever".
         pairs: List[Pair] = self.native.poll(-1 if timeout is None else timeout, room)
         return pairs if len(pairs) < room else self._poll_for_more(pairs)
 
@@ -119,7 +119,7 @@ class EpollBackend(Backend):
             _owned.abandon(native)
 
     def close_inherited(self) -> None:
-        # To poll it, as `close` does, would take what the parent is to be told of once.
+        # Polling it, as `close` does, would take events that the parent gets only once.
         if self._fd < 0 or _owned.release(self._fd, self):
             self.native.close()
         elif not self.native.closed:
@@ -133,7 +133,7 @@ class EpollBackend(Backend):
         try:
             self.native.modify(wakeup_fd(), IN)
         except OSError as error:
-            # Where it says so it is an epoll, and as such marked by nobody else.
+            # Only an epoll gives these errors, and nobody else marks epolls.
             return error.errno in _SAID_BY_AN_EPOLL
         except ValueError:
             return False
@@ -146,7 +146,7 @@ class EpollBackend(Backend):
     def replace(self, fresh: EpollBackend) -> None:
         if self.is_ours():
             system.dup2(fresh._fd, self._fd, False)
-            # Without polling it, which would take the edges of what are our own files now.
+            # Without polling it, which would take the edges of files that are ours now.
             _owned.release(fresh._fd, fresh)
             fresh.native.close()
         else:
@@ -161,7 +161,7 @@ class EpollBackend(Backend):
             else:
                 self.native.unregister(wakeup_fd)
         except (OSError, ValueError):
-            pass  # there already, closed, or another epoll by now; or no memory
+            pass  # registered already, closed, another epoll by now, or no memory
 
     def report_changes_only(self, fd: int, events: int, extra: int = 0) -> None:
         self.native.modify(fd, _MASKS[events] | extra | _ET)
@@ -179,23 +179,23 @@ class EpollBackend(Backend):
         if extra & EXCLUSIVE:
             for number, name in _EXTRAS.items():
                 if extra & number & ~_WITH_EXCLUSIVE:
-                    return f"EPOLLEXCLUSIVE cannot be had together with {name} (epoll_ctl(2))"
+                    return f"EPOLLEXCLUSIVE cannot be combined with {name} (epoll_ctl(2))"
         return ""
 
     def refusal_to_change(self, before: Any, events: int, extra: int) -> str:
         had = extra_of(before)
         if (extra | had) & EXCLUSIVE and (events, extra) != (before.events, had):
             return (
-                "EPOLLEXCLUSIVE can be set by register() alone, and what has it cannot be changed"
-                " (epoll_ctl(2)): unregister the file, and register it anew"
+                "modify() can neither set EPOLLEXCLUSIVE nor change a file that has it "
+                "(epoll_ctl(2)): unregister the file, and register it again"
             )
         return ""
 
 
 def validate_with(native: Any, *arguments: Any) -> None:
-    """Have a new native object, which has nothing to lose, refuse these arguments of `poll`."""
+    """Have a new native object refuse these arguments of `poll`."""
     try:
-        native.register(wakeup_fd(), IN)  # so that it does not wait for what it accepts
+        native.register(wakeup_fd(), IN)  # so that it does not wait if it accepts them
         native.poll(*arguments)
     finally:
         if hasattr(native, "close"):

@@ -20,7 +20,7 @@ _CLEAR = 0x20
 
 _EXTRAS = {_ONESHOT: "KQ_EV_ONESHOT", _CLEAR: "KQ_EV_CLEAR"}
 
-# Where a pair's mask has the flags of its events, beside EVENT_READ and EVENT_WRITE.
+# The position of the events' flags in a pair's mask, above EVENT_READ and EVENT_WRITE.
 _FLAGS = 16
 
 # Room for so many events at first; see _epoll.
@@ -41,7 +41,7 @@ class KqueueBackend(Backend):
             self._fd = self.native.fileno()
             _owned.claim(self._fd, self)
         self._process = system.getpid()
-        #: Whether a file was ever registered with extra events: its flags have to be taken away.
+        #: Whether a file was ever registered with extra events, whose flags must be removed later.
         self._has_flags = False
         #: {(ident, filter): key} of what `add_kevent` was given.
         self.others: Dict[Any, SelectorKey] = {}
@@ -50,15 +50,15 @@ class KqueueBackend(Backend):
         try:
             self.modify(fd, events, 0, extra)
         except BaseException:
-            self.unregister(fd, events)  # the first filter may have been taken, the second not
+            self.unregister(fd, events)  # the first filter may have been added, the second not
             raise
 
     def modify(self, fd: int, events: int, before: int, extra: int = 0) -> None:
         if self._has_flags:
-            self.unregister(fd, before)  # adding a filter once more does not take its flags away
+            self.unregister(fd, before)  # adding a filter again does not remove its flags
         self._has_flags = self._has_flags or bool(extra)
         for event, kind in _FILTERS:
-            if events & event:  # also what was there: it is gone if the file was closed since
+            if events & event:  # even if it was there: closing a file removes its filters
                 self.native.control([_unpatched.kevent(fd, kind, _ADD | extra)], 0, 0)
         self.unregister(fd, before & ~events)
 
@@ -71,7 +71,7 @@ class KqueueBackend(Backend):
                     pass  # closing a file removes its filters
 
     def poll(self, timeout: Optional[float]) -> List[Pair]:
-        # A file can come twice, once per filter, and both become one pair (python/cpython 110038).
+        # A file may be reported once per filter; this becomes one pair (python/cpython 110038).
         events = self.native.control(None, self._room, timeout)
         full = len(events) == self._room
         while full:
@@ -130,7 +130,7 @@ class KqueueBackend(Backend):
             try:
                 made.add_kevent(key)
             except OSError:
-                continue  # a process that has ended, or is none that a child may watch
+                continue  # a process that has ended, or that a child may not watch
         return made
 
     def replace(self, fresh: KqueueBackend) -> None:
@@ -149,9 +149,9 @@ class KqueueBackend(Backend):
             self._take(fresh, fresh.native, fresh._fd)
 
     def _take_number(self, fresh: KqueueBackend) -> None:
-        """Go on with the kqueue of `fresh`, under our old descriptor."""
+        """Take over the kqueue of `fresh`, under our old descriptor."""
         number = self._fd
-        if fresh._fd == number:  # the lowest that was free
+        if fresh._fd == number:  # it was the lowest free number
             self._take(fresh, fresh.native, number)
             return
         system.dup2(fresh._fd, number, False)
@@ -168,7 +168,7 @@ class KqueueBackend(Backend):
             event = _unpatched.kevent(wakeup_fd, _FILTER_READ, _ADD if on else _DELETE)
             self.native.control([event], 0, 0)
         except (OSError, ValueError):
-            pass  # not there, or closed
+            pass  # not registered, or closed
 
     def report_changes_only(self, fd: int, events: int, extra: int = 0) -> None:
         for event, kind in _FILTERS:
@@ -191,15 +191,15 @@ class KqueueBackend(Backend):
         return self.events(mask)
 
     def refusal(self, events: int, extra: int) -> str:
-        return "" if events else "the flags of a kqueue's events need events that have them"
+        return "" if events else "extra_events of a kqueue need EVENT_READ or EVENT_WRITE"
 
     def add_kevent(self, key: SelectorKey) -> None:
-        """Watch what the kevent in a key asks for, which is no file to read or to write."""
+        """Watch what the kevent in a key asks for, which is not reading or writing a file."""
         wanted: Any = key.fileobj
         if wanted.filter in (_FILTER_READ, _FILTER_WRITE):
-            raise ValueError("a file to read or to write is for register(), and not for a kevent")
+            raise ValueError("KQ_FILTER_READ and KQ_FILTER_WRITE are for files: call register()")
         if wanted.flags & _DELETE:
-            raise ValueError("KQ_EV_DELETE is for unregister_kevent()")
+            raise ValueError("KQ_EV_DELETE removes a filter: call unregister_kevent()")
         if (wanted.ident, wanted.filter) in self.others:
             raise KeyError(f"{wanted!r} is already registered")
         self.others[wanted.ident, wanted.filter] = key
@@ -218,7 +218,7 @@ class KqueueBackend(Backend):
         try:
             self._control(wanted, _DELETE)
         except OSError:
-            pass  # one that is reported once goes by itself
+            pass  # a one-shot filter removes itself
         return key
 
     def _control(self, wanted: Any, flags: int) -> None:

@@ -28,7 +28,7 @@ _NAMES = (
 # <asm-generic/poll.h>; PyPy does not name it.
 _LINUX = {"POLLRDHUP": 0x2000} if sys.platform == "linux" else {}
 
-#: {number: name}, as <poll.h> has them here; some are but other names for IN or OUT somewhere.
+#: {number: name}, as in this platform's <poll.h>; on some, these are other names for IN or OUT.
 EXTRAS = {
     number: name
     for name in _NAMES

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import _thread
-import argparse
 import importlib
 import json
 import sys
@@ -18,6 +17,23 @@ from .. import _inert
 from .._audit import Finding, audit
 from .._runtime import current_runtime
 from .._standard import GREEN_SELECTORS
+from ._terminal import coloured, folded, parser_of
+
+_USAGE = "[OPTION ...] SCRIPT\n[OPTION ...] -m PACKAGE"
+
+_DESCRIPTION = """
+Import a program and find what in it would block a gevent or eventlet hub: the
+standard selector classes and select functions that no patch has reached.  Code
+under "if __name__ == '__main__'" is not run.
+"""
+
+_EPILOG = """
+exit status:
+  0   nothing was found
+  1   something was found
+  2   the program cannot be imported, or the arguments are wrong
+  3   nothing was found, but the package loads its parts lazily: try --deep
+"""
 
 #: {library: where its patch is, and what it is called}
 _PATCHES = {"gevent": ("gevent.monkey", "patch_all"), "eventlet": ("eventlet", "monkey_patch")}
@@ -34,28 +50,28 @@ NOTHING, SOMETHING, CANNOT_IMPORT, NOT_ALL_SEEN = range(4)
 
 
 def main(arguments: Sequence[str]) -> int:
-    parser = argparse.ArgumentParser(
-        prog="python -m coopselectors audit",
-        description="Import a program, not as __main__, and say what in it would block a hub.  "
-        "Ends with 0 if there is nothing, with 1 if there is, with 2 if it cannot be imported, and "
-        "with 3 if there is nothing in what is loaded of a package that loads its parts lazily.",
+    parser = parser_of("audit", _USAGE, _DESCRIPTION, _EPILOG)
+    parser.add_argument("script", nargs="?", metavar="SCRIPT", help="the file to import")
+    parser.add_argument(
+        "-m", dest="module", metavar="PACKAGE", help="the package or module to import"
     )
-    parser.add_argument("--json", action="store_true", help="print it as JSON")
-    parser.add_argument("--patch", choices=_PATCHES, help="patch all before the import")
+    parser.add_argument(
+        "--patch", choices=_PATCHES, metavar="LIBRARY", help="patch with gevent or eventlet first"
+    )
     parser.add_argument(
         "--deep",
         nargs="?",
         const="*",
         metavar="PATTERN",
-        help="import all modules of the package, or with --deep=PATTERN those of such names",
+        help="import all modules of the package as well; with --deep=PATTERN, those whose names "
+        "match",
     )
-    parser.add_argument("-m", dest="module", metavar="PACKAGE", help="what to import")
-    parser.add_argument("script", nargs="?", help="or the file to import, not as __main__")
+    parser.add_argument("--json", action="store_true", help="print the findings as JSON")
     options = parser.parse_args(arguments)
     if (options.module is None) == (options.script is None):
-        parser.error("one of them: -m PACKAGE, or a script")
+        parser.error("give either -m PACKAGE or a script")
     if options.deep and not options.module:
-        parser.error("--deep goes with -m PACKAGE")
+        parser.error("--deep needs -m PACKAGE")
     try:
         if options.patch:
             library, function = _PATCHES[options.patch]
@@ -74,14 +90,22 @@ def main(arguments: Sequence[str]) -> int:
         print(json.dumps(rows, indent=2))
     else:
         for each in found:
-            print(each)
+            advice = f" ({each.advice})" if each.advice else ""
+            print(each.where, folded(f"    {each.what}{advice}", 4 * " "), sep="\n")
         runtime = current_runtime()
         patched = "nothing is patched" if runtime == "native" else f"{runtime} has patched select"
-        print(f"{name}: {len(found) or 'nothing'} would block a hub ({patched})")
+        verdict = f"{name}: {_number_of(found)} ({patched})"
+        print(coloured(folded(verdict), "red" if found else "green", sys.stdout))
     is_lazy = _tell_of(unseen, name)
     if found:
         return SOMETHING
     return NOT_ALL_SEEN if is_lazy else NOTHING
+
+
+def _number_of(found: List[Finding]) -> str:
+    if len(found) > 1:
+        return f"{len(found)} places hold something that would block a hub"
+    return f"{'one place holds something that' if found else 'nothing'} would block a hub"
 
 
 def _import(module: Optional[str], script: Optional[str]) -> ModuleType:
@@ -135,10 +159,8 @@ def _tell_of(unseen: List[str], package: str) -> bool:
     lazy = [name for name in loaded if _is_lazy(name)]
     reason = f"{', '.join(sorted(lazy)[:3])} loads its parts lazily; " if lazy else ""
     shown = ", ".join(unseen[:20]) + (", ..." if len(unseen) > 20 else "")
-    print(
-        f"{package}: {reason}not loaded, and not looked at: {shown} (--deep imports all of them)",
-        file=sys.stderr,
-    )
+    text = f"{package}: {reason}not loaded, and not looked at: {shown} (--deep imports all of them)"
+    print(folded(text, 4 * " "), file=sys.stderr)
     return bool(lazy)
 
 

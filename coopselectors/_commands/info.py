@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 from typing import Sequence
 
 from .._info import info
+from ._terminal import folded, parser_of
+
+_DESCRIPTION = """
+Print how selectors wait in this process, and why: the versions of
+coopselectors, Python, gevent and eventlet, the runtime, and the class that
+DefaultSelector chooses.  Add this output to a bug report.
+"""
 
 
 def main(arguments: Sequence[str]) -> int:
-    parser = argparse.ArgumentParser(
-        prog="python -m coopselectors info", description="How do selectors wait here, and why?"
-    )
-    parser.add_argument("--json", action="store_true", help="print it as JSON")
+    parser = parser_of("info", "[--json]", _DESCRIPTION)
+    parser.add_argument("--json", action="store_true", help="print the same as JSON")
     options = parser.parse_args(arguments)
     found = info()
     if options.json:
@@ -24,5 +28,6 @@ def main(arguments: Sequence[str]) -> int:
             lines = [f"{key}: {each or 'not installed'}" for key, each in value.items()]
         else:
             lines = value if isinstance(value, list) else [str(value)]
-        print(f"{name.replace('_', ' ')}:", *lines, sep="\n    ")
+        folded_lines = [folded(line, 6 * " ") for line in lines]
+        print(f"{name.replace('_', ' ')}:", *folded_lines, sep="\n    ")
     return 0

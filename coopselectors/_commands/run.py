@@ -6,7 +6,6 @@ own ``sys.argv`` and ``sys.path``, ends with its own exit status, and its traceb
 
 from __future__ import annotations
 
-import argparse
 import builtins
 import os
 import sys
@@ -15,11 +14,20 @@ from typing import Any, List, Optional, Sequence, Tuple
 
 from .._install import install
 from .._watchdog import warn_blocking
+from ._terminal import parser_of
 
-_USAGE = (
-    "python -m coopselectors run [--gevent | --eventlet] [--no-select] [--warn SECONDS] "
-    "(-m MODULE | SCRIPT) [ARGUMENT ...]"
-)
+_USAGE = "[OPTION ...] SCRIPT [ARGUMENT ...]\n[OPTION ...] -m MODULE [ARGUMENT ...]"
+
+_DESCRIPTION = """
+Run a program with coopselectors in place of the standard selectors.  Nothing
+in the program has to be changed.  Its arguments, output and exit status are
+the same as with "python SCRIPT" or "python -m MODULE".
+"""
+
+_EPILOG = """
+example:
+  python -m coopselectors run --gevent -m yourprogram --its-own-option
+"""
 
 _MAIN_FILE = os.path.join(os.path.dirname(os.path.dirname(__file__)), "__main__.py")
 
@@ -29,28 +37,26 @@ _kept: List[Any] = []
 
 def main(arguments: Sequence[str]) -> int:
     own, target, rest = _split(list(arguments))
-    parser = argparse.ArgumentParser(
-        prog="python -m coopselectors run",
-        usage=_USAGE,
-        description="Run a program with coopselectors installed: with our classes in the place of "
-        "the standard ones.  Nothing has to be changed in it.",
-    )
+    parser = parser_of("run", _USAGE, _DESCRIPTION, _EPILOG)
     patch = parser.add_mutually_exclusive_group()
-    patch.add_argument("--gevent", action="store_true", help="gevent.monkey.patch_all() first")
-    patch.add_argument("--eventlet", action="store_true", help="eventlet.monkey_patch() first")
+    patch.add_argument("--gevent", action="store_true", help="call gevent.monkey.patch_all() first")
+    patch.add_argument("--eventlet", action="store_true", help="call eventlet.monkey_patch() first")
     parser.add_argument(
-        "--no-select", action="store_true", help="leave the functions of the select module alone"
+        "--no-select", action="store_true", help="do not replace select.select, poll and epoll"
     )
     parser.add_argument(
-        "--warn", type=float, metavar="SECONDS", help="tell of calls that block the hub so long"
+        "--warn",
+        type=float,
+        metavar="SECONDS",
+        help="print the stack of each select call that blocks the hub for so long",
     )
     options = parser.parse_args(own)
     if not rest:
-        parser.error("what to run? -m MODULE, or a script")
+        parser.error("what to run? give -m MODULE, or a script")
     if options.warn is not None and not (options.gevent or options.eventlet):
         parser.error("--warn needs --gevent or --eventlet: there is no hub to watch")
     if options.warn is not None and not options.warn > 0:
-        parser.error("--warn takes a number of seconds above 0")
+        parser.error(f"--warn must be above 0 seconds, not {options.warn:g}")
     if options.gevent:
         _patch_with_gevent(not options.no_select)
     elif options.eventlet:

@@ -1,4 +1,4 @@
-"""Which adapter waits in the runtime of this moment?"""
+"""Which adapter waits in the current runtime?"""
 
 from __future__ import annotations
 
@@ -36,12 +36,12 @@ seen: Dict[str, Seen] = {}
 
 
 def hub_for(primitive: str) -> Hub:
-    """The hub through which a selector built on `primitive` has to wait right now."""
+    """The hub through which a selector built on `primitive` must wait now."""
     return look(primitive)[4]
 
 
 def look(primitive: str) -> Seen:
-    """Which hub that is, and by what it can be seen whether that still holds."""
+    """The hub, with everything that must be unchanged for it to be still the right one."""
     select, own = _runtime.offered("select"), _runtime.offered(primitive)
     module = _runtime.modules.get("select")
     last = seen.get(primitive)
@@ -57,8 +57,8 @@ def look(primitive: str) -> Seen:
 
 
 def _choose(select: Any, own: Any) -> Hub:
-    # Whoever replaced the selector's own primitive wants it to be called; a missing one was
-    # deleted by whoever patched select.select, and a broken one is as good as missing.
+    # Whoever replaced the selector's own primitive wants the replacement to be called.  A missing
+    # primitive was deleted by whoever patched select.select.  A broken one counts as missing.
     if own is not select and _runtime.owner(own) == _runtime.FOREIGN and is_usable(own):
         return ForeignHub(select, own)
     runtime = _runtime.owner(select)
@@ -68,7 +68,7 @@ def _choose(select: Any, own: Any) -> Hub:
 
 
 def is_usable(primitive: Any) -> bool:
-    """Whether a replaced poll, epoll or the like can be called, and gives something to poll."""
+    """Whether a replaced poll, epoll or the like can be called, and returns an object to poll."""
     if not callable(primitive) or _runtime.is_broken(primitive):
         return False
     try:
@@ -85,7 +85,7 @@ def is_usable(primitive: Any) -> bool:
 
 
 def is_usable_select(select: Any) -> bool:
-    """Whether what is in the place of ``select.select`` answers as that does."""
+    """Whether a replacement of ``select.select`` returns a result like the original's."""
     try:
         return are_three(select([], [], [], 0))
     except Exception:
@@ -99,7 +99,7 @@ def pinned_hub(runtime: str) -> Hub:
     """
     if runtime not in _runtime.PINNABLE:
         known = ", ".join(map(repr, _runtime.PINNABLE))
-        raise ValueError(f"unknown runtime {runtime!r}: it is one of {known}, or None")
+        raise ValueError(f"unknown runtime {runtime!r}: use {known} or None")
     try:
         return _adapter(runtime)
     except ImportError as error:
@@ -113,7 +113,7 @@ def pinned_hub(runtime: str) -> Hub:
 def _adapter(runtime: str) -> Hub:
     hub = _adapters.get(runtime)
     if hub is None:
-        # Not by a computed name, which tools that freeze a program do not find.
+        # Not by a computed name: tools that freeze programs do not find those.
         if runtime == _runtime.GEVENT:
             from ._gevent import adapter
         else:

@@ -13,7 +13,7 @@ from .._backends import Pair
 
 
 class Source(Protocol):
-    """What a wait collects from: a poller, or one caller's own way to ask a poller."""
+    """What a wait collects from: a poller, or an object that asks a poller for one caller."""
 
     def poll(self, timeout: Optional[float]) -> List[Any]: ...
 
@@ -27,7 +27,7 @@ class Hub(ABC):
     name: ClassVar[str]
     #: A variable of which each real thread has its own, whatever is patched.
     thread_local: ClassVar[Any] = None
-    #: Callbacks that run only when the loop turns, and would not get to run in a sleep.
+    #: Callbacks that run only when the loop turns, and so would not run during a sleep.
     needs_a_turn: ClassVar[Collection[Any]] = ()
 
     @abstractmethod
@@ -40,12 +40,12 @@ class Hub(ABC):
     ) -> List[Pair]:
         """Return what `poller` reports, after at most `timeout` seconds.
 
-        None waits for ever, 0 not at all; it is never negative.  `deadline` is when the time will
-        be over, by ``clock.monotonic()``; None if there is nothing to wait for, or no end.
-        Interrupted waits go on, and an empty answer is never early (PEP 475).  With `source`, that
-        is asked for what is ready, instead of `poller`.
+        None waits forever, 0 not at all; `timeout` is never negative.  `deadline` is the end of the
+        wait by ``clock.monotonic()``; None if the wait has no end, or there is no wait.
+        Interrupted waits go on, and an empty result is never early (PEP 475).  If `source` is
+        given, it is asked for ready files instead of `poller`.
         """
 
     @abstractmethod
     def describe(self) -> str:
-        """What does the waiting, in a few words; asking starts nothing."""
+        """What waits, in a few words.  Asking starts nothing."""

@@ -1,15 +1,15 @@
 """How does one greenlet wait for a poller while its hub and all others run on?
 
-Yield once, then collect: a select that finds something at once must still let others run, and what
-it reports must be true when it returns, not before the others ran.  If there is nothing, sleep in
-the hub until the poller's descriptor is readable, and collect again.  A poller that had to sleep
-lately begins with the sleep, which lets others run as well.
+Yield once, then collect.  A select that finds something at once must still let others run, and its
+result must be true when it returns, which is after the others have run.  If nothing is ready, the
+greenlet sleeps in the hub until the poller's descriptor is readable, and collects again.  A poller
+whose last waits had to sleep goes straight to sleep, which lets others run as well.
 
-Collecting never blocks, and every answer comes from the kernel at the moment of returning.  So a
-wake-up needs no message: one that comes too early, too late or from a stranger costs a look.
+Collecting never blocks, and every result comes from the kernel at the moment of returning.  So a
+wake-up carries no message: one that comes too early, too late or from a stranger costs one look.
 
-A signal handler may raise between any two lines, so whatever a sleep leaves in a hub is taken back
-twice: the second time does nothing, unless the first was interrupted.
+A signal handler may raise between any two lines.  So whatever a sleep leaves in a hub is removed
+twice; the second removal does nothing, unless the first was interrupted.
 """
 
 from __future__ import annotations
@@ -31,28 +31,28 @@ from ._outer import open_outer
 from ._waiters import Heartbeat, Outer, Waiters
 from ._waiting_thread import ThreadWait, pool
 
-# The attribute of a hub that holds its outer poller.  It is kept there, and in no table of ours, so
-# that it belongs to one hub, and thereby to one thread, and goes when the hub goes.
+# The attribute of a hub that holds its outer poller.  A table of ours would keep it alive; here it
+# belongs to one hub, and so to one thread, and goes with the hub.
 _OUTER = "_coopselectors_outer"
 
 # No single timer is longer than a day; the deadline decides, not the timer.
 _LONGEST = 86400.0
 
-# A poller that had to sleep so often in a row goes straight to sleep, which spares it a poll and a
-# switch: a quarter of what a wait costs under gevent.
+# After so many sleeps in a row, a poller goes straight to sleep.  That saves a poll and a switch, a
+# quarter of the cost of a wait under gevent.
 _STEADY = 2
-# After so many it looks first once more.
+# After so many, it looks first once again.
 _SLEEPS = 256
 
-# Seconds until a file is looked at again of which the hub and the primitive say different things.
+# Seconds until a file is looked at again if the hub and the primitive disagree about it.
 _SECOND_LOOK = 0.02
 
 
 class CooperativeHub(Hub):
     """What the adapters for greenlet hubs share.
 
-    `hub` in the signatures is the runtime's own hub object, of the calling thread; its ``switch()``
-    lets it run until it, or a callback of its, switches back.
+    `hub` in the signatures is the calling thread's hub, the runtime's own object.  Its ``switch()``
+    lets it run until the hub, or one of its callbacks, switches back.
     """
 
     #: ``_thread.start_new_thread``, which starts a real thread, whatever is patched.
@@ -61,7 +61,7 @@ class CooperativeHub(Hub):
     allocate_lock: ClassVar[Callable[..., Any]]
 
     def __init__(self) -> None:
-        # The code in which a greenlet of ours sleeps.  By identity, as code is slow to hash.
+        # The code in which our greenlets sleep; compared by identity, as code is slow to hash.
         self._sleep_code: Any = CooperativeHub._sleep.__code__
         self._timed_code: Any = type(self).sleep_at_most.__code__
 
@@ -75,19 +75,19 @@ class CooperativeHub(Hub):
 
     @abstractmethod
     def greenlet(self, hub: Any) -> Any:
-        """The greenlet in which `hub` runs, and which must never block."""
+        """The greenlet in which `hub` runs.  It must never block."""
 
     @abstractmethod
     def refuse_to_block(self, hub: Any) -> None:
         """Raise what this runtime raises when the hub's own greenlet tries to block."""
 
     def waits_with(self, hub: Any, poller: Poller) -> bool:
-        """Whether it is by this very poller that the hub itself waits."""
+        """Whether the hub itself waits with this poller."""
         return False
 
     @abstractmethod
     def yield_once(self, hub: Any) -> None:
-        """Let everybody else who can run do so, once."""
+        """Let all other greenlets that can run do so, once."""
 
     @abstractmethod
     def sleep_at_most(self, hub: Any, seconds: float) -> None:
@@ -95,14 +95,14 @@ class CooperativeHub(Hub):
 
     @abstractmethod
     def call_soon(self, hub: Any, function: Callable[[], None]) -> None:
-        """Have the hub call `function` at its next turn; any thread may ask, if the hub allows."""
+        """Have the hub call `function` at its next turn; from any thread, if the hub allows it."""
 
     @abstractmethod
     def others_are_due(self, hub: Any) -> bool:
-        """Whether the hub has to turn before one more greenlet is woken."""
+        """Whether the hub must turn before another greenlet is woken."""
 
     def is_asleep(self, greenlet: Any) -> bool:
-        """Whether a greenlet is in a sleep of ours, and not in a signal handler that cut in."""
+        """Whether a greenlet is in a sleep of ours, and not in a signal handler within it."""
         frame = getattr(greenlet, "gr_frame", None)
         while frame is not None:
             code = frame.f_code
@@ -121,25 +121,25 @@ class CooperativeHub(Hub):
     def watch(self, hub: Any, outer: Outer) -> Callable[[], None]:
         """Have `outer.on_ready` called whenever `outer.fd`, if any, is readable.
 
-        Returns what ends that, also if the hub has ended before.  If the hub would end by itself,
-        it may not while ``outer.watcher.ref`` is true.
+        Returns a function that ends this, even after the hub has ended.  A hub that ends by itself
+        must not do so while ``outer.watcher.ref`` is true.
         """
 
     @abstractmethod
     def watch_anew(self, hub: Any) -> None:
-        """In a forked child: have the hub see that `outer.fd` names another kernel object."""
+        """In a forked child: tell the hub that `outer.fd` names another kernel object."""
 
     @abstractmethod
     def watch_file(
         self, hub: Any, fd: int, events: int, callback: Callable[..., None]
     ) -> Callable[[], None]:
-        """Have `callback` called when `fd`, which must be ours, is ready; return what ends that."""
+        """Have `callback` called when `fd`, which must be ours, is ready; returns how to end it."""
 
     @abstractmethod
     def report(self, hub: Any, culprit: Any, *exc_info: Any) -> None:
-        """Tell of an exception that nobody caught, the way this runtime does.
+        """Report an exception that nobody caught, as this runtime does.
 
-        `culprit` is what raised it; None if it came out of nowhere, as from a signal handler.
+        `culprit` raised it; None if nothing of ours did, for instance a signal handler.
         """
 
     def wait(
@@ -153,8 +153,8 @@ class CooperativeHub(Hub):
             source = poller
         hub = self.hub_if_any()
         if hub is None:
-            # A hub opens descriptors, which may get the number of a file that was closed a moment
-            # ago and is waited for: say what that is before there is one.
+            # A new hub opens descriptors.  One of them may get the number of a registered file that
+            # was just closed, so the kernel is asked about that file first.
             pairs = source.poll(0)
             if pairs:
                 return pairs
@@ -188,7 +188,7 @@ class CooperativeHub(Hub):
                     if looked:
                         return []
                     rest = 0.0
-                # Up to the next millisecond, like the standard module: some loops count so.
+                # Rounded up to milliseconds, like the standard module: some loops count in them.
                 seconds = min(math.ceil(rest * 1e3) * 1e-3, patience or _LONGEST)
             outer: Any = getattr(hub, _OUTER, None) or self._open_outer(hub)
             waiters = poller.waiters.get(outer)
@@ -211,21 +211,21 @@ class CooperativeHub(Hub):
                 patience = poller.before_sleep(again=True)
 
     def _waiters_of(self, poller: Poller, outer: Outer) -> Optional[Waiters]:
-        """Where to sleep for `poller`; None where the outer poller cannot help."""
+        """Where to sleep for `poller`; None if the outer poller cannot hold it."""
         if outer.not_yet_watched is not None:
             return outer.not_yet_watched
         inner = None if poller.needs_thread else poller.pollable()
         return None if inner is None else outer.waiters_of(inner)
 
     def heartbeat(self) -> Heartbeat:
-        """By what the calling thread's hub can be asked whether it still turns."""
+        """An object that asks the calling thread's hub whether it still turns."""
         hub = self.hub()
         return Heartbeat(getattr(hub, _OUTER, None) or self._open_outer(hub))
 
     def _sleep(
         self, hub: Any, current: Any, waiters: Waiters, source: Source, seconds: Optional[float]
     ) -> List[Pair]:
-        """Sleep until somebody switches here; returns what was collected meanwhile, if anything."""
+        """Sleep until somebody switches here; returns pairs that the hub has collected, if any."""
         outer = waiters.outer
         sleepers = outer.sleepers
         suspended = None
@@ -237,7 +237,7 @@ class CooperativeHub(Hub):
                 if len(sleepers) == 1:
                     outer.watcher.ref = True
                 waiters.greenlets[current] = source
-                if not waiters.notified:  # asked for after the line above, see OuterPoller.notify
+                if not waiters.notified:  # read after the line above: see OuterPoller.notify
                     if seconds is None:
                         hub.switch()
                     else:
@@ -262,12 +262,12 @@ class CooperativeHub(Hub):
         seconds: Optional[float],
         looked: bool,
     ) -> List[Pair]:
-        """Sleep where the outer poller cannot help."""
+        """Sleep if the outer poller cannot hold `poller`."""
         if poller.needs_thread:
             return self._sleep_beside_a_thread(hub, outer, poller, seconds)
         if looked:
             self._sleep_on_files(hub, outer, poller, source, seconds)
-        else:  # a regular file is always ready, and no hub may be given one
+        else:  # a regular file is always ready, and a hub must not be given one
             self.yield_once(hub)
         return []
 
@@ -292,17 +292,17 @@ class CooperativeHub(Hub):
     def _sleep_on_files(
         self, hub: Any, outer: Outer, poller: Poller, source: Source, seconds: Optional[float]
     ) -> None:
-        """The kernel would not have `poller` in the outer poller: watch its files, each by itself.
+        """The kernel refuses to nest `poller` in the outer poller: watch its files one by one.
 
-        The hub is given duplicates, which nobody else knows of and so nobody can close.
+        The hub is given duplicates.  Nobody else knows them, so nobody can close them.
         """
         waiters = Waiters(outer)
         if poller.has_extras and (seconds is None or seconds > _SECOND_LOOK):
-            seconds = _SECOND_LOOK  # there is no asking a hub for anything but READ and WRITE
+            seconds = _SECOND_LOOK  # a hub knows READ and WRITE only
         told: Set[int] = set()
         poller.watch_per_file(waiters, True)
         try:
-            if poller.closed:  # asked for after the line above, see `Poller.close`
+            if poller.closed:  # read after the line above: see `Poller.close`
                 return
             end = math.inf if seconds is None else clock.monotonic() + seconds
             self._sleep_on_each(hub, poller, waiters, told, seconds)
@@ -313,8 +313,8 @@ class CooperativeHub(Hub):
                 if pairs:
                     source.give_back(pairs)
                     break
-                # A hang-up, say, that select(2) does not report to a writer, or a file that
-                # reports changes only: to watch that one on would be to spin.
+                # For instance a hang-up, which select(2) does not report to a writer, or an
+                # edge-triggered file.  Watching it any longer would make the hub spin.
                 known = len(told)
                 rest = max(end - clock.monotonic(), 1e-3)  # libuv has no shorter timer
                 self._sleep_on_each(hub, poller, waiters, told, rest)
@@ -329,7 +329,7 @@ class CooperativeHub(Hub):
         told: Set[int],
         seconds: Optional[float],
     ) -> None:
-        """Sleep until a file that is not in `told` is ready, and note there which."""
+        """Sleep until a file that is not in `told` is ready, and add it there."""
         undo: List[Callable[[], None]] = []
 
         def wake(fd: int, *_: Any) -> None:
@@ -345,7 +345,7 @@ class CooperativeHub(Hub):
                 except OSError as error:
                     if error.errno != errno.EBADF:
                         raise
-                    continue  # closed while registered: nothing more will come of it
+                    continue  # closed while registered: it will never be ready
                 undo.append(partial(system.close, duplicate))
                 undo.append(self.watch_file(hub, duplicate, key.events, partial(wake, fd)))
             self._sleep(hub, getcurrent(), waiters, poller_of_nothing, seconds)
@@ -377,7 +377,7 @@ def _merge(taken: List[Pair], found: List[Pair]) -> List[Pair]:
 
 
 class _Nothing:
-    """The source of a wait that somebody else decides the end of."""
+    """The source of a wait that ends only when somebody else wakes the greenlet."""
 
     def poll(self, timeout: Optional[float]) -> List[Pair]:
         return []

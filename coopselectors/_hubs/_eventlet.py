@@ -17,12 +17,12 @@ from .._poller import Poller
 from ._cooperative import CooperativeHub
 from ._waiters import Outer
 
-# Seconds until a timer asks once more whether it may wake its greenlet.
+# Seconds until a timer tries again to wake its greenlet.
 _AGAIN = 0.001
 
 
 def _nothing(*_: Any) -> None:
-    """What eventlet shall do with a listener whose descriptor it believes closed."""
+    """What eventlet calls if it believes that the descriptor of a listener was closed."""
 
 
 class EventletHub(CooperativeHub):
@@ -44,10 +44,11 @@ class EventletHub(CooperativeHub):
         return hub.greenlet
 
     def refuse_to_block(self, hub: Any) -> None:
-        raise RuntimeError("do not call blocking functions from the mainloop")  # eventlet's words
+        # eventlet's own words.
+        raise RuntimeError("do not call blocking functions from the mainloop")
 
     def waits_with(self, hub: Any, poller: Poller) -> bool:
-        # The loop of asyncio's hub has a selector on what stood in `select` when eventlet made it.
+        # The loop of asyncio's hub has a selector, made of what `select` had at that time.
         selector = getattr(getattr(hub, "loop", None), "_selector", None)
         primitive = getattr(selector, "__dict__", {}).get("_selector")
         return poller in (getattr(selector, "_poller", None), getattr(primitive, "_poller", None))
@@ -63,7 +64,7 @@ class EventletHub(CooperativeHub):
             nonlocal timer
             if self.is_asleep(greenlet):
                 greenlet.switch()
-            else:  # a signal handler waits there for something else
+            else:  # a signal handler runs in it, and waits for something else
                 timer = hub.schedule_call_global(_AGAIN, wake)
 
         try:
@@ -87,15 +88,15 @@ class EventletHub(CooperativeHub):
         if outer.fd is None:
             return lambda: None
         end = self.watch_file(hub, outer.fd, EVENT_READ, outer.on_ready)
-        # The listener would keep the greenlet alive that happened to be the first to wait.
+        # Without this, the listener would keep the first waiting greenlet alive.
         hub.listeners[hub.READ][outer.fd].greenlet = hub.greenlet
         return end
 
     def watch_anew(self, hub: Any) -> None:
-        # eventlet goes on with the epoll of its parent.  Whatever either of them registers there,
-        # wakes the other too; so the child's hub gets one of its own, with the same listeners.
+        # eventlet keeps using the parent's epoll.  Whatever either process registers there wakes
+        # the other one too.  So the child's hub gets its own epoll, with the same listeners.
         if hub is not self.hub_if_any():
-            return  # another thread's, or one that use_hub() has replaced: nobody runs it
+            return  # another thread's hub, or one that use_hub() has replaced: nobody runs it
         if hasattr(getattr(hub, "poll", None), "fromfd"):
             parents, hub.poll = hub.poll, _unpatched.epoll()
             parents.close()
@@ -105,7 +106,7 @@ class EventletHub(CooperativeHub):
                 except OSError:
                     continue  # closed while watched
         elif hasattr(hub, "kqueue"):
-            # A kqueue is not inherited, and its number may be ours by now: eventlet would close it.
+            # A kqueue is not inherited.  Its number may be ours now, and eventlet would close it.
             _owned.abandon(hub.kqueue)
             hub._init_kqueue()
             for events in list(hub._events.values()):
@@ -114,7 +115,7 @@ class EventletHub(CooperativeHub):
                         hub.kqueue.control([event], 0, 0)
                     except OSError:
                         continue
-        elif hasattr(hub, "loop"):  # asyncio's, which has no official way to do that
+        elif hasattr(hub, "loop"):  # asyncio's hub; there is no public way to do this
             loop = hub.loop
             parents, loop._selector = loop._selector, type(loop._selector)()
             for key in list(parents.get_map().values()):
@@ -138,12 +139,12 @@ class EventletHub(CooperativeHub):
                 if events & event:
                     hub.add(direction, fd, callback, _nothing, _nothing)
         except BaseException:
-            end()  # eventlet keeps the listener even where the kernel refused the file
+            end()  # eventlet keeps a listener even if the kernel refused the file
             raise
         return end
 
     def report(self, hub: Any, culprit: Any, *exc_info: Any) -> None:
-        # An exception that left our callback would make eventlet drop the listener.
+        # If an exception left our callback, eventlet would drop the listener.
         if hub is None:
             return
         if culprit is None or isinstance(exc_info[1], hub.SYSTEM_EXCEPTIONS):

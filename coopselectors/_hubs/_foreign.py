@@ -1,9 +1,9 @@
-"""Somebody unknown patched `select`: call what it offers now.
+"""How does one wait if an unknown patcher replaced `select`?  By calling the replacement.
 
-What the patcher means to happen in a wait can only happen in its own functions, so these are
-called, whatever they cost: a replaced ``select.poll`` or ``select.epoll`` is given the whole list
-of files anew at each call, and a replaced ``select.select`` is asked to wait for our descriptor.
-Ours is among the files in either case: it becomes readable when the selector is closed.
+Whatever the patcher wants to happen in a wait can only happen in its own functions, so these are
+called, at any cost.  A replaced ``select.poll`` or ``select.epoll`` gets the whole list of files at
+each call.  A replaced ``select.select`` is asked to wait for our descriptor.  Our descriptor is
+among the files in either case; it becomes readable when the selector is closed.
 """
 
 from __future__ import annotations
@@ -19,48 +19,48 @@ from .._backends._base import extra_of
 from .._unpatched import clock, system
 from ._base import Hub, Source
 
-# What a function raises that is there, but is not meant to be called, and the errors of a sandbox.
+# What a function raises that exists but is not meant to be called, and the errors of a sandbox.
 _NOT_MEANT = (TypeError, NotImplementedError, AttributeError)
 _REFUSED = (errno.ENOSYS, errno.EPERM, errno.EACCES)
 
-#: What `hub_for` is asked for what is built on no primitive of its own.
+#: The name to pass to `hub_for` for objects that are not built on a primitive.
 NO_PRIMITIVE = ""
 
-# The descriptors that select(2) takes are below this, on most platforms.
+# On most platforms, select(2) takes only descriptors below this.
 _FD_SETSIZE = 1024
 
 
 def are_three(said: Any) -> bool:
-    """Whether it is what a ``select.select`` returns."""
+    """Whether this looks like the result of a ``select.select``."""
     if not (isinstance(said, (tuple, list)) and len(said) == 3):
         return False
     return all(isinstance(each, (list, tuple, set, frozenset)) for each in said)
 
 
 def _duplicate(inner: Any, poller: Any) -> Optional[int]:
-    """A descriptor to wait for, which stays open until the wait is over.
+    """A descriptor to wait for that stays open until the wait is over.
 
-    A hub that somebody's function waits in never hears of one that is closed meanwhile.
+    The foreign function may wait in a hub, which would not notice that a descriptor was closed.
     """
     try:
         fd: int = system.dup(inner.descriptor())
     except OSError:
-        return None  # none is left: wait for the files alone
-    if fd in poller.keys:  # a file was closed while registered, and this is its number
+        return None  # no descriptor is left: wait for the files alone
+    if fd in poller.keys:  # the number of a file that was closed while registered
         system.close(fd)
         return None
     return fd
 
 
 class ForeignHub(Hub):
-    """Waits in `primitive`, a replaced primitive of the poller's own kind, or else in `select`."""
+    """Waits in `primitive`, a replacement of the poller's own primitive, or else in `select`."""
 
     name = "foreign"
 
     def __init__(self, select: Any, primitive: Any) -> None:
         self._select = select
         self._primitive = primitive
-        #: It turned out not to work: see _runtime.
+        #: The replacement turned out not to work: see _runtime.
         self.is_broken = False
 
     def wait(
@@ -84,7 +84,7 @@ class ForeignHub(Hub):
                 timeout = remaining
         from . import hub_for
 
-        # Whose turn is it, without what does not work?
+        # The hub for what is left without the broken replacement.
         name = NO_PRIMITIVE if self._primitive is None else poller.backend.name
         return hub_for(name).wait(poller, timeout, deadline, source)
 
@@ -96,28 +96,28 @@ class ForeignHub(Hub):
             return f"a {type(asked).__name__} object"
 
     def _ask(self, poller: Any, source: Source, timeout: Optional[float]) -> List[Pair]:
-        """What is ready after one call of the foreign function, however early that returned."""
+        """Return what is ready after one call of the foreign function, even if it was early."""
         pairs: List[Pair] = []
         if timeout != 0 and not poller.has_descriptor():
-            # Opening one may take the number of a file that was closed a moment ago.
+            # A new descriptor may get the number of a file that was just closed.
             pairs = poller.poll(0)
             if pairs and (self._primitive is None or poller.has_extras):
                 return pairs
         inner = None if pairs or timeout == 0 else poller.pollable()
         own = None if inner is None else _duplicate(inner, poller)
-        # While this refers to the kernel object, `close` finds it in use, and notifies it.
+        # While this refers to the kernel object, `close` sees that it is in use and notifies it.
         held = None if inner is None else inner.backend.native
         try:
             if self._primitive is not None:
                 if poller.keys and not (poller.has_extras and poller.backend.edges):
                     return self._mirror(poller, type(poller.backend), self._primitive, own, timeout)
-                # A new object would report anew each change that has been reported already.
+                # A new object would report each edge again.
                 self._wait_for(own, type(poller.backend), timeout)
             elif own is not None:
                 self._call_select(own, timeout)
             else:
                 return self._mirror_by_select(poller, source, timeout)
-        except InterruptedError:  # its author does not know PEP 475
+        except InterruptedError:  # the function does not implement PEP 475
             pass
         except (*_NOT_MEANT, OSError) as error:
             if isinstance(error, OSError) and error.errno not in _REFUSED:
@@ -136,15 +136,15 @@ class ForeignHub(Hub):
         try:
             self._checked_select([own], [], [], timeout)
         except ValueError:
-            # "filedescriptor out of range in select()": wait as if it were not there.
+            # "filedescriptor out of range in select()": wait without it.
             self._wait_natively(own, timeout)
 
     def _mirror_by_select(
         self, poller: Any, source: Source, timeout: Optional[float]
     ) -> List[Pair]:
-        """Give the files to a function in the place of select(2), which refuses more than others.
+        """Give the files to a replacement of select(2), which refuses more than other primitives.
 
-        What is ready is said by the poller itself, unless that is built on select(2), too.
+        The poller itself says what is ready, unless it is built on select(2), too.
         """
         is_own = poller.backend.name == "select"
         try:

@@ -22,13 +22,13 @@ from ._waiters import Outer
 
 _READ = 1
 
-# What gevent's os.close has not closed yet (since 25.8).  It does so in a turn of the loop, and a
-# libev loop that has nothing to do but to wait never gets there: seen in 26.9.
+# Files that gevent's os.close has not closed yet (since 25.8).  It closes them in a turn of the
+# loop, and an idle libev loop never turns (seen in 26.9).
 _put_off = getattr(gevent.os, "_closing_fd_to_event", ())
 
-# Seconds until a greenlet that selects again and again gives way to a whole turn of the loop.
-# Between greenlets alone gevent switches without one, for 5 ms and more (`sys.getswitchinterval`),
-# and all that long nobody else hears of a timer or a file: seen in 26.9.
+# Seconds for which a greenlet may select again and again before the loop takes a whole turn.
+# gevent switches between greenlets without a turn for 5 ms and more (`sys.getswitchinterval`), and
+# meanwhile no timer and no file wakes anybody (seen in 26.9).
 _TIME_SLICE = 0.0005
 
 # libuv does not say which callbacks are pending.
@@ -80,15 +80,16 @@ class GeventHub(CooperativeHub):
             finally:
                 if callback is not None:
                     callback.stop()
-        if _put_off:  # perhaps by one of those who ran just now
+        if _put_off:  # perhaps by a greenlet that ran just now
             self.sleep_at_most(hub, 0)
 
     def sleep_at_most(self, hub: Any, seconds: float) -> None:
-        # It switches to whoever waits in it, and to no signal handler that waits elsewhere.
+        # The waiter switches only to a greenlet that waits in it, not to a signal handler that
+        # waits elsewhere.
         timer, waiter = hub.loop.timer(seconds), Waiter(hub)
         try:
             try:
-                # The loop's idea of the time is as old as its last turn: without the update it is
+                # The loop's time is that of its last turn; without the update, the timer would be
                 # early.
                 timer.start(waiter.switch, None, update=True)
                 waiter.get()
@@ -103,7 +104,7 @@ class GeventHub(CooperativeHub):
         except (AttributeError, ValueError):
             if hub is not None and hub.loop is not None and hub.loop.ptr:
                 raise
-            # Another thread's hub, which has just been destroyed: nobody is there any more.
+            # Another thread's hub, which has just been destroyed: nobody waits there any more.
 
     def others_are_due(self, hub: Any) -> bool:
         # libuv gains nothing from a chain of wake-ups; see `OuterPoller`.
@@ -117,13 +118,13 @@ class GeventHub(CooperativeHub):
             # libev would abort the process at the next start of any watcher.
             raise OSError(
                 errno.EBADF,
-                "somebody has closed the descriptor of gevent's own loop; gevent.reinit(), or a new"
-                " hub, gives it another",
+                "the descriptor of gevent's loop was closed; gevent.reinit() or a new hub opens "
+                "another",
             )
-        # Without a kernel object there is only something to hold: nobody sends to it.
+        # Without a kernel object, this watcher only keeps the loop alive: nobody sends to it.
         watcher = hub.loop.async_() if outer.fd is None else hub.loop.io(outer.fd, _READ)
         watcher.start(outer.on_ready)
-        # libuv's loop hands out a front; what counts as a reference is the handle behind it.
+        # libuv's watcher is a wrapper; its `ref` is that of the handle behind it.
         outer.watcher = getattr(watcher, "_watcher_ref", watcher)
         outer.watcher.ref = False
         loop = hub.loop
@@ -133,12 +134,12 @@ class GeventHub(CooperativeHub):
                 watcher.stop()
                 watcher.close()
             else:
-                watcher.callback = None  # a destroyed loop stops nothing, and lets go of nothing
+                watcher.callback = None  # a destroyed loop stops and frees nothing
 
         return end
 
     def watch_anew(self, hub: Any) -> None:
-        """gevent's loop takes in all that its watchers name when it is re-initialised."""
+        """Do nothing: when gevent's loop is re-initialised, it adds what its watchers name."""
 
     def watch_file(
         self, hub: Any, fd: int, events: int, callback: Callable[..., None]
@@ -172,9 +173,11 @@ def _has_its_epoll(loop: Any) -> bool:
         return True  # it is not there, which an epoll alone knows
     except OSError:
         return False
+    else:
+        native.modify(wakeup_fd(), _READ)
+        return False  # an outer epoll of ours, which has got the number since
     finally:
         native.close()
-    return True
 
 
 adapter = GeventHub()

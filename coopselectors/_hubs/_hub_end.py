@@ -1,8 +1,8 @@
-"""When does an outer poller go?  With the thread of its hub, or with the hub before that.
+"""When is an outer poller closed?  When its hub has ended, or at the latest with the hub's thread.
 
-Hubs do not tell that they end.  gevent's hub object outlives its ``destroy()``, and an active
-watcher of it outlives even its loop; eventlet's hub stays behind when its thread has ended.  So
-each thread keeps a list of its outer pollers, in a variable that dies with the thread.
+Hubs do not report their end.  gevent's hub object outlives its ``destroy()``, and an active watcher
+outlives even the loop.  eventlet's hub is still there after its thread has ended.  So each thread
+keeps a list of its outer pollers, in a variable that is freed with the thread.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ from ._waiters import Outer
 
 
 class ThreadEnd:
-    """The outer pollers of one thread, which are closed with it."""
+    """The outer pollers of one thread; they are closed when it ends."""
 
     def __init__(self) -> None:
-        #: (outer poller, whether its hub has ended), of each that is in use.
+        #: (outer poller, a function that says whether its hub has ended)
         self._all: List[Tuple[Outer, Callable[[], bool]]] = []
 
     def add(self, outer: Outer, has_ended: Callable[[], bool]) -> None:
-        """Note a new one, and close those whose hub has ended since."""
+        """Add an outer poller, and close those whose hub has ended since."""
         for each in [each for each in self._all if each[1]()]:
             self._all.remove(each)
             each[0].close()
@@ -30,13 +30,13 @@ class ThreadEnd:
 
     def __del__(self) -> None:
         if not sys.is_finalizing():
-            _fork.notice()  # in a child, this comes before it knows that it is one
+            _fork.notice()  # in a forked child, this runs before the at-fork hooks
             while self._all:
                 self._all.pop()[0].close()
 
 
 def thread_end(thread_local: Any) -> ThreadEnd:
-    """The calling thread's, made if there is none; `thread_local` must be one of real threads."""
+    """The calling thread's, made if there is none; `thread_local` must be per real thread."""
     try:
         found: ThreadEnd = thread_local.end
     except AttributeError:

@@ -1,4 +1,4 @@
-"""Nobody patched `select`: wait in the kernel."""
+"""How does one wait if nobody patched `select`?  In the kernel."""
 
 from __future__ import annotations
 

@@ -10,12 +10,12 @@ where it raises an ordinary OSError.
 Two kernel facts shape this module:
 
 * Adding an epoll to an epoll makes the kernel walk everything below it, and only 500 two-level
-  paths may lead to one file.  So the hub starts watching the outer epoll while it is empty, no
-  selector is taken in before that watcher has fired once, and the watcher never stops: starting it
-  again would be an addition with content.
+  paths may lead to one file.  So the hub starts watching the outer epoll while it is empty.  No
+  selector is added before that watcher has fired once, and the watcher never stops, because
+  starting it again would add a full epoll.
 * Readiness is level-triggered: a ready selector that nobody collects from would make the hub spin.
-  Such a selector is disarmed (EPOLL_CTL_MOD with no events), which costs the same however many
-  files it holds; taking it out and adding it again would not.
+  Such a selector is disarmed (EPOLL_CTL_MOD with no events).  The cost of that does not depend on
+  the number of its files; removing it and adding it again would.
 """
 
 from __future__ import annotations
@@ -32,13 +32,12 @@ from .._shadow import open_pollable
 from .._wakeup import wakeup_fd
 from ._waiters import Adapter, Outer, Waiters
 
-# How often in a row the longest sleeper may be asked first, before the outer epoll is asked again:
-# a selector may have to be disarmed, or someone may have called notify().
+# How often in a row the longest sleeper may be polled first.  Then the outer epoll is polled again:
+# a selector may have to be disarmed, or somebody may have called notify().
 _GUESSES = 32
-# How often it has to be the right one before it is asked first again, after a wrong guess.
+# After a wrong guess, how often it must have been the right one before it is polled first again.
 _PROOFS = 2
-# How many sleepers are woken one after the other, each by what the one before did, before the hub
-# looks at what else is ready.
+# How many sleepers may wake each other in a row before the hub looks for other ready files.
 _CHAIN = 8
 
 
@@ -54,12 +53,12 @@ class OuterPoller(Outer):
         self.fd = backend.fileno()
         self.not_yet_watched = Waiters(self)
         self._to_wake: Deque[Waiters] = deque()
-        #: How often the longest sleeper may still be asked first; below 0, how often it has to be
-        #: the right one before it may.
+        #: How often the longest sleeper may still be polled first; below 0, how often it must have
+        #: been the right one before that.
         self._guesses = 0
-        #: How often nobody is asked after the first: lately there was no other.
+        #: How often no second sleeper is polled: lately the first was the only one.
         self._alone = 0
-        backend.register(wakeup_fd(), EVENT_READ)  # whereby the watcher fires once
+        backend.register(wakeup_fd(), EVENT_READ)  # so that the watcher fires once
         _fork.tell(self)
 
     def waiters_of(self, poller: Poller) -> Optional[Waiters]:
@@ -75,7 +74,7 @@ class OuterPoller(Outer):
 
     def _take_in(self, poller: Poller) -> Optional[Waiters]:
         fd = poller.descriptor()
-        with _fork.lock():  # while nobody closes the poller or replaces its kernel object
+        with _fork.lock():  # so that nobody closes the poller or replaces its kernel object
             if poller.closed:
                 poller.raise_closed()
             if fd != poller.descriptor():
@@ -95,21 +94,22 @@ class OuterPoller(Outer):
         return waiters
 
     def leave(self, waiters: Waiters) -> None:
-        """Hold a poller no longer and wake whoever waits for it.  Any thread may call this."""
+        """Drop a poller and wake whoever waits for it.  Any thread may call this."""
         if self._held.get(waiters.fd) is waiters:
             del self._held[waiters.fd]
             if self._generation is _fork.generation:
                 try:
                     self._backend.unregister(waiters.fd, 0 if waiters.disarmed else EVENT_READ)
-                    if waiters.fd in self._held:  # a signal handler has taken it in anew
+                    if waiters.fd in self._held:  # a signal handler has added it again
                         self._backend.register(waiters.fd, EVENT_READ)
                 except (OSError, ValueError):
                     pass  # the descriptor was closed by somebody else, or our hub has just ended
         self.notify(waiters)
 
     def notify(self, waiters: Waiters) -> None:
-        # Not through the hub's own call_soon: eventlet has none that another thread may use.
-        # First the mark, then the look: a greenlet of another thread does it the other way round.
+        # Not through the hub's call_soon: eventlet has none that another thread may use.  This
+        # sets `notified` and then looks for greenlets; a greenlet of another thread adds itself and
+        # then reads `notified`.  So one of the two sees the other.
         waiters.notified = True
         if waiters.greenlets and not self.gone:
             self.wake_soon(waiters)
@@ -130,18 +130,17 @@ class OuterPoller(Outer):
             self._adapter.report(self._hub, None, *sys.exc_info())
 
     def _wake_longest_sleepers(self) -> bool:
-        """Wake the greenlet that sleeps longest, if its poller is ready, and then the next.
+        """Wake the greenlet that has slept longest, if its poller is ready, and then the next.
 
-        That is a guess, and right most of the time: whoever waited longest is woken first.  It
-        spares a poll of the outer epoll, and hands over what was collected.  Returns whether there
-        is nothing left to do.
+        This guess is right most of the time.  It saves a poll of the outer epoll, and the greenlet
+        is handed the collected pairs.  Returns True if nothing is left to do.
         """
         woken = 0
         while self._guesses > 0 and self.sleepers:
             greenlet, waiters = next(iter(self.sleepers.items()))
             source = waiters.greenlets.get(greenlet)
             if source is None or len(waiters.greenlets) > 1:
-                self._guesses = 0  # all of them are to be woken
+                self._guesses = 0  # several greenlets have to be woken
                 return False
             self._guesses -= 1
             try:
@@ -169,7 +168,7 @@ class OuterPoller(Outer):
         return False
 
     def _take_back(self) -> None:
-        """The greenlet did not get what was collected for it: an exception was thrown into it."""
+        """Take back pairs that a greenlet did not get, as an exception was thrown into it."""
         assert self.handed is not None
         _, source, pairs = self.handed
         self.handed = None
@@ -197,11 +196,11 @@ class OuterPoller(Outer):
         backend = self._backend
         for fd, _mask in pairs:
             if self._backend is not backend:
-                return  # these were about another
+                return  # the pairs came from another kernel object
             waiters = self._held.get(fd)
             if waiters is None:
                 if fd == wakeup_fd():
-                    # First out, then look: whoever notifies from now on registers it anew.
+                    # Removed before looking: a notify() from now on registers it again.
                     self._backend.unregister(fd, EVENT_READ)
                     self._wake_notified()
                 else:
@@ -212,19 +211,19 @@ class OuterPoller(Outer):
                 self._disarm(waiters)
 
     def _forget(self, fd: int) -> None:
-        """Get rid of what is reported although nobody put it here, or it would spin the hub."""
+        """Remove a descriptor that nobody added; if it stayed, it would make the hub spin."""
         try:
             self._backend.unregister(fd, EVENT_READ)
         except OSError:
-            # One of those that were just woken has closed it; or else a file that was closed lives
-            # on in a duplicate.
+            # A greenlet that was just woken has closed it, or it is a closed file of which a
+            # duplicate is open.
             if any(each == fd for each, _mask in self._backend.poll(0)):
                 self._reopen()
 
     def forked(self) -> None:
-        """This is a forked child: start anew, empty, behind the descriptor that the hub knows.
+        """Start empty in a forked child, behind the descriptor that the hub knows.
 
-        Now, and not later: the loop is about to take in whatever its watchers name.
+        This cannot wait: the loop is about to add whatever its watchers name.
         """
         if self.gone:
             return
@@ -235,11 +234,11 @@ class OuterPoller(Outer):
                 self._renew()
                 self.not_yet_watched = start
         except OSError:
-            pass  # whoever waits next tries again, and gets the error
+            pass  # the next wait tries again, and gets the error
         self._adapter.watch_anew(self._hub)
 
     def _renew(self) -> None:
-        """Another kernel object behind our descriptor; this is a forked child."""
+        """In a forked child, put another kernel object behind our descriptor."""
         fresh = self._open()
         try:
             self._backend.replace_in_child(fresh)
@@ -250,7 +249,7 @@ class OuterPoller(Outer):
         self.fd = self._backend.fileno()
 
     def _open(self) -> Any:
-        """Another kernel object, whose watcher will fire once."""
+        """Return another kernel object, whose watcher will fire once."""
         fresh = self._backend.fresh()
         try:
             fresh.register(wakeup_fd(), EVENT_READ)
@@ -260,9 +259,9 @@ class OuterPoller(Outer):
         return fresh
 
     def _reopen(self) -> None:
-        """Start anew with another kernel object, and have the hub watch that.
+        """Start empty with another kernel object, and have the hub watch that.
 
-        Not behind the old descriptor: the loops would not see that it names another file by now.
+        It has another descriptor, because the loops do not notice when a number names another file.
         """
         self._wake_all()
         fresh = self._open()
@@ -280,7 +279,7 @@ class OuterPoller(Outer):
         unwatch()
 
     def _wake_all(self) -> None:
-        """Everybody looks again, and those that hold on to what was taken in here find nothing."""
+        """Have every waiter look again, and forget all pollers that are held here."""
         all_waiters = {*self.sleepers.values(), *self._held.values(), *self.beside_threads}
         for waiters in all_waiters:
             waiters.notified = True
@@ -317,17 +316,17 @@ class OuterPoller(Outer):
         except FileExistsError:
             pass
         except OSError:
-            # No memory for it.  The hub's own way is as good for its own thread.
+            # There is no memory for it.  For its own thread, the hub's call_soon is as good.
             self._adapter.call_soon(self._hub, self._wake_notified)
         except ValueError:
             if backend is not self._backend:
-                self._notify_hub()  # its own thread has just taken another
-            elif not self.gone:  # else that thread has just closed it
+                self._notify_hub()  # the hub's thread has just opened another
+            elif not self.gone:  # or else the hub's thread has just closed it
                 raise
 
     def _wake_notified(self) -> None:
         if self.not_yet_watched is not None:
-            self.not_yet_watched.notified = True  # for a greenlet that is on its way there
+            self.not_yet_watched.notified = True  # for a greenlet that is about to sleep there
             self._to_wake.append(self.not_yet_watched)
             self.not_yet_watched = None
         try:
@@ -335,7 +334,7 @@ class OuterPoller(Outer):
                 self._to_wake[0].wake()
                 self._to_wake.popleft()
         finally:
-            if self._to_wake:  # somebody has to be woken again, or an exception is on its way out
+            if self._to_wake:  # somebody must be woken again, or an exception is being raised
                 self._notify_hub()
 
 

@@ -1,7 +1,7 @@
-"""Who sleeps in one hub, and how are they woken?
+"""Which greenlets sleep in one hub, and how are they woken?
 
-Greenlets that wait for the same poller share one `Waiters`.  An `Outer` has all sleepers of a hub;
-where kernel objects can be nested, it is an `OuterPoller` (see _outer).
+Greenlets that wait for the same poller share one `Waiters`.  An `Outer` has all sleepers of a hub.
+If kernel objects can be nested, it is an `OuterPoller` (see _outer).
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from ._base import Source
 
 
 class Adapter(Protocol):
-    """What an outer poller asks of its hub's adapter; `CooperativeHub` says what each does."""
+    """The methods of an adapter that an outer poller calls; `CooperativeHub` describes them."""
 
     def call_soon(self, hub: Any, function: Callable[[], None]) -> None: ...
 
@@ -39,12 +39,12 @@ class Waiters:
         self.outer: Outer = outer
         #: The poller's descriptor in the outer poller.
         self.fd: int = fd
-        #: The outer poller does not report it at present.
+        #: The outer poller does not report the poller now.
         self.disarmed: bool = False
-        #: Something has happened since it was taken in: look again, and do not sleep here.
+        #: Something has happened since the poller was added: look again, and do not sleep here.
         self.notified: bool = False
-        #: {greenlet: what it collects from}, in the order of their coming.  Only the greenlet
-        #: itself writes here, on its way into and out of the hub, and nobody may switch to others.
+        #: {greenlet: what it collects from}, the longest sleeper first.  Only the greenlet itself
+        #: adds and removes its entry.  Nobody may switch to a greenlet without one.
         self.greenlets: Dict[Any, Source] = {}
 
     def wake(self, *_: Any) -> None:
@@ -58,7 +58,7 @@ class Waiters:
 
 
 class Heartbeat(Waiters):
-    """Nobody waits here: it counts how often its hub has answered."""
+    """Counts how often its hub has answered; no greenlet waits here."""
 
     __slots__ = ("count",)
 
@@ -76,9 +76,9 @@ class Heartbeat(Waiters):
 
 
 class Outer:
-    """Who sleeps in one hub, where no kernel object can be nested (Windows, Solaris).
+    """The sleepers of one hub, on a platform that cannot nest kernel objects (Windows, Solaris).
 
-    `hub` is the runtime's own object, and `adapter` knows how to talk to it.
+    `hub` is the runtime's own object, and `adapter` is its adapter.
     """
 
     #: What the hub has to watch, if anything.
@@ -89,15 +89,15 @@ class Outer:
     def __init__(self, adapter: Adapter, hub: Any) -> None:
         self._adapter = adapter
         self._hub = hub
-        #: The hub is no more.
+        #: The hub has ended.
         self.gone: bool = False
-        #: {greenlet: its Waiters}, of all that sleep here, the longest first.
+        #: {greenlet: its Waiters}, of all that sleep here, the longest sleeper first.
         self.sleepers: Dict[Any, Waiters] = {}
-        #: What was collected for the greenlet that is being switched to: itself, its source, pairs.
+        #: (greenlet, source, pairs), collected for the greenlet that is being switched to.
         self.handed: Optional[Tuple[Any, Source, List[Any]]] = None
-        #: The waiters in whose place a thread waits, which a forked child does not have.
+        #: The waiters for which a thread waits; a forked child does not have these threads.
         self.beside_threads: Dict[Waiters, None] = {}
-        #: Its ``ref`` is true while somebody sleeps: the hub may not end then.
+        #: Its ``ref`` is true while a greenlet sleeps, so that the hub does not end.
         self.watcher: Any = SimpleNamespace()
         self._unwatch: Callable[[], None] = lambda: None
 
@@ -110,10 +110,10 @@ class Outer:
         return None
 
     def switch_to(self, greenlet: Any) -> bool:
-        """Let a sleeper go on; only the hub may call this.
+        """Let a sleeper continue; only the hub may call this.
 
-        Returns False for one that does not sleep just now: a signal handler came in between, and
-        waits for something else.
+        Returns False if it does not sleep now: a signal handler runs in it, and waits for something
+        else.
         """
         try:
             if not self._adapter.is_asleep(greenlet):
@@ -123,11 +123,11 @@ class Outer:
             self._adapter.report(self._hub, greenlet, *sys.exc_info())
         return True
 
-    # A signal handler may select in the middle of a select() of its own greenlet.  While it does,
-    # the greenlet does not sleep where it slept before, and must not be switched to for that.
+    # A signal handler may call select() while its own greenlet is in select().  Until it is done,
+    # the greenlet does not sleep where it slept before, and the hub must not switch to it for that.
 
     def suspend(self, greenlet: Any) -> Tuple[Waiters, Optional[Source]]:
-        """Take a greenlet out of the sleep that it is about to enter or to leave."""
+        """Remove a greenlet from the sleep that it is about to enter or to leave."""
         waiters = self.sleepers[greenlet]
         return waiters, waiters.greenlets.pop(greenlet, None)
 
@@ -137,7 +137,7 @@ class Outer:
         waiters: Waiters,
         suspended: Optional[Tuple[Waiters, Optional[Source]]],
     ) -> None:
-        """A greenlet sleeps no longer.  To call this twice does no harm."""
+        """Remove a greenlet that no longer sleeps.  Calling this twice does no harm."""
         waiters.greenlets.pop(greenlet, None)
         if suspended is None:
             if len(self.sleepers) == 1:
@@ -148,7 +148,7 @@ class Outer:
             self.sleepers[greenlet] = before
             if source is not None:
                 before.greenlets[greenlet] = source
-            self.notify(before)  # what happened meanwhile has woken nobody
+            self.notify(before)  # nobody was woken for what happened meanwhile
 
     def notify(self, waiters: Waiters) -> None:
         """Have whoever waits there, or is about to, look again.  Any thread may call this."""
@@ -164,7 +164,7 @@ class Outer:
         """The hub calls this when `fd` is readable."""
 
     def close(self) -> None:
-        """The hub is no more, or watches us no longer: give back what is ours."""
+        """Release everything of ours, as the hub has ended or no longer watches us."""
         if self.gone:
             return
         self.gone = True
@@ -172,7 +172,7 @@ class Outer:
         try:
             unwatch()
         finally:
-            # A selector may remember us for long, and should not keep a hub alive.
+            # A selector may refer to us for long, and should not keep a hub alive.
             self._hub = None
             self.watcher = SimpleNamespace()
             self.beside_threads.clear()

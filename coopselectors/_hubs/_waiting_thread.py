@@ -1,12 +1,12 @@
-"""How does a greenlet wait where only a blocked thread counts?
+"""How does a greenlet wait for a file that reports only to a blocked thread?
 
 The kernel gives an exclusive wake-up (EPOLLEXCLUSIVE) to one of the threads that are blocked in
-epoll_wait(2) on the very epoll in which the file is.  A wait by way of another epoll, as our outer
-epolls and every event loop do it, is woken with all others, and nothing is won.  A file that
-reports POLLPRI once (/proc/self/mounts) reports it to the outer epoll, and nobody else.
+epoll_wait(2) on the same epoll that holds the file.  A wait through another epoll, as our outer
+epolls and every event loop do it, is woken together with all others.  And a file that reports
+POLLPRI once (/proc/self/mounts) would report it to the outer epoll alone.
 
-So a greenlet that waits for such a file has a real thread wait for it.  The thread touches nothing
-but the poller: it waits, and wakes the greenlet.
+So a real thread waits for such a file in the greenlet's place.  The thread touches nothing but the
+poller: it waits, and then wakes the greenlet.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ class ThreadWait:
         self.timeout = timeout
         self.waiters = waiters
         self.is_over = False
-        #: The greenlet has left, and nobody hears of the end.
+        #: The greenlet has left, so nobody wants the result.
         self.is_cancelled = False
-        #: What the thread took.
+        #: What the thread collected.
         self.pairs: List[Pair] = []
 
 
 class _WaitingThread:
-    """One thread, which does one wait after the other."""
+    """One thread, which performs one wait after another."""
 
     def __init__(
         self, pool: _Pool, start_thread: Callable[..., Any], lock: Callable[..., Any]
@@ -63,7 +63,7 @@ class _WaitingThread:
 
 
 class _Pool:
-    """The threads of this process that have nothing to do, and the waits that are under way."""
+    """The idle threads of this process, and the waits that are running."""
 
     def __init__(self) -> None:
         self._idle: List[_WaitingThread] = []
@@ -82,13 +82,13 @@ class _Pool:
         thread.begin(wait)
 
     def cancel(self, wait: ThreadWait) -> None:
-        """Have the thread come out of its wait: the greenlet is about to leave."""
+        """End the thread's wait, because the greenlet is about to leave."""
         with _fork.lock():
             if not wait.is_over:
                 wait.is_cancelled = True
                 wait.poller.cancel_block(True)
                 return
-        _give_back(wait)  # it was faster, and nobody hears what it has to say
+        _give_back(wait)  # the thread was faster, and nobody wants its result
 
     def end(self, wait: ThreadWait, thread: _WaitingThread) -> None:
         """The wait is over; `thread` is idle again."""
@@ -105,7 +105,7 @@ class _Pool:
         waiters.outer.notify(waiters)
 
     def forked(self) -> None:
-        """This is a child, which has none of these threads."""
+        """Forget all threads: a forked child has none of them."""
         self._idle.clear()
         for wait in self._under_way:
             wait.is_over = True
@@ -118,7 +118,7 @@ def _give_back(wait: ThreadWait) -> None:
     except (OSError, ValueError):
         return  # another thread has just closed the selector, or there is no memory
     if kept:
-        wait.poller.taken = [*wait.poller.taken, *kept]  # for whoever waits next
+        wait.poller.taken = [*wait.poller.taken, *kept]  # for the next wait
 
 
 pool = _Pool()

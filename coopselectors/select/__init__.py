@@ -1,9 +1,9 @@
-"""Cooperative primitives: the standard ``select`` module for greenlets and for everybody else.
+"""Cooperative primitives: the standard ``select`` module for greenlets and ordinary processes.
 
-``import coopselectors.select as select`` gives what the platform's own module has, also where
-gevent or eventlet has deleted it.  Each wait looks at the standard module as it is at that moment:
-if gevent or eventlet has patched it, only the calling greenlet waits; in an ordinary process the
-call waits in the kernel.
+``import coopselectors.select as select`` gives everything that the platform's own module has, even
+if gevent or eventlet has deleted it.  Each wait looks at the standard module as it is at that
+moment.  If gevent or eventlet has patched it, only the calling greenlet waits; in an ordinary
+process, the call waits in the kernel.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from .. import _unpatched
 from ._select import Select as Select
 
 if TYPE_CHECKING:
-    from select import select  # it takes and returns the same, and typeshed says that best
+    from select import select  # the same arguments and results, which typeshed describes best
 else:
     from ._select import select
 
@@ -54,7 +54,7 @@ if TYPE_CHECKING or _unpatched.kqueue is not None:
     kevent: Any = _unpatched.kevent
     __all__ += ["kevent", "kqueue"]
 
-# They are called by the names that users know, whatever file they are in.
+# They have the names that users know, whatever file they are in.
 for _name in ("select", "poll", "epoll", "devpoll", "kqueue"):
     _each = globals().get(_name)
     if _each is not None:

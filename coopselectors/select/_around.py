@@ -8,8 +8,8 @@ from .._files_poller import FilesPoller
 
 
 def primitive_around(poller: FilesPoller) -> Any:
-    """Ours of the kind of a selector's primitive, over the same kernel object."""
-    # Each is imported where the platform has it.
+    """Our version of a selector's primitive, over the same kernel object."""
+    # Each can be imported only if the platform has it.
     backend: Any = poller.backend
     if backend.name == "epoll":
         from ._epoll import epoll

@@ -1,4 +1,4 @@
-"""/dev/poll, poll(7d), that waits through the hub."""
+"""How does /dev/poll, poll(7d), wait through a hub?"""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ class Devpoll(WithDescriptor):
         self._poller.note(number, now, before)
 
     def poll(self, timeout: Optional[float] = None, /) -> List[Pair]:
-        """Wait for at most `timeout` milliseconds, for ever if it is None or -1.
+        """Wait for at most `timeout` milliseconds, forever if it is None or -1.
 
         Returns ``[(fd, events), ...]``.
         """
@@ -90,7 +90,7 @@ class Devpoll(WithDescriptor):
 
 
 class _Home:
-    """Where `devpoll` is at home, which is its method; see `Select`."""
+    """Holds the function `devpoll` as a method; see `Select` for the reason."""
 
     def __reduce__(self) -> Any:
         return reduced(self, "devpoll")
@@ -99,10 +99,10 @@ class _Home:
         return self
 
     def devpoll(self) -> Devpoll:
-        """``select.devpoll``: takes, returns and raises what that does.
+        """Like ``select.devpoll``, with the same arguments, results and errors.
 
-        In an ordinary process it waits in the kernel, and under gevent or eventlet only the calling
-        greenlet waits: that is decided at each call of ``poll()``.
+        Each call of ``poll()`` decides how to wait: in an ordinary process in the kernel; under
+        gevent and eventlet, only the calling greenlet waits.
         """
         return Devpoll._around(DevpollBackend())
 

@@ -1,4 +1,4 @@
-"""epoll(7) that waits through the hub."""
+"""How does epoll(7) wait through a hub?"""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _AT_ONCE = 0
 
 
 class _AtMost:
-    """A poll of which one caller wants so many events at most."""
+    """Polls for at most `maxevents` events, for one caller."""
 
     def __init__(self, poller: UserPoller, maxevents: int) -> None:
         self._poller = poller
@@ -43,14 +43,14 @@ class _AtMost:
 
 
 class epoll(WithDescriptor):
-    """``select.epoll``: takes, returns and raises what that does.
+    """Like ``select.epoll``, with the same arguments, results and errors.
 
-    In an ordinary process it waits in the kernel, and under gevent or eventlet only the calling
-    greenlet waits: that is decided at each call of `poll`.  There, `close` raises ValueError in
-    every caller that is waiting.
+    Each call of `poll` decides how to wait: in an ordinary process in the kernel; under gevent and
+    eventlet, only the calling greenlet waits.  There, `close` raises ValueError in every caller
+    that is waiting.
     """
 
-    # What `_way` says: to ask for it here is cheaper.
+    # Copies of what `_way` holds; they are cheaper to read.
     __slots__ = ("_hub", "_module", "_native", "_needs_a_turn", "_offers", "_select", "_thread")
 
     def __init__(self, sizehint: int = -1, flags: int = 0) -> None:
@@ -58,14 +58,14 @@ class epoll(WithDescriptor):
 
     @classmethod
     def fromfd(cls, fd: int, /) -> epoll:
-        """One for the epoll that a descriptor names already."""
+        """Return an object for an epoll that exists already."""
         self = cls.__new__(cls)
         self._take(EpollBackend(_unpatched.epoll.fromfd(fd), is_ours=False), is_shared=True)
         return self
 
     @classmethod
     def _around(cls, poller: Any) -> epoll:
-        """Another way to use the kernel object of a selector's poller."""
+        """Return an object that uses the kernel object of a selector's poller."""
         self = cls.__new__(cls)
         self._take(poller.backend, is_shared=True, view_of=poller)
         return self
@@ -86,14 +86,14 @@ class epoll(WithDescriptor):
         """Watch a file, a number or an object with ``fileno()``; OSError if the kernel refuses."""
         if type(eventmask) is not int:
             eventmask = integer_of(eventmask)
-        # What was said of a file that was closed is not to be said of the next with its number.
+        # What holds for a closed file must not be taken to hold for the next file with its number.
         is_special = self._is_special(eventmask)
         if is_special:
             fd = descriptor_of(fd)
         try:
             self._native.register(fd, eventmask)
         except OSError as error:
-            # The kernel may refuse a file only for how deep an outer poller makes it lie.
+            # The kernel may refuse the file only because an outer poller adds a level of nesting.
             if error.errno not in (errno.EINVAL, errno.ELOOP) or not self._poller.waiters:
                 raise
             self._poller.refuse()
@@ -113,7 +113,7 @@ class epoll(WithDescriptor):
             self._poller.note(fd, eventmask)
 
     def unregister(self, fd: Any) -> None:
-        """Watch a file no longer."""
+        """Stop watching a file."""
         if not self._poller.special:
             self._native.unregister(fd)
             return
@@ -125,13 +125,13 @@ class epoll(WithDescriptor):
         return isinstance(mask, int) and bool(mask & SPECIAL or self._poller.special)
 
     def poll(self, timeout: Optional[float] = None, maxevents: int = -1) -> List[Pair]:
-        """Wait for at most `timeout` seconds, for ever if it is None or negative.
+        """Wait for at most `timeout` seconds, forever if it is None or negative.
 
         Returns ``[(fd, events), ...]``, of `maxevents` files at most.
         """
         pairs: List[Pair]
         if self._hub is not NATIVE:
-            # Whoever may have patched what since: to collect what is there blocks nobody.
+            # Collecting what is ready blocks nobody, whatever was patched since.
             try:
                 # As in `in_time_slice`, with a call less.
                 if (
@@ -154,7 +154,7 @@ class epoll(WithDescriptor):
         except KeyError:
             self._find_way()
         if self._hub is NATIVE:
-            # PyPy's has no None for "for ever".
+            # PyPy's has no None for "forever".
             pairs = self._native.poll(-1 if timeout is None else timeout, maxevents)
             return pairs
         if type(maxevents) is not int or not -1 <= maxevents <= LONGEST or not maxevents:
@@ -162,7 +162,7 @@ class epoll(WithDescriptor):
             maxevents = integer_of(maxevents)
         seconds = number_of(timeout, self._validate)
         if seconds is not None and seconds < 0:
-            # It rounds up to milliseconds first, and only then is it negative.
+            # The native epoll rounds up to milliseconds before it tests for a negative time-out.
             seconds = 0 if seconds * 1000 > -1 else None
         source = None if maxevents == -1 else _AtMost(self._poller, maxevents)
         return wait(self._way, self._poller, seconds, source)

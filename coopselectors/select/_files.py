@@ -15,8 +15,8 @@ _HUP = 0x010
 #: What poll(2) says of a file that is closed.
 NVAL = 0x020
 
-# What select(2) reports in each of its three lists, by what poll(2) says ("Correspondence between
-# select() and poll() notifications").
+# The events of poll(2) that make select(2) report a file in each list (select(2), "Correspondence
+# between select() and poll() notifications").
 READABLE = IN | _HUP | _ERR
 WRITABLE = OUT | _ERR
 
@@ -25,7 +25,7 @@ _MANY = 256
 
 
 class _PollBySelect:
-    """As much of poll(2) as is needed here, where there is none (Windows)."""
+    """As much of poll(2) as is needed here, for platforms without it (Windows)."""
 
     def __init__(self) -> None:
         self._masks: Dict[int, int] = {}
@@ -47,7 +47,7 @@ class _PollBySelect:
 
 
 class _SelectByPoll(PollBackend):
-    """select(2) by way of poll(2), which takes any number."""
+    """select(2) by means of poll(2), which accepts any descriptor."""
 
     def __init__(self) -> None:
         super().__init__((_unpatched.poll or _PollBySelect)())
@@ -59,7 +59,7 @@ class _SelectByPoll(PollBackend):
         return pairs and [pair for pair in pairs if self._counts(*pair)]
 
     def _counts(self, fd: int, mask: int) -> bool:
-        """Whether select(2) reports that: it does not report a hang-up to a writer."""
+        """Whether select(2) would report this: it does not report a hang-up to a writer."""
         events, extra = self.keys[fd]
         return bool(
             mask & (extra | NVAL)
@@ -71,7 +71,7 @@ class _SelectByPoll(PollBackend):
 class Files:
     """The files of one call after the other.
 
-    They stay where they are for the thread's next call, which is most often for the same.
+    They stay registered for the thread's next call, which most often names the same files.
     """
 
     def __init__(self) -> None:
@@ -105,5 +105,5 @@ class Files:
 
     @property
     def can_be_used_again(self) -> bool:
-        """Whether the next call may well be given this."""
+        """Whether this is worth keeping for the next call."""
         return not self.poller.refused and len(self._keys) <= _MANY

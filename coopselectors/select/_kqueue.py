@@ -1,4 +1,4 @@
-"""kqueue(2) that waits through the hub."""
+"""How does kqueue(2) wait through a hub?"""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from ._waiting import NATIVE, find_way, in_time_slice, integer_of, number_of, wa
 
 
 def _is_most(number: Any) -> bool:
-    """Whether that is how many events one may wait for; the native one says why it is not."""
+    """Whether this is a valid number of events; if not, the native kqueue raises the error."""
     return isinstance(number, int) and 0 < number < 2**31
 
 
 class _Control:
-    """One call of `control`: its changes are made once, and so many events are wanted at most."""
+    """One call of `control`: it makes its changes once, and wants at most `maxevents` events."""
 
     def __init__(self, poller: UserPoller, changes: Any, maxevents: int) -> None:
         self._poller = poller
@@ -32,11 +32,11 @@ class _Control:
 
 
 class kqueue(WithDescriptor):
-    """``select.kqueue``: takes, returns and raises what that does.
+    """Like ``select.kqueue``, with the same arguments, results and errors.
 
-    In an ordinary process it waits in the kernel, and under gevent or eventlet only the calling
-    greenlet waits: that is decided at each call of `control`.  There, `close` raises ValueError in
-    every caller that is waiting.
+    Each call of `control` decides how to wait: in an ordinary process in the kernel; under gevent
+    and eventlet, only the calling greenlet waits.  There, `close` raises ValueError in every caller
+    that is waiting.
     """
 
     __slots__ = ("_native",)
@@ -46,7 +46,7 @@ class kqueue(WithDescriptor):
 
     @classmethod
     def fromfd(cls, fd: int, /) -> kqueue:
-        """One for the kqueue that a descriptor names already."""
+        """Return an object for a kqueue that exists already."""
         self = cls.__new__(cls)
         self._take(KqueueBackend(_unpatched.kqueue.fromfd(fd), is_ours=False), is_shared=True)
         return self
@@ -59,9 +59,9 @@ class kqueue(WithDescriptor):
     def control(
         self, changelist: Any, maxevents: int, timeout: Optional[float] = None, /
     ) -> List[Any]:
-        """Tell the kernel of changes, once, and return at most `maxevents` kevents.
+        """Make changes, once, and return at most `maxevents` kevents.
 
-        Waits for at most `timeout` seconds, for ever if it is None, and not at all for no events.
+        Waits for at most `timeout` seconds, forever if it is None, and not at all for no events.
         """
         if not self._way.holds():
             self._way = find_way()

@@ -1,4 +1,4 @@
-"""poll(2) that waits through the hub."""
+"""How does poll(2) wait through a hub?"""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _EXTRAS = 0x27DA
 
 
 class Watched(NamedTuple):
-    """What a file is watched for, as a poller wants it."""
+    """What a file is watched for, in the form that a poller takes."""
 
     events: int
     extra_events: int
@@ -36,7 +36,7 @@ class Watched(NamedTuple):
 
 @lru_cache(maxsize=256)
 def watched(mask: int) -> Watched:
-    """That of a mask in the primitive's own bits."""
+    """Translate a mask in the primitive's own bits."""
     events = (mask & IN and EVENT_READ) | (mask & OUT and EVENT_WRITE)
     return Watched(events, mask & _EXTRAS)
 
@@ -48,7 +48,7 @@ class Poll:
 
     _native: Any
     _keys: Dict[int, Watched]
-    #: Made for the first wait under a hub.
+    #: Made at the first wait under a hub.
     _poller: Optional[FilesPoller]
     #: Whether a greenlet is in `poll`.
     _is_busy: bool
@@ -59,7 +59,7 @@ class Poll:
 
     @classmethod
     def _around(cls, native: Any, poller: Optional[FilesPoller] = None) -> Poll:
-        """The cooperative way to use a native object, and perhaps the poller of a selector."""
+        """Return an object around a native one, and perhaps around the poller of a selector."""
         made = object.__new__(cls)
         made._native = native
         made._keys = {}
@@ -97,7 +97,7 @@ class Poll:
             self._poller.note(number, now, before)
 
     def poll(self, timeout: Optional[float] = None, /) -> List[Pair]:
-        """Wait for at most `timeout` milliseconds, for ever if it is None or negative.
+        """Wait for at most `timeout` milliseconds, forever if it is None or negative.
 
         Returns ``[(fd, events), ...]``.  RuntimeError if another thread or greenlet is in here.
         """
@@ -133,7 +133,7 @@ class Poll:
 
 
 class _Home:
-    """Where `poll` is at home, which is its method; see `Select`."""
+    """Holds the function `poll` as a method; see `Select` for the reason."""
 
     def __reduce__(self) -> Any:
         return reduced(self, "poll")
@@ -142,11 +142,11 @@ class _Home:
         return self
 
     def poll(self) -> Poll:
-        """``select.poll``: takes, returns and raises what that does.
+        """Like ``select.poll``, with the same arguments, results and errors.
 
-        In an ordinary process it waits in the kernel, and under gevent or eventlet only the calling
-        greenlet waits: that is decided at each call of ``poll()``.  There, what others register
-        meanwhile is waited for, too.
+        Each call of ``poll()`` decides how to wait: in an ordinary process in the kernel; under
+        gevent and eventlet, only the calling greenlet waits.  There, the wait includes files that
+        others register meanwhile.
         """
         return Poll._around(_unpatched.poll())
 

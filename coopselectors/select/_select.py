@@ -1,4 +1,4 @@
-"""select(2) that waits through the hub, for descriptors of any number."""
+"""How does select(2) wait through a hub, and for any descriptor?"""
 
 from __future__ import annotations
 
@@ -19,32 +19,32 @@ from ._waiting import NATIVE, Way, find_way, in_time_slice, number_of, reduced, 
 
 _INT_MAX = 2**31 - 1
 
-# How many `Files` a thread keeps for its next calls, each under its first number.
+# How many `Files` a thread keeps for its next calls, each under its first descriptor.
 _KEPT = 16
 
-# What is taken as it is; of anything else, a list is made first.
+# These are used as they are; anything else is made a list first.
 _SEQUENCES = {list, tuple}
 
-# Whether this thread or greenlet is in a foreign select() that we have asked.  If that asks us in
-# its turn, as one does that counts the calls, it wants what was there before it.
+# Whether this thread or greenlet is in a foreign select() that we called.  If that calls us, as a
+# wrapper that counts calls does, it wants the function that it wraps.
 _has_asked: ContextVar[bool] = ContextVar("has asked a foreign select", default=False)
 
 Three = Tuple[List[Any], List[Any], List[Any]]
 
 
 class Select:
-    """Where a `select` is at home, which is its method.
+    """Holds a function `select` as a method.
 
-    A function of ours would become a method wherever a class holds it, as the standard selectors
-    hold ``select.select``; built-in functions and bound methods do not.
+    A plain function would become a method if a class holds it, as the standard selectors hold
+    ``select.select``.  Built-in functions and bound methods do not.
     """
 
     __slots__ = ("_way", "replaces")
 
     def __init__(self, replaces: Any = None) -> None:
         self._way = find_way()
-        #: What `install` has put this one in the place of, if anything: the interpreter's function,
-        #: gevent's or eventlet's; it goes on saying who has patched.
+        #: The function that `install` replaced with this one, if any: the interpreter's, gevent's
+        #: or eventlet's.  It still shows who has patched.
         self.replaces: Any = replaces
 
     def __reduce__(self) -> Any:
@@ -56,10 +56,10 @@ class Select:
     def select(
         self, rlist: Any, wlist: Any, xlist: Any, timeout: Optional[float] = None, /
     ) -> Three:
-        """``select.select``: takes, returns and raises what that does.
+        """Like ``select.select``, with the same arguments, results and errors.
 
-        In an ordinary process it waits in the kernel, and under gevent or eventlet only the calling
-        greenlet waits: that is decided at each call.  There, descriptors may have any number.
+        Each call decides how to wait: in an ordinary process in the kernel; under gevent and
+        eventlet, only the calling greenlet waits.  There, any descriptor is accepted.
         """
         way = self._way
         if not way.holds():
@@ -69,7 +69,7 @@ class Select:
             if not _has_asked.get():
                 try:
                     return _ask(way.select, rlist, wlist, xlist, timeout)
-                except NotImplementedError:  # it is there, but not meant to be called
+                except NotImplementedError:  # it exists, but is not meant to be called
                     _runtime.mark_broken(way.select)
             way = find_way(owner(self.replaces or _unpatched.select))
         if way.hub is NATIVE:
@@ -145,7 +145,7 @@ def _fd_of(file: Any) -> int:
 
 
 def _numbers(files: Any, mask: int, masks: Dict[int, int]) -> Tuple[Any, List[int]]:
-    """A list's files, and their descriptors, which are noted in `masks`, too."""
+    """Return a list's files and their descriptors, and add these to `masks`."""
     if type(files) not in _SEQUENCES:
         try:
             files = iter(files)
@@ -161,7 +161,7 @@ def _numbers(files: Any, mask: int, masks: Dict[int, int]) -> Tuple[Any, List[in
 
 
 def _wait_for(way: Way, masks: Dict[int, int], timeout: Optional[float]) -> List[Pair]:
-    """What poll(2) says of these files, as soon as select(2) has something to say."""
+    """Return what poll(2) reports for these files, as soon as select(2) would return."""
     thread = vars(way.thread)
     kept: Dict[Any, Files] = thread.setdefault("files", {})
     name = next(iter(masks), None)
@@ -169,8 +169,8 @@ def _wait_for(way: Way, masks: Dict[int, int], timeout: Optional[float]) -> List
     try:
         files.fill(masks)
         if "slice_ends" not in thread:
-            # This thread's first wait opens descriptors, which may get the number of a file that
-            # was closed a moment ago.
+            # This thread's first wait opens descriptors.  One of them may get the number of a file
+            # that was just closed.
             _refuse_closed(files.poll())
         pairs = wait(way, files.poller, timeout)
         _refuse_closed(pairs)

@@ -1,7 +1,7 @@
 """Who waits for a kernel object that is the user's own?
 
-An `epoll` or a `kqueue` that was handed out as such belongs to whoever has it: its files are known
-to the kernel alone, children of fork(2) share it, and nothing is ever put in its place.
+An `epoll` or a `kqueue` object belongs to the user.  Only the kernel knows its files, children of
+fork(2) share it, and its kernel object is never replaced.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ SPECIAL = _ONCE | _EXCLUSIVE | _PRI
 class UserPoller(Poller):
     """A poller around the user's own kernel object.
 
-    `is_shared` says that other objects have the descriptor, too; an outer poller then holds a
-    duplicate, for it tells its pollers apart by their descriptors.  With `view_of`, the kernel
-    object is that of a selector's poller, and this is only another way to use it.
+    `is_shared` says that other objects have the descriptor, too.  An outer poller then holds a
+    duplicate, because it tells its pollers apart by their descriptors.  With `view_of`, this is a
+    second poller for the kernel object of a selector.
     """
 
     def __init__(
@@ -38,16 +38,16 @@ class UserPoller(Poller):
     ) -> None:
         super().__init__(backend)
         self._is_shared = is_shared
-        self._view_of = view_of  # kept alive, and closed by itself
+        self._view_of = view_of  # kept alive; it closes itself
         self._duplicate = -1
         self._duplicates_owner = object()
         #: One object for each thread in `block`.
         self._blocked: Set[object] = set()
-        #: {fd: mask} of the files that report otherwise than for as long as it lasts.
+        #: {fd: mask} of the files that are not simply level-triggered.
         self.special: Dict[int, int] = {}
 
     def note(self, fd: int, mask: int) -> None:
-        """A file is now watched with such a mask."""
+        """Note that a file is now watched with this mask."""
         self.special[fd] = mask
         self.exclusive = self.exclusive | {fd} if mask & _EXCLUSIVE else self.exclusive - {fd}
         once = bool(mask & _PRI) and reports_once(fd)
@@ -61,7 +61,7 @@ class UserPoller(Poller):
         self.told_once = self.told_once - {fd}
 
     def collect(self, *how: Any) -> List[Pair]:
-        """What the native ``poll`` or ``control`` returns for these arguments."""
+        """Return what the native ``poll`` or ``control`` returns for these arguments."""
         if self.cancelled:
             return self.backend.collect_without(wakeup_fd(), *how)
         return self.backend.collect(*how)
@@ -90,15 +90,15 @@ class UserPoller(Poller):
         me = object()
         self._blocked.add(me)
         try:
-            if self.state is CLOSED:  # asked for after the line above, see `Poller.close`
+            if self.state is CLOSED:  # read after the line above: see `Poller.close`
                 return []
             return super().block(timeout)
         finally:
             self._blocked.discard(me)
 
     def has_blocked_threads(self) -> bool:
-        # Not whether the native object is in use: others may share the kernel object, and what
-        # wakes a thread would stay in there.
+        # Whether the native object is in use does not count: others may share the kernel object,
+        # and the file that wakes a thread would stay in it.
         return bool(self._blocked)
 
     def descriptor(self) -> int:
@@ -134,7 +134,7 @@ class UserPoller(Poller):
 
 
 class WithDescriptor:
-    """What an `epoll`, a `kqueue` and a `devpoll` have in common."""
+    """What `epoll`, `kqueue` and `devpoll` objects have in common."""
 
     __slots__ = ("__weakref__", "_poller", "_way")
 
@@ -152,10 +152,10 @@ class WithDescriptor:
 
     @property
     def closed(self) -> bool:
-        """Whether it is."""
+        """Whether the object is closed."""
         closed: bool = self._native.closed
         return closed
 
     def close(self) -> None:
-        """Give the descriptor back; every caller waiting under a hub gets a ValueError."""
+        """Close the descriptor.  Every caller that waits under a hub gets a ValueError."""
         self._poller.close()

@@ -1,8 +1,8 @@
-"""How does one call of a primitive wait, and when does it give way to others?
+"""How does one call of a primitive wait, and when does it let others run?
 
-In an ordinary process it is the primitive's own business.  Under a hub it is `Hub.wait`, but not at
-each call: a greenlet that polls again and again, and finds something each time, gives way once in a
-while, and not for every microsecond in the kernel.
+In an ordinary process the primitive waits by itself.  Under a hub, `Hub.wait` does, but not at each
+call.  A greenlet that polls again and again, and finds something each time, lets others run once in
+each time slice only, because a poll takes less time than a switch.
 """
 
 from __future__ import annotations
@@ -34,26 +34,27 @@ __all__ = [
     "wait",
 ]
 
-# Seconds for which a greenlet that asks again and again may keep the others from their turn: as
-# long as CPython lets a thread run while others want to.
+# Seconds for which a greenlet that polls again and again may keep others from running: as long as
+# CPython lets a thread run while others want to.
 _TIME_SLICE = sys.getswitchinterval()
 
-#: A plain time-out up to this, or down to its negative, is one that every primitive can count.
+#: Every primitive accepts a plain time-out between this and its negative.
 LONGEST = 2_000_000
 
-#: The types of which it is known what they say.
+#: The types that need no conversion.
 PLAIN = frozenset((int, float))
 
 
 class Way(NamedTuple):
-    """How to wait, and by what it can be seen whether that still holds."""
+    """How to wait, with everything that must be unchanged for this to be still right."""
 
     module: Any
     offers: Mapping[str, Any]
     #: What ``select.select`` is, as long as this holds.
     select: Any
     hub: Hub
-    #: Its ``slice_ends`` is when the calling thread has to give way again, if it ever has.
+    #: Its ``slice_ends`` is the time at which the calling thread must let others run again; missing
+    #: before the first wait.
     thread: Any
 
     def holds(self) -> bool:
@@ -64,9 +65,9 @@ class Way(NamedTuple):
 
 
 def find_way(runtime: Optional[str] = None) -> Way:
-    """How to wait now, or whenever it is up to `runtime`."""
+    """How to wait now; with `runtime`, how to wait in that runtime."""
     select = _runtime.offered("select")
-    # How to wait for ours is not said by a replaced ``select.epoll``, only by ``select.select``.
+    # For our objects, only ``select.select`` decides, and not a replaced ``select.epoll``.
     hub = hub_for(NO_PRIMITIVE) if runtime is None else pinned_hub(runtime)
     thread = SimpleNamespace() if hub.thread_local is None else hub.thread_local
     offers = _runtime.offers_of(_runtime.select_module())
@@ -76,7 +77,7 @@ def find_way(runtime: Optional[str] = None) -> Way:
 def wait(
     way: Way, poller: Any, seconds: Optional[float], source: Optional[Source] = None
 ) -> List[Any]:
-    """Wait for at most so long, None for ever, and at least until others have had their turn."""
+    """Wait for at most `seconds`, None forever, and at least until others have run."""
     deadline = clock.monotonic() + seconds if seconds else None
     try:
         return way.hub.wait(poller, seconds, deadline, source)
@@ -94,27 +95,26 @@ def in_time_slice(way: Way) -> bool:
 
 
 def number_of(timeout: Any, validate: Callable[[Any], Any]) -> Any:
-    """A time-out as a plain number, in whatever unit it counts; None for none.
+    """Return a time-out as a plain number, in its own unit; None if there is none.
 
-    `validate` raises what the primitive raises for one that is none, and is asked where that may
-    be.
+    `validate` is called for values of other types, and raises what the primitive raises for them.
     """
     if timeout is None or (type(timeout) in PLAIN and -LONGEST <= timeout <= LONGEST):
         return timeout
     validate(timeout)
-    # What it is to C, whatever its class makes of it in Python.
+    # The value that C sees, whatever the class does in Python.
     if isinstance(timeout, float):
         return float.__add__(timeout, 0.0)
     number = integer_of(timeout)
     return number if isinstance(number, int) else float(number)
 
 
-# CPython has taken nothing with `__int__` alone since 3.10.
+# Since 3.10, CPython accepts no object that has `__int__` alone.
 _TAKES_INT = sys.version_info < (3, 10) or sys.implementation.name == "pypy"
 
 
 def integer_of(number: Any) -> Any:
-    """What C takes `number` for, or itself if that is nothing."""
+    """Return the integer that C takes `number` for, or `number` itself if it is none."""
     try:
         return int.__add__(operator.index(number), 0)
     except TypeError:
@@ -124,9 +124,9 @@ def integer_of(number: Any) -> Any:
 
 
 def reduced(home: Any, name: str) -> Any:
-    """What a pickle says of the object whose method `name` is a function of ours.
+    """Return how to pickle the object that has our function `name` as a method.
 
-    Where that stands in the place of the standard one, a process without coopselectors can load it.
+    While our function replaces the standard one, a process without coopselectors can load it.
     """
     if _runtime.offered(name) == getattr(home, name):
         return import_module, ("select",)
@@ -134,7 +134,7 @@ def reduced(home: Any, name: str) -> Any:
 
 
 def descriptor_of(file: Any) -> Any:
-    """The number of a file, asked for once; `file` itself, if the native object is to refuse it."""
+    """The descriptor of a file, asked for once; `file` itself if the native object must refuse."""
     if isinstance(file, int):
         return file
     fileno = getattr(file, "fileno", None)

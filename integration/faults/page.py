@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import common
 from common import escape, row
-from runs import WORDS, Cell, Fault
+from runs import GOOD, WORDS, Cell, Fault
 from scenarios._support import OURS, PEERS
 
 HEADINGS = {
@@ -19,17 +19,17 @@ HEADINGS = {
 }
 
 _MEANINGS = {
-    "crash": "the process dies of a bad memory access (SIGSEGV)",
-    "abort": "the event loop ends the process (SIGABRT)",
-    "hang": "the script was not done when its time was up, and was killed",
-    "wrong": "an answer, or a behaviour, that is not true",
-    "leak": "something is left behind that should be gone",
-    "spins": "the process keeps a core busy while it has nothing to do",
-    "error": "an exception where work was expected",
-    "missing": "there is no such class",
-    "fine": "none of it",
-    "n/a": "the question does not arise here",
-    "not installed": "the library was not there when the page was made",
+    "crash": "The process dies of an invalid memory access (SIGSEGV).",
+    "abort": "The event loop aborts the process (SIGABRT).",
+    "hang": "The script was not done in time, and was killed.",
+    "wrong": "The selector gives a wrong answer, or does something wrong.",
+    "leak": "Something is left behind that should have been freed.",
+    "spins": "The process keeps a core busy although it has nothing to do.",
+    "error": "The selector raises an exception instead of doing its work.",
+    "missing": "There is no such class.",
+    "fine": "None of these happens.",
+    "n/a": "The question does not arise here.",
+    "not installed": "The library was not installed when this page was made.",
 }
 
 _TOP = """\
@@ -38,17 +38,25 @@ What breaks selectors under greenlet hubs
 
 .. Written by ``python integration/faults --write docs/faults.rst``; edit the scripts, not this.
 
-Each row is a short script under ``integration/faults/scenarios``, run in a fresh interpreter for
-each cell.  One command runs them all, on your machine, with your versions::
+.. role:: bad
+.. role:: good
+
+Each row of the table is a short script in ``integration/faults/scenarios``.  Each cell was run in a
+fresh interpreter.  One command runs them all on your machine, with your versions::
 
     python integration/faults
 
-The stdlib's column is ``selectors.DefaultSelector`` in a process that nobody has patched, with
-threads in the place of greenlets.  gevent's own is ``GeventSelector``, with either of its loops,
-and eventlet's own is its ``SelectSelector``: both are ``selectors.DefaultSelector`` in a process
-that the library has patched.  Ours are the classes of ``coopselectors``, imported before the patch:
-``DefaultSelector``, and ``PollSelector`` and ``SelectSelector`` too where the question makes sense
-for them.
+The columns are:
+
+* *stdlib, unpatched*: ``selectors.DefaultSelector`` in an ordinary process, with threads in place
+  of greenlets.
+* *gevent's own*: ``GeventSelector``, with each of gevent's two loops.  In a process that gevent has
+  patched, this is ``selectors.DefaultSelector``.
+* *eventlet's own*: eventlet's ``SelectSelector``.  In a process that eventlet has patched, this is
+  ``selectors.DefaultSelector``.
+* *ours*: the classes of coopselectors, imported before the patch.  Each script runs with
+  ``DefaultSelector``, and with ``PollSelector`` and ``SelectSelector`` where the question makes
+  sense for them.
 """
 
 
@@ -57,18 +65,28 @@ def versions() -> str:
     return common.versions(("gevent", "eventlet", "greenlet"))
 
 
+def coloured(word: str, text: str) -> str:
+    """The text of a cell; the stylesheet gives each role a colour."""
+    if word in GOOD:
+        return f":good:`{escape(text)}`" if word == "fine" else escape(text)
+    return f":bad:`{escape(text)}`"
+
+
 def render(rows: list[tuple[Fault, dict[str, Cell]]]) -> str:
     """The whole page."""
     kinds = PEERS + OURS
     said = {cell.word for _, cells in rows for cell in cells.values()}
-    lines = [_TOP, f"This page was made with {versions()}.", "", "What the words mean:", ""]
-    for word in WORDS:
-        if word in said:
-            lines += [f"{word}", f"    {_MEANINGS[word]}"]
-    lines += ["", ".. list-table::", "   :header-rows: 1", "   :stub-columns: 1", ""]
+    lines = [_TOP, f"This page was made with {versions()}.", ""]
+    lines += [".. list-table::", "   :header-rows: 1", "   :stub-columns: 1", ""]
     lines += row("Fault", *(HEADINGS[kind] for kind in kinds))
     for fault, cells in rows:
-        lines += row(f"`{fault.title}`_", *(escape(cells[kind].text) for kind in kinds))
+        lines += row(
+            f"`{fault.title}`_", *(coloured(cells[kind].word, cells[kind].text) for kind in kinds)
+        )
+    lines += ["", "What the words mean", "-------------------", ""]
+    for word in WORDS:
+        if word in said:
+            lines += [coloured(word, word), f"    {_MEANINGS[word]}"]
     for fault, _ in rows:
         lines += ["", fault.title, "-" * len(fault.title), "", fault.text]
         lines += ["", f"Script: ``integration/faults/scenarios/{fault.name}.py``"]

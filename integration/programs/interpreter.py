@@ -27,7 +27,7 @@ WAITED = 0.5
 STANDS = 0.25
 
 #: A program that patches by itself, later, has the last word on what it waits with.
-OVERWRITTEN = "works, with what the patch put in the place of ours"
+OVERWRITTEN = "works, with the library's own selectors"
 
 
 HOST = "127.0.0.1"
@@ -87,7 +87,7 @@ class Here:
             self.sleep(0.02)
 
     def kill(self, task):
-        """End a greenlet that serves for ever."""
+        """End a greenlet that serves forever."""
         task.kill()
 
     def free_port(self):

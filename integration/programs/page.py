@@ -15,41 +15,46 @@ Programs that people run
 
 .. Written by ``python integration/programs --page docs/programs.rst``; edit the scripts, not this.
 
-Each program does real work in a fresh interpreter, against real servers on the loopback interface,
-while a greenlet that sleeps in a loop shows whether the hub runs.  One command runs them all, on
-your machine, with your versions; another installs the servers where there is apt-get::
+Each program does real work in a fresh interpreter, against real servers on the loopback interface.
+Meanwhile a greenlet that sleeps in a loop shows whether the hub runs.  One command runs all
+programs on your machine, with your versions.  A second one installs the servers, if you have
+apt-get::
 
     python -m pip install ".[gevent,eventlet,integration]" && python integration/programs
     python integration/programs/servers
 
-*Patched first* means that the program patches before it imports anything else; *imported first*,
-that it imports itself and its libraries before.  ``install()`` and ``install(select=True)`` are
-called right after the patch.  *Run* is a program that is started by ``python -m coopselectors
-run``.
+In rows *patched first*, the program patches before it imports anything else.  In rows *imported
+first*, it imports itself and its libraries before it patches.  ``install()`` and
+``install(select=True)`` are called right after the patch.  In the column *Run*, the program is
+started with ``python -m coopselectors run``.
+"""
+
+_TO_DO = """\
+The smallest change that makes a program work in both orders of patch and import, or in one of them.
 """
 
 _WORDS = """\
 works
-    the results are right, no error is in the log, the process ends by itself, and the hub was never
-    still for 0.25 s, though the program waited for 0.5 s or more
-works, with what the patch put in the place of ours
-    the same, but nothing of coopselectors was asked: the program patched after it came
+    The results are right, no error is in the log, and the process ends by itself.  Other greenlets
+    ran at least every 0.25 s, although the program waited for 0.5 s or more.
+works, with the library's own selectors
+    The same, but the program patched after coopselectors, so it used the library's own selectors.
 works, at the second try
-    it did not at the first: the machine may have been too busy
+    It failed at the first try, perhaps because the machine was busy.
 blocks the hub for N s
-    the results are right, but no other greenlet ran for so long
+    The results are right, but no other greenlet ran for that long.
 hangs
-    the work was not done when the time was up, and the process was killed
+    The work was not done in time, and the process was killed.
 does not end
-    the work was done, and the process was still there when the time was up
+    The work was done, but the process did not end in time.
 fails
-    with an exception, with a wrong result, or because nothing of coopselectors was asked
+    The program raised an exception, returned a wrong result, or never used coopselectors.
 not run
-    it cannot be run there; what follows is the reason, or the command that brings what it lacks
+    The program cannot run there.  The reason follows, or the command that installs what it lacks.
 """
 
 _LABELS = {
-    "without": "nothing",
+    "without": "works unchanged",
     "install()": "``install()``",
     "install(select=True)": "``install(select=True)``",
     "run": "``python -m coopselectors run``",
@@ -84,7 +89,7 @@ def what_to_do(rows: list[Row]) -> str:
     """The least that makes a program work in one runtime; `rows` are its orders."""
     program, runtime = rows[0].program, rows[0].runtime
     unpatched = program.unpatched.get(runtime, "")
-    left_out = f"; patch all but ``{unpatched}``" if unpatched else ""
+    left_out = f"; leave ``{unpatched}`` unpatched" if unpatched else ""
     tried = {}
     for kind in KINDS:
         found = [each.cells[kind].text.removesuffix(AGAIN) for each in rows if kind in each.cells]
@@ -100,7 +105,7 @@ def what_to_do(rows: list[Row]) -> str:
             if text == "works":
                 with_ours = "" if kind == "without" else f", and {_LABELS[kind]}"
                 return _ADVICE[order] + with_ours + left_out
-    return "cannot work"
+    return "does not work"
 
 
 _ADVICE = {"patched first": "patch first", "imported first": "patch after the import"}
@@ -110,14 +115,12 @@ def render(
     programs: list[Program], rows: list[Row], servers: dict[str, str], overlays: dict
 ) -> str:
     """The whole page."""
-    lines = [_TOP, f"This page was made with {versions(programs)}.", ""]
-    named = [text for text in sorted({*servers.values()}) if text]
-    lines += [f"The servers: {', '.join(named)}.", ""] if named else []
+    lines = [_TOP]
     kinds = [kind for kind in KINDS if any(kind in each.cells for each in rows)]
     if "run" not in kinds:
         lines += ["The column *run* is left out: this version has no such command.", ""]
     lines += ["What to do", "----------", ""]
-    lines += ["The least that makes a program work in both orders, or else in one.", ""]
+    lines += [_TO_DO]
     lines += _overview(programs, rows)
     lines += ["", "What happened", "-------------", "", _WORDS]
     for group, title in GROUPS.items():
@@ -132,6 +135,9 @@ def render(
     lines += ["What each program does", "----------------------", ""]
     for program in programs:
         lines += _described(program, overlays[program.overlay])
+    lines += ["Versions", "--------", "", f"This page was made with {versions(programs)}.", ""]
+    named = [text for text in sorted({*servers.values()}) if text]
+    lines += [f"The servers were {', '.join(named)}.", ""] if named else []
     return "\n".join(lines)
 
 
@@ -141,7 +147,7 @@ def _overview(programs: list[Program], rows: list[Row]) -> list[str]:
         advice = []
         for runtime in RUNTIMES:
             mine = [each for each in rows if (each.program, each.runtime) == (program, runtime)]
-            advice.append(what_to_do(mine) if mine else "")
+            advice.append(what_to_do(mine) if mine else "n/a")
         lines += row(f"`{program.title}`_", *advice)
     return lines
 

@@ -29,7 +29,7 @@ KINDS = ("without", "install()", "install(select=True)", "run")
 RUNTIMES = ("gevent", "eventlet")
 ORDERS = ("patched first", "imported first")
 
-#: Seconds.  With ours it is given time on a busy machine; without, a hang would last for ever.
+#: Seconds.  With ours it is given time on a busy machine; without, a hang would last forever.
 LIMITS = {"without": 10, "install()": 15, "install(select=True)": 25, "run": 25}
 
 _CONSTANTS = (

@@ -1,4 +1,4 @@
-"""Does the watch tell of every select call that holds the hub up, and of nothing else?"""
+"""Does the watch report every select call that blocks the hub, and nothing else?"""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ CULPRITS = [
 def test_a_call_that_blocks_is_named(runtime, watched, block):
     watched.block(block)
     [text] = watched
-    assert text.startswith("a select call has held up the hub for ")
+    assert text.startswith("a select call has blocked the hub for ")
     assert f"in {block.__name__}\n" in text
     runtime.sleep(THRESHOLD)
     assert len(watched) == 1
@@ -107,7 +107,7 @@ def test_in_another_greenlet_and_again(runtime, watched):
 
 
 @hubs_only
-def test_who_waits_through_the_hub_holds_nobody_up(runtime, watched, selector):
+def test_a_wait_through_the_hub_blocks_nobody(runtime, watched, selector):
     assert selector.select(LONG) == []
     runtime.sleep(LONG)
     assert watched == []
@@ -131,7 +131,7 @@ def test_a_call_whose_source_is_nowhere(runtime, watched):
 
 
 @hubs_only
-def test_a_hub_that_waits_by_itself_is_no_culprit(runtime, watched):
+def test_a_hub_that_waits_by_itself_is_not_reported(runtime, watched):
     # as it looks where nothing can wake eventlet's
     exec("def wait(select): select([], [], [], 0.4)", module := {"__name__": "eventlet.hubs.any"})
     module["wait"](native_select)
@@ -174,12 +174,12 @@ def test_by_default_it_writes_to_stderr(runtime, capsys):
     with coopselectors.warn_blocking(THRESHOLD):
         native_select([], [], [], 1)
         runtime.sleep(THRESHOLD)
-    assert capsys.readouterr().err.startswith("coopselectors: a select call has held up the hub")
+    assert capsys.readouterr().err.startswith("coopselectors: a select call has blocked the hub")
 
 
 @pytest.mark.parametrize("threshold", [0, -1, float("nan")])
 def test_bad_thresholds(threshold):
-    with pytest.raises(ValueError, match="the threshold must be positive"):
+    with pytest.raises(ValueError, match="the threshold must be a number of seconds above 0, not"):
         coopselectors.warn_blocking(threshold)
 
 

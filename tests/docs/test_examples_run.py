@@ -1,4 +1,4 @@
-"""Do the examples do what they say, in each runtime, while others run on?"""
+"""Do the examples do what they say, in each runtime, while other greenlets run?"""
 
 from __future__ import annotations
 

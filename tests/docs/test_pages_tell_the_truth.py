@@ -119,6 +119,34 @@ def test_the_two_commands():
     assert commands[1] in script
 
 
+LINKS = [
+    (page, link)
+    for page in ("README.rst", "CHANGES.rst", "CONTRIBUTING.rst")
+    for link in re.findall(
+        r"<((?!https?:)[\w./-]+)>`_|:: ([\w/-]+\.svg)", (ROOT / page).read_text()
+    )
+]
+
+
+def test_its_links_lead_somewhere():
+    targets = [(page, link or picture) for page, (link, picture) in LINKS]
+    assert sum(page == "README.rst" for page, _ in targets) > 20
+    assert [(page, target) for page, target in targets if not (ROOT / target).is_file()] == []
+
+
+def test_each_guarantee_has_a_test():
+    section = README.partition("What is guaranteed")[2].partition("\n---")[2].partition("\n---")[0]
+    rows = re.findall(r"   \* - (.+(?:\n {7}.+)*)\n     - (.+)\n", section)[1:]
+    assert len(rows) > 8
+    for guarantee, shown_by in rows:
+        [path] = re.findall(r"<(tests/.+\.py)>`__", shown_by)
+        assert "def test_" in (ROOT / path).read_text(), guarantee
+
+
+def test_it_fits_150_lines():
+    assert len(README.splitlines()) <= 150
+
+
 def test_what_it_names_exists():
     for name in re.findall(r"coopselectors\.(\w+)\(", README):
         assert hasattr(coopselectors, name), name

@@ -85,7 +85,7 @@ def said_of(thing):
     """Its docstring, and those to which that refers."""
     if not isinstance(thing, type):
         said = thing.__doc__ or ""
-        others = re.findall(r"Takes and returns what `(\w+)` does", said)
+        others = re.findall(r"The arguments are those of `(\w+)`", said)
         return said + "".join(
             getattr(coopselectors.SelectSelector, each).__doc__ for each in others
         )
@@ -138,7 +138,7 @@ def test_each_primitive_says_that_it_is_like_the_standard_one(name):
     if not hasattr(coopselectors.select, name):
         pytest.skip(f"this platform has no {name}")
     thing = getattr(coopselectors.select, name)
-    assert "takes, returns and raises what that does" in thing.__doc__
+    assert "with the same arguments, results and errors" in thing.__doc__
     if isinstance(thing, type):
         for member in public(thing):
             assert getattr(thing, member).__doc__, member

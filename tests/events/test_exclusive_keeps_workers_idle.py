@@ -1,4 +1,4 @@
-"""Does EPOLLEXCLUSIVE keep the workers idle that share a listening socket, with real processes?"""
+"""Does EPOLLEXCLUSIVE wake only one of several worker processes on a listening socket?"""
 
 from __future__ import annotations
 

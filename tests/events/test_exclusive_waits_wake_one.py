@@ -1,4 +1,4 @@
-"""Does an exclusive wake-up (EPOLLEXCLUSIVE) wake one?
+"""Does an exclusive wake-up (EPOLLEXCLUSIVE) wake one waiter only?
 
 Under a hub, a thread has to wait for it in the greenlet's place.
 """
@@ -43,7 +43,7 @@ def exclusive(selector, connect, extra=EXCLUSIVE):
 
 
 @pytest.mark.parametrize("timeout", [None, 20])
-def test_who_waits_for_an_exclusive_file(runtime, selector, connect, timeout):
+def test_a_wait_for_an_exclusive_file(runtime, selector, connect, timeout):
     reader, writer = exclusive(selector, connect)
     other, peer = connect()
     selector.register(other, EVENT_READ, extra_events=ET)
@@ -67,7 +67,7 @@ def test_who_waits_for_an_exclusive_file(runtime, selector, connect, timeout):
     assert told(selector, 1) == {reader.fileno(): (EVENT_WRITE, None)}
 
 
-def test_what_is_exclusive_stays_so(runtime, selector, connect):
+def test_an_exclusive_file_stays_exclusive(runtime, selector, connect):
     reader, writer = exclusive(selector, connect)
     plain, _ = connect()
     selector.register(plain, EVENT_READ)
@@ -77,13 +77,13 @@ def test_what_is_exclusive_stays_so(runtime, selector, connect):
         (reader, EVENT_READ, 0),
         (plain, EVENT_READ, EXCLUSIVE),
     ):
-        with pytest.raises(ValueError, match="unregister the file, and register it anew"):
+        with pytest.raises(ValueError, match="unregister the file, and register it again"):
             selector.modify(file, events, extra_events=extra)
     key = selector.modify(reader, EVENT_READ, "other data", extra_events=EXCLUSIVE)
     writer.send(b"x")
     assert selector.select(1) == [(key, EVENT_READ)]
     with coopselectors.EpollSelector() as inner:
-        with pytest.raises(ValueError, match="it is an epoll"):
+        with pytest.raises(ValueError, match=r"descriptor \d+, an epoll"):
             selector.register(inner, EVENT_READ, extra_events=EXCLUSIVE)
         assert inner not in selector.get_map()
 
@@ -128,7 +128,7 @@ def test_an_exclusive_wake_up_goes_to_one(runtime, connect):
 
 
 @hubs_only
-def test_a_thread_is_called_back_from_who_is_killed(runtime, selector, connect):
+def test_killing_a_greenlet_ends_the_wait_of_its_thread(runtime, selector, connect):
     reader, writer = exclusive(selector, connect)
     other, peer = connect()
     selector.register(other, EVENT_READ, extra_events=ET)
@@ -149,7 +149,7 @@ def test_a_thread_is_called_back_from_who_is_killed(runtime, selector, connect):
 
 
 @hubs_only
-def test_the_threads_of_those_who_were_killed_are_used_again(runtime, selector, connect):
+def test_threads_of_killed_greenlets_are_reused(runtime, selector, connect):
     exclusive(selector, connect)
     before = runtime.threads()
     for _ in range(10):
@@ -164,9 +164,7 @@ def test_the_threads_of_those_who_were_killed_are_used_again(runtime, selector, 
 
 @hubs_only
 @pytest.mark.parametrize("pause", [0, 0.001, 0.02])
-def test_a_change_that_nobody_waits_for_any_more_is_told_of_later(
-    runtime, selector, connect, pause
-):
+def test_a_change_nobody_waits_for_is_reported_later(runtime, selector, connect, pause):
     # The thread has been told already, or is just being told, when its greenlet is killed.
     reader, writer = exclusive(selector, connect, EXCLUSIVE | ET)
     for _ in range(5):
@@ -244,9 +242,7 @@ def test_the_threads_are_real_ones_where_the_patch_comes_first(run_python, name,
 
 @hubs_only
 @pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore:.*fork")
-def test_a_forked_child_has_no_such_thread_and_waits_all_the_same(
-    runtime, selector, connect, in_child
-):
+def test_a_forked_child_waits_without_the_parents_thread(runtime, selector, connect, in_child):
     reader, writer = exclusive(selector, connect)
     task, brief = (runtime.spawn(told, selector, timeout) for timeout in (20, 0.01))
     assert runtime.join(brief) == {}
@@ -267,7 +263,7 @@ def test_a_forked_child_has_no_such_thread_and_waits_all_the_same(
 
 
 @hubs_only
-def test_closing_wakes_who_waits_so(runtime, selector, connect):
+def test_close_wakes_a_waiter_for_an_exclusive_file(runtime, selector, connect):
     exclusive(selector, connect)
     tasks = [runtime.spawn(selector.select, timeout) for timeout in (None, 20)]
     runtime.settle()
@@ -279,7 +275,7 @@ def test_closing_wakes_who_waits_so(runtime, selector, connect):
 
 
 @hubs_only
-def test_who_waits_already_when_the_file_comes(runtime, selector, connect):
+def test_a_file_registered_during_a_wait(runtime, selector, connect):
     plain, _ = connect()
     selector.register(plain, EVENT_READ)
     task = runtime.spawn(told, selector, 20)

@@ -1,4 +1,4 @@
-"""What a file is registered for beyond READ and WRITE: is it asked for, and told of, truly?"""
+"""Are extra events, beyond READ and WRITE, requested from the kernel and reported correctly?"""
 
 from __future__ import annotations
 
@@ -70,17 +70,17 @@ BAD = [
     ("EpollSelector", 1, 1 << 20, "0x100000 is no extra event of any class"),
     ("EpollSelector", 1, IN, "is what EVENT_READ and EVENT_WRITE in `events` are for"),
     ("EpollSelector", 1, -1, "extra_events=-1: it is negative"),
-    ("EpollSelector", 1, EXCLUSIVE | ONESHOT, "cannot be had together with EPOLLONESHOT"),
-    ("EpollSelector", 1, EXCLUSIVE | RDHUP, "cannot be had together with EPOLLRDHUP"),
+    ("EpollSelector", 1, EXCLUSIVE | ONESHOT, "cannot be combined with EPOLLONESHOT"),
+    ("EpollSelector", 1, EXCLUSIVE | RDHUP, "cannot be combined with EPOLLRDHUP"),
     ("EpollSelector", 4, ET, "Invalid events: 4"),
     ("EpollSelector", 0, 0, "Invalid events: 0"),
     ("KqueueSelector", 1, ET, "0x80000000 is EPOLLET of EpollSelector"),
-    ("KqueueSelector", 0, EV_CLEAR, "need events"),
+    ("KqueueSelector", 0, EV_CLEAR, "need EVENT_READ or EVENT_WRITE"),
 ]
 
 
 @pytest.mark.parametrize("bad", BAD, ids=lambda bad: f"{bad[0]}-{bad[1]}-{bad[2]:#x}")
-def test_what_cannot_be_honoured_is_told_in_words(runtime, connect, bad):
+def test_a_refused_event_is_explained(runtime, connect, bad):
     name, events, extra, words = bad
     Class = getattr(coopselectors, name, None)
     if Class is None:
@@ -109,7 +109,7 @@ def test_other_numbers_are_a_type_error(runtime, selector, connect):
     assert dict(selector.get_map()) == {}
 
 
-def test_who_asks_for_nothing_gets_what_it_always_got(runtime, selector, connect):
+def test_without_extra_events_the_results_are_as_before(runtime, selector, connect):
     reader, writer = connect()
     key = selector.register(reader, BOTH, "data", extra_events=0)
     writer.send(b"x")
@@ -165,7 +165,7 @@ def test_a_peer_that_will_send_no_more(runtime, selector, connect):
 
 @with_masks
 @pytest.mark.parametrize("timeout", [None, 20])
-def test_who_waits_is_woken_by_an_extra_event_alone(runtime, selector, tcp, timeout):
+def test_an_extra_event_alone_wakes_a_waiter(runtime, selector, tcp, timeout):
     reader, writer = tcp
     selector.register(reader, 0, extra_events=PRI)
     assert selector.select(0.02) == []
@@ -178,7 +178,7 @@ def test_who_waits_is_woken_by_an_extra_event_alone(runtime, selector, tcp, time
 
 
 @with_masks
-def test_urgent_data_is_no_reading(runtime, selector, tcp):
+def test_urgent_data_is_not_readable_data(runtime, selector, tcp):
     reader, writer = tcp
     selector.register(reader, EVENT_READ, extra_events=PRI)
     writer.send(b"!", socket.MSG_OOB)
@@ -189,7 +189,7 @@ def test_urgent_data_is_no_reading(runtime, selector, tcp):
 
 
 @with_masks
-def test_a_hang_up_is_told_of_whatever_was_asked_for(runtime, selector):
+def test_a_hang_up_is_always_reported(runtime, selector):
     reader, writer = os.pipe()
     plain, plain_writer = os.pipe()
     selector.register(reader, 0, extra_events=HUP)
@@ -236,7 +236,7 @@ def test_file_by_file_the_extra_events_are_looked_for(
 
 @with_edges
 @pytest.mark.parametrize("timeout", [0, 0.02])
-def test_an_edge_is_told_of_once(runtime, selector, connect, edge, timeout):
+def test_an_edge_is_reported_once(runtime, selector, connect, edge, timeout):
     reader, writer = connect()
     fd = reader.fileno()
     selector.register(reader, EVENT_READ, extra_events=edge)
@@ -257,7 +257,9 @@ def test_an_edge_is_told_of_once(runtime, selector, connect, edge, timeout):
 
 @with_edges
 @pytest.mark.parametrize("timeout", [0, 0.02])
-def test_one_shot_is_one_until_it_is_armed_anew(runtime, selector, connect, one_shot, timeout):
+def test_a_one_shot_event_fires_once_until_it_is_re_armed(
+    runtime, selector, connect, one_shot, timeout
+):
     reader, writer = connect()
     fd = reader.fileno()
     selector.register(reader, EVENT_READ, "data", extra_events=one_shot)
@@ -279,7 +281,7 @@ def test_one_shot_is_one_until_it_is_armed_anew(runtime, selector, connect, one_
 
 @with_edges
 @hubs_only
-def test_of_two_who_wait_one_is_told(runtime, selector, connect, one_shot):
+def test_only_one_of_two_waiters_gets_the_event(runtime, selector, connect, one_shot):
     reader, writer = connect()
     selector.register(reader, EVENT_READ, extra_events=one_shot)
     tasks = [runtime.spawn(told, selector, 1) for _ in range(2)]
@@ -350,7 +352,7 @@ def test_a_number_in_doubt_is_cleared_before_it_is_asked_more_of(
 
 @pytest.mark.epoll
 @epoll_only
-def test_a_crowd_is_told_of_at_once_and_once(runtime, selector, connect):
+def test_two_hundred_edges_are_reported_in_one_call(runtime, selector, connect):
     pairs = [connect() for _ in range(200)]
     for reader, writer in pairs:
         selector.register(reader, EVENT_READ, extra_events=ET)
@@ -361,7 +363,7 @@ def test_a_crowd_is_told_of_at_once_and_once(runtime, selector, connect):
 
 @with_edges
 @hubs_only
-def test_file_by_file_a_change_is_told_of_once(
+def test_files_watched_one_by_one_report_a_change_once(
     runtime, selector, connect, refuse_nesting, edge, one_shot
 ):
     (reader, writer), (other, peer) = connect(), connect()
@@ -383,7 +385,7 @@ def test_file_by_file_a_change_is_told_of_once(
 @epoll_only
 @pytest.mark.parametrize("extra", [ET, ONESHOT])
 @pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore:.*fork")
-def test_a_forked_child_is_told_anew_but_not_of_what_is_spent(
+def test_a_forked_child_sees_edges_again_but_no_fired_one_shot(
     runtime, selector, connect, in_child, extra
 ):
     (reader, writer), (other, peer), (first, a), (last, b) = (connect() for _ in range(4))

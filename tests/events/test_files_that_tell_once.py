@@ -1,4 +1,4 @@
-"""Is the caller told of a change that the kernel reports to the first that asks?
+"""Does the caller get a change that the kernel reports only to the first poll?
 
 POLLPRI of /proc/self/mounts, of a pressure trigger, and of a sysctl is taken by whoever polls
 first.  Each script runs in a mount namespace of its own, which takes root and unshare(1).

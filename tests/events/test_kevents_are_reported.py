@@ -107,8 +107,8 @@ def test_a_file_that_changes(runtime, selector, tmp_path):
 def test_what_cannot_be_registered_leaves_nothing(runtime, selector, connect):
     reader, _ = connect()
     for refused, error, words in (
-        (kevent(reader, READ), ValueError, r"is for register\(\)"),
-        (kevent(1, TIMER, DELETE, data=9), ValueError, r"is for unregister_kevent\(\)"),
+        (kevent(reader, READ), ValueError, r"call register\(\)"),
+        (kevent(1, TIMER, DELETE, data=9), ValueError, r"call unregister_kevent\(\)"),
         (kevent(2**22 + 1, PROC, fflags=NOTE_EXIT), ProcessLookupError, ""),
         (kevent(1, -99), OSError, ""),
     ):

@@ -223,7 +223,9 @@ def test_any_call_may_fail(runtime, Selector, connect, monkeypatch):
 @pytest.mark.once
 @pytest.mark.epoll
 @pytest.mark.runtimes("gevent-libev", "gevent-libuv", "eventlet")
-def test_any_call_may_fail_for_one_that_is_not_nested(runtime, Selector, connect, monkeypatch):
+def test_any_system_call_may_fail_for_a_selector_that_is_not_nested(
+    runtime, Selector, connect, monkeypatch
+):
     story = story_of_one_that_is_not_nested
     assert fail_everywhere(story, Kernel(monkeypatch), runtime, Selector, connect) >= 5
 

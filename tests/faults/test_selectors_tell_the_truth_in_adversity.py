@@ -1,4 +1,4 @@
-"""Does a selector tell the truth, whatever happens at whatever moment?
+"""Does a selector give true results, whatever happens at any moment?
 
 Hypothesis makes up the stories, and `adversity.World` knows how each of them should go.
 COOPSELECTORS_TEST_EXAMPLES is the number of stories for each runtime, and has them be other ones

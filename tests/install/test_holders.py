@@ -1,4 +1,4 @@
-"""Is a class or function replaced, or named, whatever holds it, and put back as it was?"""
+"""Is a class or function replaced or named, whatever holds it, and restored later?"""
 
 from __future__ import annotations
 

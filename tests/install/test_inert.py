@@ -1,4 +1,4 @@
-"""Do install() and audit() run nobody's code, import nothing, and raise nobody's errors?"""
+"""Do install() and audit() run no foreign code, import nothing and raise no foreign errors?"""
 
 from __future__ import annotations
 

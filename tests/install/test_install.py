@@ -1,4 +1,4 @@
-"""Do the selectors inside other people's modules become ours, and the others' again?"""
+"""Does install() replace the selectors in other modules, and does uninstall() restore them?"""
 
 from __future__ import annotations
 

@@ -73,27 +73,27 @@ def test_they_are_reported(run):
     result.stdout.fnmatch_lines(
         [
             "*calls that blocked the hub*",
-            "*::test_blocks: a select call has held up the hub for *",
+            "*::test_blocks: a select call has blocked the hub for *",
             "*test_they_are_reported.py*in block",
             "*::test_with_a_fixture: a select call *",
             "*::test_fails_by_itself: a select call *",
         ]
     )
-    told = [line for line in result.outlines if "held up the hub" in line]
+    told = [line for line in result.outlines if "blocked the hub for" in line]
     assert len(told) == 4  # that of the fixture at its beginning and its end
     assert not [line for line in told if "waits" in line or "moment" in line]
     assert not [line for line in result.outlines if "blue" in line]
     assert not [line for line in result.outlines if "_multicall" in line]  # it begins at the test
 
 
-def test_they_fail_if_that_is_asked_for(run):
+def test_blocking_tests_fail_on_request(run):
     result = run("--hub-blocked=fail")
     result.assert_outcomes(passed=2, failed=2, errors=2)
     result.stdout.fnmatch_lines(["FAILED *::test_blocks - Failed: *"])
     result.stdout.fnmatch_lines(["FAILED *::test_fails_by_itself - *"])
 
 
-def test_a_process_that_nobody_has_patched(pytester):
+def test_an_unpatched_process(pytester):
     pytester.makepyfile("import select\ndef test(): select.select([], [], [], 0.4)")
     result = pytester.runpytest_subprocess(
         "-p", "coopselectors.pytest_plugin", "--hub-blocked=fail", "--hub-blocked-after=0.1"
@@ -110,5 +110,5 @@ def test_it_is_not_loaded_by_itself(pytester):
 def test_bad_options(pytester):
     plugin = ("-p", "coopselectors.pytest_plugin")
     result = pytester.runpytest_subprocess(*plugin, "--hub-blocked-after=0")
-    result.stderr.fnmatch_lines(["*a number of seconds above 0*"])
+    result.stderr.fnmatch_lines(["*--hub-blocked-after must be above 0 seconds, not 0*"])
     assert result.ret == pytest.ExitCode.USAGE_ERROR

@@ -156,7 +156,7 @@ def test_it_tells_of_what_blocks(folder):
         "    selector.select(1)\n"
     )
     done = run(folder, "-m", "coopselectors", "run", "--gevent", "--warn", "0.2", "blocks.py")
-    assert "a select call has held up the hub" in done.stderr
+    assert "a select call has blocked the hub" in done.stderr
     assert "blocks.py" in done.stderr
 
 
@@ -167,7 +167,7 @@ def test_it_tells_of_what_blocks(folder):
         (["--gevent"], "what to run?"),
         (["-m"], "what to run?"),
         (["--warn", "1", "program.py"], "--warn needs --gevent or --eventlet"),
-        (["--gevent", "--warn", "0", "program.py"], "a number of seconds above 0"),
+        (["--gevent", "--warn", "0", "program.py"], "--warn must be above 0 seconds, not 0"),
         (["--gevent", "--eventlet", "program.py"], "not allowed with"),
         (["--nonsense", "program.py"], "unrecognized arguments"),
     ],
@@ -188,4 +188,4 @@ def test_two_dashes_end_our_own_options(folder):
 def test_help(folder):
     done = run(folder, "-m", "coopselectors", "run", "--help")
     assert done.returncode == 0
-    assert "(-m MODULE | SCRIPT) [ARGUMENT ...]" in done.stdout
+    assert "[OPTION ...] -m MODULE [ARGUMENT ...]" in done.stdout

@@ -1,4 +1,4 @@
-"""Do KqueueSelector and DevpollSelector work?  On stand-ins; are those what they stand for?"""
+"""Do KqueueSelector and DevpollSelector work on stand-ins, and do these imitate the real ones?"""
 
 from __future__ import annotations
 
@@ -480,7 +480,7 @@ class TestSignalFilter:
         with fails_with(errno.ENOENT):
             queue.change(signal.SIGUSR1, SIGNAL, DELETE)
 
-    def test_the_wakeup_descriptor_of_somebody_else(self, make_queue, heed):
+    def test_a_wakeup_fd_that_somebody_else_has_set(self, make_queue, heed):
         heed(signal.SIGUSR1)
         reader, writer = os.pipe()
         os.set_blocking(writer, False)
@@ -504,7 +504,7 @@ class TestSignalFilter:
             os.close(reader)
             os.close(writer)
 
-    def test_who_takes_the_wakeup_descriptor_later_keeps_it(self, queue):
+    def test_a_wakeup_fd_set_later_is_kept(self, queue):
         reader, writer = os.pipe()
         os.set_blocking(writer, False)
         queue.change(signal.SIGUSR1, SIGNAL)
@@ -599,7 +599,7 @@ class TestTimerFilter:
         assert queue.wait()[0][:4] == (5, TIMER, CLEAR, 0)
         assert queue.wait()[0][:4] == (5, TIMER, CLEAR, 0)
 
-    def test_adding_again_starts_anew(self, queue):
+    def test_adding_a_filter_again_restarts_it(self, queue):
         queue.change(5, TIMER, data=1)
         assert queue.control(None, 1, 30)
         while not queue.is_readable():
@@ -697,7 +697,7 @@ class TestVnodeFilter:
             self.do(action, path, fd)
         assert queue.take() == [(fd, VNODE, CLEAR, WRITTEN | ATTRIBUTES | RENAMED, 0)]
 
-    def test_without_clear_it_is_reported_for_ever(self, queue, open_file):
+    def test_without_clear_it_is_reported_forever(self, queue, open_file):
         path, fd = open_file()
         queue.change(fd, VNODE, ADD, WRITTEN | ATTRIBUTES)
         self.do("overwrite", path, fd)
@@ -879,7 +879,7 @@ class TestEveryFilter:
         assert {*taken} == {(reader.fileno(), READ), *added}
         assert queue.take() == []
 
-    def test_who_is_always_ready_waits_for_its_turn(self, queue, open_file, connect):
+    def test_filters_that_are_always_ready_take_turns(self, queue, open_file, connect):
         reader, writer = connect()
         writer.send(b"x")
         path, fd = open_file()
@@ -966,7 +966,7 @@ class TestEveryFilter:
         assert open_descriptors() == other + 1
         assert signal.set_wakeup_fd(-1) == -1
 
-    def test_no_descriptor_is_left_by_what_is_refused(self, queue, connect):
+    def test_a_refused_call_leaves_no_descriptor_open(self, queue, connect):
         reader, _ = connect()
         before = open_descriptors()
         for ident, kind, fflags, data in [

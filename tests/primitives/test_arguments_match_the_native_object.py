@@ -1,4 +1,4 @@
-"""Is every argument taken or refused as the native object does, in every runtime?
+"""Does each primitive accept and refuse the same arguments as the native one, everywhere?
 
 Each call is made twice: on ours, and on the native object of this very interpreter.  What comes
 out has to be the same, the error's text included, and so has what either says of its file then.
@@ -42,7 +42,7 @@ def fault_of_pypy(reason, is_it=True):
 
 NO_NONE = "epoll.poll() does not take None for a time-out, and ours does"
 NO_INDEX = "epoll.poll() and poll.poll() take nothing with __index__() for a time-out"
-NAN = "epoll.poll() and select() take a time-out that is not a number, and wait for ever"
+NAN = "epoll.poll() and select() take a time-out that is not a number, and wait forever"
 BY_NAME = "what may be given by name is not the same"
 
 
@@ -749,7 +749,7 @@ def shown(found):
 
 
 @both_ways
-def test_what_is_refused_leaves_nothing(runtime, Primitive, connect, hurry):
+def test_a_refused_call_leaves_nothing_behind(runtime, Primitive, connect, hurry):
     fault_of_pypy(NAN, runtime.name == "native" and Primitive.__name__ in ("Epoll", "Select"))
     reader, writer = connect()
     primitive = Primitive()

@@ -1,4 +1,4 @@
-"""What only epoll has: edges, exclusive wake-ups, nesting, descriptors of its own, in greenlets."""
+"""Do the features that only epoll has work in greenlets?  Edges, exclusive wake-ups, nesting."""
 
 from __future__ import annotations
 
@@ -69,14 +69,14 @@ def test_each_with_a_maxevents_of_its_own(runtime, epoll, watch):
         for timeout in (0, 5, None):
             assert len(epoll.poll(timeout, most)) == most
     seen = set()
-    for _ in range(8):  # none is left out for ever
+    for _ in range(8):  # none is left out forever
         seen.update(fd for fd, _ in epoll.poll(maxevents=1))
     assert seen == {reader.fileno() for reader, _ in files}
 
 
 @pytest.mark.parametrize("extra", [ET, ONESHOT, ET | ONESHOT, EXCLUSIVE | ET])
 @pytest.mark.parametrize("most", [-1, 1])
-def test_what_is_told_once_is_not_lost(runtime, epoll, watch, extra, most):
+def test_a_report_that_comes_once_is_not_lost(runtime, epoll, watch, extra, most):
     reader, writer = watch(IN | extra)
     there = [(reader.fileno(), IN)]
     for timeout in (0.05, 20, None):
@@ -100,7 +100,7 @@ def test_what_is_told_once_is_not_lost(runtime, epoll, watch, extra, most):
 
 @hubs_only
 @pytest.mark.parametrize("extra", [ET, ONESHOT])
-def test_one_change_for_several_is_told_to_one(runtime, epoll, watch, extra):
+def test_only_one_of_several_waiters_gets_a_change(runtime, epoll, watch, extra):
     _reader, writer = watch(IN | extra)
     introduce(runtime, epoll)
     tasks = [runtime.spawn(epoll.poll, seconds) for seconds in (0.5, 0.5, 0.5)]
@@ -112,7 +112,7 @@ def test_one_change_for_several_is_told_to_one(runtime, epoll, watch, extra):
 
 @hubs_only
 @pytest.mark.parametrize("timeout", [None, 20])
-def test_who_is_killed_takes_no_change_with_it(runtime, epoll, watch, timeout):
+def test_a_killed_waiter_loses_no_change(runtime, epoll, watch, timeout):
     reader, writer = watch(IN | ET)
     introduce(runtime, epoll)
     task = runtime.spawn(epoll.poll, timeout)
@@ -123,7 +123,7 @@ def test_who_is_killed_takes_no_change_with_it(runtime, epoll, watch, timeout):
 
 
 @pytest.mark.parametrize("timeout", [None, 20])
-def test_who_waits_for_an_exclusive_file(runtime, epoll, watch, timeout):
+def test_a_wait_for_an_exclusive_file(runtime, epoll, watch, timeout):
     reader, writer = watch(IN | EXCLUSIVE)
     other, peer = watch(IN | ET)
     for _ in range(4):
@@ -207,7 +207,7 @@ def test_a_thread_that_is_called_back_puts_changes_back(runtime, epoll, watch, e
 
 @hubs_only
 @pytest.mark.parametrize("in_thread", [False, True])
-def test_closing_wakes_who_has_a_thread_wait(runtime, epoll, watch, in_thread):
+def test_close_wakes_a_greenlet_whose_thread_waits(runtime, epoll, watch, in_thread):
     watch(IN | EXCLUSIVE)
     tasks = [runtime.spawn(epoll.poll, timeout) for timeout in (None, 20)]
     runtime.settle()
@@ -224,7 +224,7 @@ def test_closing_wakes_who_has_a_thread_wait(runtime, epoll, watch, in_thread):
 
 
 @hubs_only
-def test_who_waits_already_when_the_exclusive_file_comes(runtime, epoll, watch):
+def test_an_exclusive_file_registered_during_a_wait(runtime, epoll, watch):
     watch()
     introduce(runtime, epoll)
     task = runtime.spawn(epoll.poll, 20)
@@ -245,7 +245,7 @@ def refused(runtime, epoll, watch, refuse_nesting):
 
 
 @hubs_only
-def test_where_it_cannot_be_nested_a_thread_waits(runtime, refused):
+def test_without_nesting_a_thread_waits(runtime, refused):
     epoll, reader, writer = refused
     assert epoll.poll(0.01) == []
     before = runtime.census()
@@ -268,7 +268,9 @@ def test_where_it_cannot_be_nested_a_thread_waits(runtime, refused):
 
 
 @hubs_only
-def test_where_it_cannot_be_nested_what_is_told_once_stays_for_who_comes(runtime, refused, watch):
+def test_without_nesting_a_report_that_comes_once_waits_for_the_next_caller(
+    runtime, refused, watch
+):
     epoll, _reader, _writer = refused
     other, peer = watch(IN | ET)
     tasks = [runtime.spawn(epoll.poll, 20) for _ in range(2)]
@@ -285,7 +287,7 @@ def test_where_it_cannot_be_nested_what_is_told_once_stays_for_who_comes(runtime
 
 @hubs_only
 @pytest.mark.parametrize("in_thread", [False, True])
-def test_where_it_cannot_be_nested_closing(runtime, refused, in_thread):
+def test_without_nesting_close_wakes_the_waiter(runtime, refused, in_thread):
     epoll, _, _ = refused
     tasks = [runtime.spawn(epoll.poll, timeout) for timeout in (None, 20)]
     runtime.settle()
@@ -326,7 +328,7 @@ def test_more_epolls_on_one_file_than_the_kernel_allows(runtime):
 
 
 @hubs_only
-def test_a_register_that_only_nesting_forbids(runtime, watch):
+def test_a_register_refused_only_because_of_nesting(runtime, watch):
     # of five levels, the native ones may have all
     (reader, writer), chain = watch(), []
     inner = reader
@@ -424,7 +426,7 @@ def test_by_its_descriptor_leaves_nothing(runtime, epoll, watch):
 
 
 @hubs_only
-def test_a_number_that_another_file_gets_is_watched_as_that_is_told(runtime, epoll, connect):
+def test_a_reused_number_is_watched_as_the_new_file_is_registered(runtime, epoll, connect):
     # what was said of the closed one would have the new one told of once, and to one
     (reader, _), (other, writer) = connect(), connect()
     epoll.register(reader, IN | ET | EXCLUSIVE)
@@ -465,7 +467,9 @@ def test_parent_and_child_share_it(runtime, epoll, watch, in_child):
 
 
 @hubs_only
-def test_who_waits_at_the_fork_waits_on_in_both(runtime, epoll, watch, in_child, connect):
+def test_greenlets_waiting_at_the_fork_go_on_waiting_in_both(
+    runtime, epoll, watch, in_child, connect
+):
     reader, writer = watch()
     introduce(runtime, epoll)
     tasks = [runtime.spawn(epoll.poll, 20), runtime.spawn(epoll.poll, None, 1)]

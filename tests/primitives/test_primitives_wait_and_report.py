@@ -1,4 +1,4 @@
-"""Does each primitive of `coopselectors.select` wait, and tell the truth, in every runtime?"""
+"""Does each primitive of `coopselectors.select` wait and report correctly in every runtime?"""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def test_no_time_out_is_early(runtime, watched):
         assert time.monotonic() - started >= seconds
 
 
-def test_a_negative_time_out_waits_for_ever(runtime, watched):
+def test_a_negative_time_out_waits_forever(runtime, watched):
     primitive, reader, writer = watched
     task = runtime.spawn(lambda: (runtime.sleep(0.05), writer.send(b"x")))
     if primitive.own is None or hasattr(primitive.own, "control"):
@@ -123,7 +123,7 @@ def test_what_hangs_up(runtime, watched, connect):
     posix.close(kept)
 
 
-def test_what_is_there_is_told_of_again_and_what_is_not_is_not(runtime, watched):
+def test_unread_data_is_reported_again_and_read_data_is_not(runtime, watched):
     primitive, reader, writer = watched
     writer.send(b"xy")
     for seconds in (0, 5, None):
@@ -141,7 +141,7 @@ def calm(runtime):
 
 
 @hubs_only
-def test_what_others_drain_while_they_have_their_turn_is_not_told_of(runtime, watched, calm):
+def test_data_drained_by_others_during_the_yield_is_not_reported(runtime, watched, calm):
     primitive, reader, writer = watched
     for seconds in (0, 0.03, 0):
         calm()
@@ -157,7 +157,7 @@ def test_what_others_drain_while_they_have_their_turn_is_not_told_of(runtime, wa
 
 
 @hubs_only
-def test_who_always_finds_something_gives_way_now_and_then(runtime, watched):
+def test_a_greenlet_that_always_finds_files_ready_yields_now_and_then(runtime, watched):
     primitive, reader, writer = watched
     writer.send(b"x")
     ready = {reader.fileno(): READ}
@@ -274,7 +274,7 @@ def test_what_a_handler_raises_comes_out(runtime, watched, signals, seconds):
     assert primitive.wait(5) == {reader.fileno(): READ}
 
 
-def test_nobody_waits_and_nothing_is_used(runtime, watched):
+def test_no_cpu_is_used_while_nobody_waits(runtime, watched):
     primitive, reader, writer = watched
     used = []
     for _ in range(3):

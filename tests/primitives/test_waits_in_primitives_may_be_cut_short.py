@@ -1,4 +1,4 @@
-"""What if a wait in a primitive is cut short, shared, or in a thread?  Kills, closes, threads."""
+"""What if a wait in a primitive is interrupted, shared or in a thread?"""
 
 from __future__ import annotations
 
@@ -106,7 +106,7 @@ def test_several_on_one_file_beside_a_recv(runtime, Primitive, connect):
 @closing_only
 @hubs_only
 @pytest.mark.parametrize("in_thread", [False, True])
-def test_close_wakes_everybody_who_waits(runtime, watched, in_thread):
+def test_close_wakes_every_waiter(runtime, watched, in_thread):
     primitive, _, _ = watched
     tasks = [runtime.spawn(primitive.wait, seconds) for seconds in (None, 20)]
     asleep(runtime)
@@ -130,7 +130,7 @@ def test_close_wakes_everybody_who_waits(runtime, watched, in_thread):
 
 @kernel_only
 @hubs_only
-def test_close_wakes_who_waits_in_another_thread(runtime, watched):
+def test_close_wakes_a_waiter_in_another_thread(runtime, watched):
     primitive, _, _ = watched
     threads = [runtime.start_thread(primitive.wait, seconds) for seconds in (None, 20)]
     runtime.sleep(0.1)

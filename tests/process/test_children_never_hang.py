@@ -1,4 +1,4 @@
-"""A child may be forked while other threads are anywhere in ours: it never waits for them."""
+"""Does a forked child ever wait for a thread that only its parent has?  It must not."""
 
 from __future__ import annotations
 
@@ -193,7 +193,7 @@ def test_a_fork_at_any_line_of_another_thread(runtime, what):
     assert line > 3
 
 
-def test_one_that_fails_in_the_child_keeps_nobody_from_being_told(run_python):
+def test_a_failing_at_fork_hook_does_not_stop_the_others(run_python):
     output = run_python(
         """
         import os, sys

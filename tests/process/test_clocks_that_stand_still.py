@@ -1,4 +1,4 @@
-"""Does a wait last as long as it should while a test has frozen the clock, and afterwards?"""
+"""Does a wait have the right length while a test has frozen the clock, and afterwards?"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Somebody closes descriptors of ours: a daemon all of them, a careless program one.
+"""What if other code closes our descriptors?  A daemon closes all, a careless program one.
 
 No file of the program's is ever closed, overwritten or taken for another one; new selectors work;
 those of before work again for the files that are still there, or say once what is wrong.
@@ -245,7 +245,7 @@ def test_a_daemon_closes_everything(fresh, how):
 @pytest.mark.epoll
 @pytest.mark.once
 @pytest.mark.parametrize("kind", [*KINDS, "poll", "select"])
-def test_somebody_closes_one_number_of_ours(fresh, kind):
+def test_another_module_closes_one_of_our_descriptors(fresh, kind):
     count, wrong = fresh(one_by_one, kind)
     assert wrong == []
     assert count >= (1 if fresh.runtime == "native" else 2)

@@ -1,4 +1,4 @@
-"""Whoever forks, and however: everybody in the parent hears of his files as before.
+"""Do all threads and hubs of the parent hear of their files as before, whoever forks?
 
 Checked while the child lives, and after it has ended.
 """

@@ -1,4 +1,4 @@
-"""What may a signal handler do in the middle of a call of ours?  Anything, at any line.
+"""What may a signal handler do in the middle of one of our calls?  Anything, at any line.
 
 A tracer raises the signal at the first line of ours that a call comes to, then, in another call, at
 the second, and so on; so each line of the way is tried, in every runtime.

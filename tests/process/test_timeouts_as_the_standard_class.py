@@ -1,4 +1,4 @@
-"""Is every time-out taken or refused as the standard class of this interpreter does?"""
+"""Does select() accept and refuse the same time-outs as the standard class?"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What does a forked child do to its parent, and what still works in it?"""
+"""Does a forked child leave its parent alone, and do its own selectors work?"""
 
 from __future__ import annotations
 

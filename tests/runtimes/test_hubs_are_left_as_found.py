@@ -1,4 +1,4 @@
-"""What does the hub itself see of us?  Its own greenlet, its end, its rest, its monitor."""
+"""Does a hub work as it does without us?  Its own greenlet, its end, its idling, its monitor."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ def test_after_a_loop_exit_everything_works_as_before(runtime, selector, connect
 
 
 @gevent_only
-def test_a_hub_that_is_destroyed_by_whom_we_have_just_woken(runtime, Selector, connect):
+def test_a_hub_destroyed_by_the_greenlet_just_woken(runtime, Selector, connect):
     reader, writer = connect()
 
     def in_thread():  # `leave_thread` destroys the hub from within our call-back

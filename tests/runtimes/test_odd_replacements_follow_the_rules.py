@@ -1,4 +1,4 @@
-"""Whatever stands in the `select` module, does each class do what the table in _runtime says?
+"""Does each class follow the table in _runtime, whatever object is in the `select` module?
 
 Each row of `STATES` is something that a program may put there, and what is to come of it.  It is
 tried in the place of ``select.select``, of a class's own primitive, and of all of them at once.

@@ -1,4 +1,4 @@
-"""Whom does `select` belong to when it was patched in part, twice, by strangers, or no more?
+"""Who owns `select` after a partial, double, foreign or undone patch?
 
 The rule is one: what ``select.select`` is at the moment of the call decides.
 """

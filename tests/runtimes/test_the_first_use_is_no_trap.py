@@ -1,4 +1,4 @@
-"""What does the first call in a process do with arguments that are wrong, or closed a moment ago?
+"""What does the first call in a process do with an invalid or just closed argument?
 
 What is opened at first use takes the lowest number, perhaps the one that the caller has just closed
 and passes in.  Each script is the first to use coopselectors in its process, and in its hub.

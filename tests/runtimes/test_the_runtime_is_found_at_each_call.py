@@ -1,4 +1,4 @@
-"""Which runtime does a call wait in?  Each script in a fresh interpreter: it patches."""
+"""In which runtime does a call wait?  Each script in a fresh interpreter: it patches."""
 
 from __future__ import annotations
 
@@ -201,7 +201,7 @@ def test_a_pinned_runtime_that_is_not_installed_says_what_to_install(run_python)
     assert output == "True\n" * 4
 
 
-def test_what_vanished_after_the_import_is_still_there_for_who_asks_for_it():
+def test_a_primitive_deleted_after_the_import_is_still_used():
     saved = coopselectors.DefaultSelector
     with mock.patch.object(select, "epoll"), mock.patch.object(select, "poll"):
         del select.epoll, select.poll

@@ -1,4 +1,4 @@
-"""Is a `select` module noticed that was dropped, replaced, or imported anew?"""
+"""Do selectors notice that the `select` module was deleted, replaced or imported again?"""
 
 from __future__ import annotations
 

@@ -110,7 +110,7 @@ def test_two_hundred_ready_files_come_in_one_call(runtime, selector, connect):
 
 @pytest.mark.wakes_threads
 @pytest.mark.parametrize("timeout", [None, 20])
-def test_close_wakes_who_waits_in_other_threads(runtime, Selector, connect, timeout):
+def test_close_wakes_waiters_in_other_threads(runtime, Selector, connect, timeout):
     selector = Selector()
     selector.register(connect()[0], EVENT_READ)
     threads = [runtime.start_thread(selector.select, timeout) for _ in range(3)]

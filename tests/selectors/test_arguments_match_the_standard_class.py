@@ -1,4 +1,4 @@
-"""Is every time-out and mask taken or refused as the standard class of this interpreter does it?
+"""Does each class accept and refuse the same time-outs and masks as the standard class?
 
 What an interpreter takes for a number changes from version to version, so nothing here says what is
 right: each call is made on the standard class, too.

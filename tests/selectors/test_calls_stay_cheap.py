@@ -1,4 +1,4 @@
-"""What does a call cost?  Counted, not timed: machines differ."""
+"""How many system calls does a call make?  They are counted, as times differ by machine."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def calls(monkeypatch):
 @pytest.mark.classes("DefaultSelector", "EpollSelector")  # others are given all files at each call
 @hubs_only
 @pytest.mark.parametrize("timeout", [None, 20])
-def test_who_waits_and_is_woken(runtime, Selector, connect, calls, timeout):
+def test_a_wait_that_sleeps_and_is_woken(runtime, Selector, connect, calls, timeout):
     rounds = 100
     reader, writer = connect()
     with Selector() as selector:
@@ -89,7 +89,7 @@ def test_one_call_that_finds_something(runtime, Selector, connect, calls):
 
 
 @gevent_only
-def test_who_selects_again_and_again_lets_the_loop_turn(runtime, selector, connect):
+def test_selecting_again_and_again_lets_the_loop_turn(runtime, selector, connect):
     # Between greenlets gevent switches for milliseconds without a look at its timers and files.
     selector.register(connect()[1], EVENT_WRITE)
     turns = []

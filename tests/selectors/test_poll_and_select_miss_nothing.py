@@ -1,4 +1,4 @@
-"""Does whoever waits for poll(2) or select(2) in a hub hear of what epoll does not tell?
+"""Does a wait for poll(2) or select(2) in a hub notice what epoll does not report?
 
 There, an epoll is filled with the same files and does the waiting.  It forgets a file that is
 closed, where poll(2) says so at once, and it goes on about one that lives on in a duplicate.
@@ -200,7 +200,7 @@ def test_others_run_while_one_asks_on_about_a_closed_file(runtime, waiter, pipe)
 
 @of_all
 @pytest.mark.parametrize("what", ["a regular file", "what is ready", "what hangs up"])
-def test_what_is_ready_before_one_asks(runtime, waiter, pipe, what):
+def test_files_that_are_ready_before_the_call(runtime, waiter, pipe, what):
     (reader, writer), (other, _) = pipe(), pipe()
     waiter.watch(other)
     sleep_some_times(waiter)
@@ -302,7 +302,7 @@ def test_extra_events_beside_what_is_always_ready(runtime, waiter, pipe):
     indirect=True,
 )
 @pytest.mark.runtimes("gevent-libev", "gevent-libuv", "eventlet")
-def test_who_sleeps_meanwhile_hears_of_all(runtime, waiter, pipe):
+def test_a_sleeping_greenlet_gets_every_event(runtime, waiter, pipe):
     (old, _), (reader, writer), (third, third_writer) = pipe(), pipe(), pipe()
     for peer, fd in ((writer, reader), (third_writer, third)):
         waiter.watch(old)

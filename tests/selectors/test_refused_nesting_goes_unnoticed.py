@@ -1,4 +1,4 @@
-"""What if the kernel will not nest a selector?  It is watched file by file, and nobody aborts."""
+"""What if the kernel refuses to nest a selector?  Its files are watched one by one."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def test_two_thousand_greenlets_each_with_its_own_selector_on_one_pipe(runtime, 
 
 
 @epoll_only
-def test_a_register_that_only_nesting_forbids(runtime, Selector):
+def test_a_register_refused_only_because_of_nesting(runtime, Selector):
     reader, writer = os.pipe()
     other, other_writer = os.pipe()
     made = [Selector() for _ in range(150)]

@@ -1,4 +1,4 @@
-"""What is registered, and what becomes of bad input?  Held against the standard classes."""
+"""Do registration and bad input have the same results as with the standard classes?"""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def error_of(call, selector, file):
 @pytest.mark.parametrize("name", BAD_CALLS)
 def test_bad_input_raises_what_the_standard_class_raises(runtime, Selector, connect, name):
     if name == "time-out is not a number" and platform.python_implementation() == "PyPy":
-        pytest.skip("PyPy's own selectors wait for ever then")
+        pytest.skip("PyPy's own selectors wait forever then")
     file, _ = connect()
     with getattr(standard, Selector.__name__, standard.DefaultSelector)() as reference:
         theirs = error_of(BAD_CALLS[name], reference, file)
@@ -259,7 +259,7 @@ def test_a_duplicate_that_outlives_its_registration(runtime, selector, connect):
 
 
 @pytest.mark.classes("PollSelector", "SelectSelector")
-def test_a_duplicate_does_not_wake_a_companion_for_ever(runtime, selector, connect):
+def test_a_duplicate_does_not_wake_a_shadow_forever(runtime, selector, connect):
     reader, writer = connect()
     number = os.dup(reader.fileno())
     selector.register(number, EVENT_READ)

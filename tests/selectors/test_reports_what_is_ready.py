@@ -1,4 +1,4 @@
-"""What does select() report, and when?  In every runtime, of every class."""
+"""What does select() report, and when?  In every runtime, for every class."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What if a file is closed too early, lives on in a duplicate, and its number means another?
+"""What if a file is closed too early, a duplicate is open, and another file has its number?
 
 epoll(7) watches open files, and tells of them by the number that they had.
 """

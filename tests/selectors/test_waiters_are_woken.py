@@ -1,4 +1,4 @@
-"""Who waits, who wakes, and what is left behind?  Many greenlets, closes, kills, signals, hubs."""
+"""Is every waiter woken, and is nothing left behind?  Many greenlets, closes, kills, hubs."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def test_several_selectors_on_one_file_beside_a_recv(runtime, Selector, connect)
 
 
 @hubs_only
-def test_close_wakes_everybody_who_waits(runtime, Selector, connect):
+def test_close_wakes_every_waiter(runtime, Selector, connect):
     selector = Selector()
     selector.register(connect()[0], EVENT_READ)
     tasks = [runtime.spawn(selector.select, timeout) for timeout in (None, 20, None)]
@@ -83,7 +83,7 @@ def test_a_greenlet_that_fails_does_not_take_the_others_with_it(runtime, selecto
 
 
 @hubs_only
-def test_the_first_who_is_woken_closes_the_selector_of_the_next(runtime, Selector, connect):
+def test_a_woken_greenlet_closes_the_next_ones_selector(runtime, Selector, connect):
     reader, writer = connect()
     made = [Selector() for _ in range(2)]
     for selector in made:

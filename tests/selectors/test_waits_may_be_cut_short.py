@@ -1,4 +1,4 @@
-"""What if a wait is cut short?  Kills, time-outs of the hub, exceptions, strangers, signals."""
+"""What if a wait is interrupted?  By kills, hub time-outs, exceptions, stray switches, signals."""
 
 from __future__ import annotations
 
@@ -178,7 +178,7 @@ def test_ten_signals_do_not_shorten_another_greenlets_wait(runtime, selector, co
 
 
 @pytest.mark.runtimes("eventlet")
-def test_a_system_exit_in_a_greenlet_leaves_the_nest_watched(runtime, selector, connect):
+def test_a_system_exit_in_a_greenlet_leaves_the_outer_epoll_watched(runtime, selector, connect):
     import greenlet
 
     reader, writer = connect()

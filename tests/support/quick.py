@@ -8,10 +8,10 @@ from __future__ import annotations
 #: The beginnings of the ids of tests, without ``tests/``.
 QUICK = (
     "diagnosis/test_info_says_how_selectors_wait.py",
-    "diagnosis/test_the_self_check_tells_the_truth.py::test_as_it_is_called_by_users",
+    "diagnosis/test_the_self_check_tells_the_truth.py::test_the_command_that_users_call",
     "diagnosis/test_the_watchdog_sees_blocking_calls.py::test_a_call_that_blocks_is_named",
     "docs/test_public_names_are_documented.py",
-    "events/test_exclusive_waits_wake_one.py::test_who_waits_for_an_exclusive_file",
+    "events/test_exclusive_waits_wake_one.py::test_a_wait_for_an_exclusive_file",
     "events/test_extra_events_are_honoured.py",
     "install/test_audit.py::test_everything_in_a_module",
     "install/test_audit.py::test_a_program_that_would_block",
@@ -20,7 +20,9 @@ QUICK = (
     "internals/",
     "platforms/test_kqueue_and_devpoll_stand_ins.py::TestStandIn::test_what_is_special_in_ours[native",
     "platforms/test_primitives_of_other_platforms.py::test_an_object_from_before_the_patch",
-    "primitives/test_epoll_keeps_its_own_features.py::test_who_waits",
+    "primitives/test_epoll_keeps_its_own_features.py::test_a_wait_for_an_exclusive_file",
+    "primitives/test_epoll_keeps_its_own_features.py::test_an_exclusive_file_registered",
+    "primitives/test_epoll_keeps_its_own_features.py::test_greenlets_waiting_at_the_fork",
     "primitives/test_primitives_wait_and_report.py::test_others_run_while_one_waits",
     "primitives/test_primitives_wait_and_report.py::test_the_module_is_whole",
     "runtimes/test_fork_leaves_the_parent_alone.py::test_nothing_that_the_child_does",

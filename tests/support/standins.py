@@ -145,7 +145,7 @@ def _unread(fd: int) -> int:
 class _Alarm:
     """Files, and an epoll whose descriptor is readable while any of them is ready.
 
-    epoll goes on for ever about a file that was closed but lives on in a duplicate, and cannot be
+    epoll goes on forever about a file that was closed but lives on in a duplicate, and cannot be
     told to stop.  So every file is armed for one report only, and armed anew after each.  What
     epoll refuses, such as a regular file, is represented by a bell: a file that is always ready.
     """

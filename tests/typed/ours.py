@@ -1,4 +1,4 @@
-"""What is the type of each thing that ours gives?"""
+"""What is the type of each result of coopselectors?"""
 
 from __future__ import annotations
 

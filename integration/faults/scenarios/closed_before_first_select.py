@@ -1,8 +1,8 @@
 """A registered file is closed before the first select
 
-gevent hands the number to its loop at the first ``select()``, when it is dead, and the loop aborts
-the process; gevent's documentation warns of it.  One connection that an error path closes too
-early, and the server is gone, with all its other clients.
+gevent's selector gives a file to the loop at the first ``select()``.  If the file is closed by
+then, the loop aborts the process; gevent's documentation warns of this.  When an error path closes
+one connection too early, the whole server dies, with all its other clients.
 """
 
 import errno

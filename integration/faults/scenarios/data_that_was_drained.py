@@ -1,8 +1,8 @@
-"""Data that was read already is reported as ready
+"""Data that has been read already is reported as ready
 
-gevent's selector gathers events between two calls and does not look whether they still hold.  Who
-believes it and calls ``recv()`` blocks; with a non-blocking socket it is a BlockingIOError out of
-nowhere.
+gevent's selector collects events between two calls, and does not check whether they still hold.  A
+caller that trusts it calls ``recv()`` and blocks.  With a non-blocking socket it gets a
+BlockingIOError.
 """
 
 import socket

@@ -1,8 +1,8 @@
 """The file is descriptor 0
 
-eventlet's select takes the number for a truth value and leaves the file out.  Daemons that have
-closed their standard input get 0 for their first socket, and whoever reads commands from there
-waits for ever.
+eventlet's ``select`` tests the descriptor for truth, and so leaves out number 0.  A daemon that has
+closed its standard input gets 0 for its first socket, and waits forever.  So does a program that
+reads commands from standard input.
 """
 
 import socket

@@ -1,8 +1,8 @@
-"""Selectors are dropped without close, in reference cycles
+"""Selectors are dropped in reference cycles, without close
 
-The watchers of gevent's selector hold it, and it holds its files: nothing of it is ever given back.
-Code that was written for the standard module, where the garbage collector closes an epoll, runs
-out of descriptors.
+In gevent's selector the watchers refer to the selector, and the selector refers to its files.  None
+of them is ever freed.  Code written for the standard module relies on the garbage collector to
+close an epoll.  Under gevent it runs out of descriptors.
 """
 
 import gc

@@ -1,8 +1,8 @@
-"""A file is closed and unregistered, and a duplicate of it lives on
+"""A file is closed and unregistered, but a duplicate of it is still open
 
-The kernel keeps a closed number in an epoll as long as any duplicate is open, a forked child's for
-instance, and reports it for ever.  The standard EpollSelector returns an empty list each time, at
-once: a loop around it spins.
+An epoll keeps a closed descriptor as long as any duplicate is open, for instance in a forked child,
+and reports it forever.  The standard EpollSelector then returns an empty list at once, each time.
+A loop around it spins.
 """
 
 import socket

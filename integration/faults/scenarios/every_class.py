@@ -1,7 +1,7 @@
-"""The class is one that the unpatched platform has
+"""A program uses a class that the unpatched platform has
 
-gevent removes EpollSelector, eventlet every class but SelectSelector.  A program that names the
-class it wants ends in an AttributeError.
+gevent removes EpollSelector.  eventlet removes every class but SelectSelector.  A program that
+names one of them gets an AttributeError.
 """
 
 import select

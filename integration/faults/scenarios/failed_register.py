@@ -1,8 +1,8 @@
-"""A register fails
+"""A call of register() fails
 
-It should change nothing.  gevent's selector keeps an entry for a file that its loop has refused:
-the next file with that number "is already registered", and to unregister it is a KeyError.  In
-eventlet's hub the refused file leaves a listener behind.
+A failed call should change nothing.  gevent's selector keeps an entry for a file that its loop has
+refused: the next file with that number "is already registered", and ``unregister()`` raises
+KeyError.  eventlet's hub keeps a listener for the refused file.
 """
 
 import os

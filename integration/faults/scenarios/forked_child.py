@@ -1,8 +1,9 @@
-"""A forked child unregisters what it has inherited
+"""A forked child unregisters an inherited file
 
-Parent and child share one epoll.  What the child takes out of it, the parent hears no more: the
-standard EpollSelector does that, and eventlet's hub whenever the child's select ends.  A prefork
-server goes deaf when its first child tidies up.
+Parent and child share one epoll.  If the child removes a file from it, the parent hears no more of
+that file.  The standard EpollSelector does this at ``unregister()``, and eventlet's hub whenever a
+``select()`` of the child ends.  A prefork server stops accepting connections when its first child
+cleans up.
 """
 
 import os
@@ -43,7 +44,7 @@ def scenario(here, Selector):
         return "wrong: the child fails"
     writer.send(b"x")
     if not here.join(task, 3):
-        return "wrong: the parent is deaf"
+        return "wrong: the parent hears no more of the file"
     return None if len(task.outcome()) == len(selector.select(1)) == 1 else "wrong: a false answer"
 
 

@@ -1,8 +1,8 @@
 """One hundred files are ready at once
 
-libev hands on 64 of them in a round, and gevent's selector returns after the first round;
-eventlet's returns after the first file.  A program that takes the others for idle lets them wait,
-and each further call costs as much as the first.
+libev reports 64 files in one round, and gevent's selector returns after the first round.
+eventlet's selector returns after the first file.  A program that takes the other files for idle
+lets them wait, and each further call costs as much as the first.
 """
 
 import socket

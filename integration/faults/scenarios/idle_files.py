@@ -1,8 +1,8 @@
 """One file is ready, and 1000 others are idle
 
-eventlet's selector hands the whole list to the hub at each call and takes it back afterwards.  A
-server with many idle connections is busy with them all the time.  (poll and select do the same
-in the kernel, which is their nature.)
+At each call, eventlet's selector gives the whole list of files to the hub, and takes it back
+afterwards.  A server with many idle connections spends its time on that.  (The kernel's poll and
+select look at every file, too; nothing can change that.)
 """
 
 import socket

@@ -1,8 +1,8 @@
-"""1200 greenlets wait, each with a selector of its own, on one shared pipe
+"""1200 greenlets wait on one shared pipe, each with a selector of its own
 
-This is how a pool of workers is told to stop.  eventlet allows one reader for each file.  A
-selector that had the hub watch an epoll of its own would meet another limit: the kernel nests one
-file in some hundred epolls only, and libev and libuv abort the process when it refuses.
+A pool of workers is often told to stop in this way.  eventlet allows one reader for each file.  A
+selector that gave its epoll to the hub would meet another limit: the kernel nests one file in a few
+hundred epolls only, and libev and libuv abort the process if it refuses.
 """
 
 import os

@@ -1,8 +1,8 @@
-"""A file is closed during a select, and its number is in use again at once
+"""A file is closed during a select, and another file gets its number at once
 
-Another connection now has the number under which the selector knows the old one.  Once that is
-unregistered and the new one registered, the new one has to be heard, by who waits already and by
-who comes later.
+The selector knows the old connection by a number that now belongs to a new one.  After the program
+has unregistered the old connection and registered the new one, the new one must be reported, to a
+caller that is waiting already and to later ones.
 """
 
 import os
@@ -30,7 +30,7 @@ def scenario(here, Selector):
     if len(selector.select(1)) != 1:
         return "wrong: the new file is never reported"
     if len(heard) != 1 or task.took > 1.5:
-        return "wrong: the new file is not reported to who waits"
+        return "wrong: the new file is not reported to a waiting caller"
     return None
 
 

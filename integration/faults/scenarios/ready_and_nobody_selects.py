@@ -1,8 +1,8 @@
 """A registered file becomes ready while nobody is in select
 
-gevent's selector leaves its watchers running between two calls, and the loop calls them again and
-again for data that nobody takes.  A worker that is busy with something else, or waits for a lock,
-burns a whole core.
+gevent's selector does not stop its watchers between two calls.  The loop calls them again and again
+for data that nobody reads.  A worker that does something else meanwhile, or waits for a lock, uses
+a whole core.
 """
 
 import socket

@@ -1,8 +1,8 @@
 """A file that was ready is unregistered before the next select
 
-gevent's selector still knows that something was ready, though not what, and returns an empty list
-at once.  To the caller an empty list means that the time is up: peers are declared dead, and
-periodic work runs early.
+gevent's selector remembers that some file was ready, but not which, and returns an empty list at
+once.  For the caller an empty list means a time-out.  It declares peers dead, or runs periodic work
+too early.
 """
 
 import socket

@@ -1,8 +1,8 @@
 """A file is registered while another greenlet is in select
 
-gevent's and eventlet's selectors look at their files when a select begins.  A connection that is
-handed to a serving greenlet is not served until something else happens.  (In an ordinary process
-the standard PollSelector and SelectSelector do not notice it either.)
+The selectors of gevent and eventlet look at their files when a ``select()`` begins.  A new
+connection that is handed to a waiting greenlet is not served until another file is ready.  (In an
+ordinary process, the standard PollSelector and SelectSelector do not notice it either.)
 """
 
 import socket

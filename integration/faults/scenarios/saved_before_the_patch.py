@@ -1,8 +1,8 @@
 """A selector class, or a selector, is saved before the patch
 
-``from selectors import DefaultSelector`` in a library that was imported first, and the class stays
-what it was: it waits in the kernel, and no greenlet of the process runs meanwhile.  What gevent
-and eventlet offer cannot reach it.
+A library that was imported first has executed ``from selectors import DefaultSelector``.  That
+class is not patched.  It waits in the kernel, and meanwhile no greenlet of the process runs.
+gevent and eventlet have nothing that reaches such a class.
 """
 
 from _support import CLASSES, run

@@ -1,8 +1,8 @@
 """Two greenlets wait on the same selector
 
-With gevent's selector the first one takes what there is, and the other gets an empty list at
-once, as if its time were up; eventlet's hub refuses the second.  A pool of workers on one selector
-is impossible with either.  (In an ordinary process the standard PollSelector refuses a second
+With gevent's selector the first greenlet gets the ready file.  The other gets an empty list at
+once, as if its time were up.  eventlet's hub refuses the second greenlet.  So a pool of workers
+cannot share a selector.  (In an ordinary process, the standard PollSelector refuses a second
 thread.)
 """
 
@@ -22,7 +22,7 @@ def scenario(here, Selector):
     for task in tasks:
         here.join(task, 3)
         if len(task.outcome()) != 1:
-            return f"wrong: the other one gets [] after {task.took:.1f} s of 5"
+            return f"wrong: the other greenlet gets [] after {task.took:.1f} s of 5"
     return None
 
 

@@ -1,8 +1,8 @@
 """The selector is closed while another greenlet waits in it
 
-The waiter should be told.  With gevent's and eventlet's selectors it sleeps on: a server's serving
-greenlet never ends.  A thread in an ordinary process sleeps on with the standard module, for
-close(2) does not wake who waits in the kernel.
+The waiting caller should get an error.  With the selectors of gevent and eventlet it keeps waiting,
+so the serving greenlet of a server never ends.  With the standard module a thread keeps waiting,
+because close(2) does not wake a thread that is blocked in the kernel.
 """
 
 import socket
@@ -19,13 +19,13 @@ def scenario(here, Selector):
     here.sleep(0.1)
     selector.close()
     if not here.join(task, 2):
-        return "wrong: the waiter sleeps on"
+        return "wrong: the waiting caller is not woken"
     try:
         task.outcome()
     except ValueError as error:
         if "closed" in str(error):
             return None
-    return "wrong: the waiter is not told"
+    return "wrong: the waiting caller gets no error"
 
 
 run(scenario)

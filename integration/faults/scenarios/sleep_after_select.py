@@ -1,8 +1,8 @@
 """The greenlet sleeps after its select
 
-If two files become ready together, eventlet's hub still calls the second file's call-back when the
-first has ended the select; it switches into whatever the greenlet does by then (eventlet issue
-551).  A sleep or a lock ends too early, far away from the cause.
+Two files become ready together.  The first one ends the ``select()``, but eventlet's hub still runs
+the callback of the second one, and that switches into the greenlet in whatever it does by then
+(eventlet issue 551).  A sleep or a lock ends too early, far away from the cause.
 """
 
 import socket

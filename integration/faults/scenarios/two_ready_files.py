@@ -1,7 +1,7 @@
-"""Two files are ready, one of them to be read and to be written
+"""Two files are ready, one of them for reading and writing
 
-eventlet's selector reports one event of one file in each call.  Which one is up to the order in a
-set: a file may be passed over as long as the other has something to say.
+eventlet's selector reports one event of one file in each call.  The order of a set decides which
+one, so a file may be passed over as long as the other one is ready.
 """
 
 import socket

@@ -1,9 +1,9 @@
 """A selector is filled in one thread and used in another
 
-gevent's watchers belong to the loop of the thread that made them.  Started from another thread they
-corrupt libev's memory, which ends in a crash or in a loop without end; with libuv the call-backs of
-the one thread change what the other is going through.  Servers that accept in one thread and serve
-in another do just that.
+gevent's watchers belong to the loop of the thread that made them.  If another thread starts them,
+they corrupt libev's memory, and the process crashes or loops forever.  With libuv, the callbacks
+of one thread change data while another thread uses it.  Servers that accept in one thread and serve
+in another do just this.
 """
 
 import socket

@@ -1,7 +1,7 @@
 """dnspython 2.6, by UDP and TCP
 
-Each wait for an answer is one of a selector, whose class it looks up when it is imported.
-eventlet puts functions of its own in the place of dnspython's.
+Each wait for an answer uses a selector.  dnspython looks up the class when it is imported.
+eventlet replaces some of dnspython's functions.
 """
 
 from scenarios import _dns

@@ -1,6 +1,6 @@
 """etcd3, on an etcd server
 
-It is built on grpcio, see there.
+etcd3 is built on grpcio, and has the same limits.
 """
 
 import os
@@ -12,7 +12,7 @@ from grpc.experimental import gevent as grpc_gevent
 
 NEEDS = ("etcd3", "grpcio")
 SERVER = "etcd"
-KNOWN = {"eventlet": "grpcio waits in its C core, which eventlet cannot be told of"}
+KNOWN = {"eventlet": "grpcio waits in C, and nothing connects it to eventlet"}
 
 
 def asks(here):

@@ -1,6 +1,7 @@
 """geventhttpclient, beside a selector
 
-It is gevent's own, and waits in its sockets, while another greenlet waits in a selector.
+This client is made for gevent, and waits in its sockets.  Another greenlet waits in a selector at
+the same time.
 """
 
 from geventhttpclient import HTTPClient

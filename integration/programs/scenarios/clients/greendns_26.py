@@ -1,6 +1,6 @@
 """eventlet's greendns, with dnspython 2.6
 
-``socket.getaddrinfo`` goes to eventlet's own resolver where dnspython is installed.
+If dnspython is installed, ``socket.getaddrinfo`` uses eventlet's own resolver.
 """
 
 import socket

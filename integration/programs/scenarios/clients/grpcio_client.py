@@ -1,7 +1,7 @@
 """grpcio, client and server
 
-Its core waits in C, in threads of its own.  gevent can be told of it, by
-``grpc.experimental.gevent.init_gevent()``; for eventlet there is nothing of the kind.
+grpcio waits in C, in threads of its own.  ``grpc.experimental.gevent.init_gevent()`` connects it to
+gevent.  Nothing connects it to eventlet.
 """
 
 import time
@@ -11,7 +11,7 @@ import grpc
 from grpc.experimental import gevent as grpc_gevent
 
 NEEDS = ("grpcio",)
-KNOWN = {"eventlet": "grpcio waits in its C core, which eventlet cannot be told of"}
+KNOWN = {"eventlet": "grpcio waits in C, and nothing connects it to eventlet"}
 
 
 class Handler(grpc.GenericRpcHandler):

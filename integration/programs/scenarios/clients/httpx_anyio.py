@@ -1,6 +1,7 @@
 """httpx, synchronous and with anyio
 
-The synchronous client waits in its sockets; the other in an event loop of asyncio, in a greenlet.
+The synchronous client waits in its sockets.  The other one waits in an asyncio event loop in a
+greenlet.
 """
 
 import anyio

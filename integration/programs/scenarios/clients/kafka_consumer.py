@@ -1,7 +1,7 @@
 """kafka-python, with a listener that imitates a broker and answers late
 
-``KafkaConsumer`` has taken ``selectors.DefaultSelector`` as a default, in a dictionary, when it was
-imported.  The consumer is real, and asks for the topics; the broker is not.
+When ``KafkaConsumer`` is imported, it copies ``selectors.DefaultSelector`` into a dictionary of
+defaults.  The consumer is real, and asks for the topics.  The broker is an imitation.
 """
 
 from kafka import KafkaConsumer

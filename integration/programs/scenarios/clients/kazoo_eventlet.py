@@ -1,6 +1,6 @@
 """kazoo with its handler for eventlet, on a ZooKeeper server
 
-The connection's greenlet waits in a selector, or in the ``select`` function of eventlet.
+The connection's greenlet waits in a selector, or in eventlet's ``select`` function.
 """
 
 from kazoo.handlers.eventlet import SequentialEventletHandler

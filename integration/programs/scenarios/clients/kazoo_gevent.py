@@ -1,6 +1,6 @@
 """kazoo with its handler for gevent, on a ZooKeeper server
 
-The connection's greenlet waits in a selector, or in the ``select`` function of gevent.
+The connection's greenlet waits in a selector, or in gevent's ``select`` function.
 """
 
 from kazoo.handlers.gevent import SequentialGeventHandler

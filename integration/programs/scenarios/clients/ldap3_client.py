@@ -1,7 +1,7 @@
 """ldap3, on an OpenLDAP server
 
-Three greenlets add an entry each and search for it, with the synchronous strategy and with the
-asynchronous one, whose thread waits in the socket.
+Three greenlets add one entry each and search for it.  They do so with the synchronous strategy, and
+with the asynchronous one, whose thread waits in its socket.
 """
 
 import ldap3

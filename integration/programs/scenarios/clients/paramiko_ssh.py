@@ -1,6 +1,6 @@
 """paramiko, on an OpenSSH server
 
-Three greenlets run a command that takes 0.6 s, and copy a file there and back.
+Three greenlets run a command that takes 0.6 s, and copy a file to the server and back.
 """
 
 import os

@@ -1,7 +1,7 @@
 """pika.BlockingConnection, on a RabbitMQ broker
 
-It waits with the event loop of ``SelectConnection``.  Three greenlets have a connection each, and
-wait for a message that lies in another queue of the broker for 0.6 s before.
+``BlockingConnection`` waits with the event loop of ``SelectConnection``.  Three greenlets have one
+connection each.  Each waits for a message that the broker holds back in another queue for 0.6 s.
 """
 
 import pika

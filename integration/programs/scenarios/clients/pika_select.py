@@ -1,7 +1,7 @@
 """pika.SelectConnection, on a RabbitMQ broker
 
-Its event loop takes ``epoll``, or ``poll`` or ``select`` if that is missing.  It waits for a
-message that lies in another queue of the broker for 0.6 s before.
+The event loop uses ``epoll``, or ``poll`` or ``select`` if there is no ``epoll``.  It waits for a
+message that the broker holds back in another queue for 0.6 s.
 """
 
 import pika

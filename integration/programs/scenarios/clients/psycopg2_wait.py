@@ -1,8 +1,8 @@
 """psycopg 2 with a wait callback, on a PostgreSQL server
 
-Three greenlets wait for ``pg_sleep(0.5)``, each on a connection of its own.  ``set_wait_callback``
-makes psycopg 2 ask ``psycopg2.extras.wait_select``, which waits in ``select.select``.  Left alone
-it waits in C code, which no patch can reach.
+Three greenlets wait for ``pg_sleep(0.5)``, each on its own connection.  ``set_wait_callback`` makes
+psycopg 2 call ``psycopg2.extras.wait_select``, which waits in ``select.select``.  Without the
+callback it waits in C code, which no patch can reach.
 """
 
 import psycopg2

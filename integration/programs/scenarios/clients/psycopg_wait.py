@@ -1,8 +1,8 @@
 """psycopg 3 with wait_selector, on a PostgreSQL server
 
-Three greenlets wait for ``pg_sleep(0.5)``, each on a connection of its own.  ``PSYCOPG_WAIT_FUNC``
-tells psycopg to wait with a selector.  Left alone it takes ``poll`` if gevent has patched before,
-and else C code of its own, which no patch can reach.
+Three greenlets wait for ``pg_sleep(0.5)``, each on its own connection.  ``PSYCOPG_WAIT_FUNC`` tells
+psycopg to wait with a selector.  Without it, psycopg uses ``poll`` if gevent has patched already,
+and otherwise its own C code, which no patch can reach.
 """
 
 import os

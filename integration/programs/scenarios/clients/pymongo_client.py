@@ -1,8 +1,8 @@
 """PyMongo, with a listener that imitates a MongoDB server and answers late
 
-Three greenlets insert a document each, and find it.  The client is real, with the threads that
-watch the server; the server is not: Debian has none.  It asks ``poll``, or ``select``, for its
-sockets.
+Three greenlets insert one document each, and find it again.  The client is real, and so are its
+threads that watch the server.  The server is an imitation, because Debian has no MongoDB.  PyMongo
+waits for its sockets with ``poll`` or ``select``.
 """
 
 import pymongo

@@ -1,6 +1,6 @@
 """PyMySQL, on a MariaDB server
 
-Three greenlets wait for ``sleep(0.5)``, each on a connection of its own.
+Three greenlets wait for ``sleep(0.5)``, each on its own connection.
 """
 
 import pymysql

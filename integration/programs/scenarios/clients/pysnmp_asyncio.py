@@ -1,6 +1,6 @@
 """PySNMP, on a Net-SNMP agent
 
-It is asyncio's: its event loop waits in a selector, and other greenlets run beside it.
+PySNMP runs in an asyncio event loop, which waits in a selector while other greenlets run.
 """
 
 import asyncio

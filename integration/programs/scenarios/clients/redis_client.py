@@ -1,7 +1,7 @@
 """redis-py: blocking pops, and messages of a channel
 
-It waits in its sockets, and asks ``select`` or ``poll`` whether a connection of the pool is still
-good.
+redis-py waits in its sockets.  It calls ``select`` or ``poll`` to find out whether a pooled
+connection is still good.
 """
 
 import redis

@@ -1,6 +1,6 @@
 """requests, with a pool of connections
 
-It asks ``select`` and ``poll``, and no selector: what is seen is that ``install()`` does no harm.
+requests uses ``select`` and ``poll``, but no selector.  This shows that ``install()`` does no harm.
 """
 
 import requests

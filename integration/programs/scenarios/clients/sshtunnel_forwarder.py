@@ -1,6 +1,7 @@
 """sshtunnel, with an HTTP server at the other end of an OpenSSH server
 
-The forwarder is a ``socketserver``, whose requests wait in ``select.select`` in both directions.
+The forwarder is a ``socketserver``.  Its request handlers wait in ``select.select`` for both
+directions.
 """
 
 import logging

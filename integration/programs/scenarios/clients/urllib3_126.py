@@ -1,6 +1,6 @@
 """urllib3 1.26, with a pool of connections
 
-It asks ``select`` and ``poll``, and no selector: what is seen is that ``install()`` does no harm.
+urllib3 uses ``select`` and ``poll``, but no selector.  This shows that ``install()`` does no harm.
 """
 
 from scenarios import _urllib3

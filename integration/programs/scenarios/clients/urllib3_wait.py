@@ -1,6 +1,6 @@
 """urllib3.util.wait_for_read and wait_for_write, on a socket whose other end is slow
 
-urllib3 asks ``poll``, or ``select`` where it finds no ``poll`` when it waits first.
+urllib3 uses ``poll``, or ``select`` if there is no ``poll`` at its first wait.
 """
 
 import socket

@@ -1,6 +1,6 @@
 """asyncio in a greenlet: aiohttp, client and server
 
-The event loop is ``asyncio.SelectorEventLoop``, and other greenlets run beside it.
+The event loop is ``asyncio.SelectorEventLoop``.  Other greenlets run at the same time.
 """
 
 import asyncio

@@ -1,9 +1,9 @@
 """ClusterShell, with each of its engines
 
-A ``Task`` runs local commands, and waits for what they print with ``epoll``, ``poll`` or
-``select``: the engine that it is told to take, or another where the module has no such thing.
-eventlet patches all but ``os``: its ``os.read`` waits for data also where ClusterShell has opened a
-pipe that does not block, and looks whether there are any.
+A ``Task`` runs local commands and waits for their output with ``epoll``, ``poll`` or ``select``, as
+it is told.  If the ``select`` module lacks that primitive, it uses another.  eventlet must leave
+``os`` unpatched: its ``os.read`` waits for data even on the non-blocking pipes that ClusterShell
+reads from.
 """
 
 from ClusterShell.Defaults import Defaults

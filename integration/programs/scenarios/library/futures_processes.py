@@ -1,6 +1,6 @@
 """concurrent.futures.ProcessPoolExecutor
 
-The executor has a thread that waits for its processes, in ``multiprocessing.connection.wait``.
+A thread of the executor waits for the processes in ``multiprocessing.connection.wait``.
 """
 
 import multiprocessing
@@ -8,8 +8,8 @@ import time
 from concurrent.futures import ProcessPoolExecutor
 
 KNOWN = {
-    "gevent, imported first": "a subclass of Thread that was defined before gevent 26.9 patched "
-    "cannot be joined"
+    "gevent, imported first": "gevent 26.9 cannot join a thread whose class was defined before the"
+    " patch"
 }
 
 

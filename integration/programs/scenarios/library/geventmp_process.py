@@ -1,7 +1,7 @@
 """geventmp: multiprocessing that waits as gevent does
 
-It is a plug-in of gevent's, and replaces locks, queues and connections of ``multiprocessing`` when
-gevent patches.
+geventmp is a gevent plug-in.  When gevent patches, it replaces the locks, queues and connections of
+``multiprocessing``.
 """
 
 import multiprocessing

@@ -1,6 +1,6 @@
 """gipc: a child process, and a pipe to it that waits as gevent does
 
-What is seen is that ``install()`` does no harm.
+This shows that ``install()`` does no harm.
 """
 
 import gipc

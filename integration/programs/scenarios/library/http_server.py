@@ -1,6 +1,6 @@
 """http.server.ThreadingHTTPServer
 
-A ``socketserver``, with a view that waits in a selector too.
+The server is a ``socketserver``.  The view waits in a selector, too.
 """
 
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer

@@ -1,6 +1,6 @@
 """inotify_simple: read() with a time-out
 
-It waits in ``select.poll``.
+inotify_simple waits in ``select.poll``.
 """
 
 import tempfile

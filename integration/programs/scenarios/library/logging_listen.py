@@ -1,6 +1,6 @@
 """logging.config.listen
 
-A thread takes configurations from a socket, and waits for the next in ``select``.
+A thread receives configurations through a socket.  It waits for the next one in ``select``.
 """
 
 import json

@@ -1,6 +1,6 @@
 """multiprocessing: queues, with time-outs
 
-``Queue.get()`` with a time-out waits in ``poll()`` of a connection, which is a selector's.
+``Queue.get()`` with a time-out calls ``poll()`` of a connection, which waits in a selector.
 """
 
 import multiprocessing

@@ -1,6 +1,6 @@
 """multiprocessing.connection.wait, with two children
 
-``Process.join()`` with a time-out goes the same way.
+``Process.join()`` with a time-out waits in the same way.
 """
 
 import multiprocessing

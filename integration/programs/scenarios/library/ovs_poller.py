@@ -1,6 +1,6 @@
 """Open vSwitch's Python library: its poller, with a stream of JSON-RPC
 
-``ovs.poller.Poller`` waits in ``poll``, or in ``select`` if there is none.
+``ovs.poller.Poller`` waits in ``poll``, or in ``select`` if there is no ``poll``.
 """
 
 import os

@@ -1,8 +1,8 @@
 """pexpect.spawn with use_poll, of a child that takes its time
 
-Each ``expect()`` asks ``poll`` for the child's terminal.  gevent patches all but ``os``: its
-``os.close`` leaves the file open until its loop turns, and pexpect waits for the end of a pipe that
-it has closed so, without letting the loop turn.
+Each ``expect()`` waits for the child's terminal in ``poll``.  gevent must leave ``os`` unpatched:
+its ``os.close`` leaves a file open until the loop turns, and pexpect waits for the end of a pipe
+that it closed, without letting the loop turn.
 """
 
 import sys

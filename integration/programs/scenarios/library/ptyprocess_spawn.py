@@ -1,8 +1,8 @@
 """ptyprocess, with a selector on the terminal of its child
 
-``read()`` of ptyprocess itself waits in the kernel, whatever is patched.  gevent patches all but
-``os``: its ``os.close`` leaves a pipe open until its loop turns, and ptyprocess waits for the end
-of it.
+``read()`` of ptyprocess blocks in the kernel, whatever is patched.  gevent must leave ``os``
+unpatched: its ``os.close`` leaves a pipe open until the loop turns, and ptyprocess waits for the
+end of that pipe.
 """
 
 import selectors

@@ -1,6 +1,7 @@
 """Scapy: packets over a connection of the loopback interface, sent, answered and sniffed
 
-Its sockets wait in ``select.select``.  A stream is used, which needs no privileges.
+Scapy's sockets wait in ``select.select``.  The test uses a stream socket, which needs no
+privileges.
 """
 
 import socket

@@ -1,7 +1,8 @@
 """sh: a command with a line at a time from it
 
-Threads read what the command writes, and wait in ``poll`` or ``select``.  gevent patches all but
-``os``: its ``os.close`` leaves a pipe open until its loop turns, and sh waits for the end of it.
+Threads read the output of the command, and wait for it in ``poll`` or ``select``.  gevent must
+leave ``os`` unpatched: its ``os.close`` leaves a pipe open until the loop turns, and sh waits for
+the end of that pipe.
 """
 
 import sys
@@ -10,7 +11,7 @@ import sh
 
 NEEDS = ("sh",)
 SELECT = True
-KNOWN = {"gevent": "a thread of sh 2.4 waits in waitpid, which is not cooperative without os"}
+KNOWN = {"gevent": "a thread of sh 2.4 waits in waitpid, which blocks if os is not patched"}
 UNPATCHED = {"gevent": "os"}
 CHILD = "import time\nfor n in range(3): time.sleep(0.2); print(n, flush=True)"
 

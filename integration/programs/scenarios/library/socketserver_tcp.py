@@ -1,6 +1,6 @@
 """socketserver.ThreadingTCPServer
 
-``serve_forever()`` waits in a selector whose class was chosen when the module was imported.
+``serve_forever()`` waits in a selector.  socketserver chose the class when it was imported.
 """
 
 import socket

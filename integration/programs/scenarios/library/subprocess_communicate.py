@@ -1,9 +1,9 @@
 """subprocess: communicate() with much to write and to read
 
-The child does nothing for 0.8 s, and then answers on both pipes with more than fits into them.
-eventlet has put its own class into the module, and one that was saved before goes on to work, with
-a selector.  gevent has too, and takes away what the saved one needs to start a child; there it is
-gevent's own that is tried.
+The child does nothing for 0.8 s, and then answers on both pipes with more data than they can hold.
+Both libraries replace ``Popen`` in the module.  Under eventlet, a ``Popen`` that was saved before
+the patch still works, with a selector.  Under gevent it cannot start a child any more, so gevent's
+own ``Popen`` is tested there.
 """
 
 import subprocess

@@ -1,6 +1,6 @@
 """subprocess: communicate() and run() with time-outs that pass
 
-The child is too slow; it is asked again then, and what it has said so far is not lost.
+The child is too slow.  ``communicate()`` is called again after the time-out, and no output is lost.
 """
 
 import subprocess
@@ -8,7 +8,8 @@ import sys
 from subprocess import PIPE, Popen, TimeoutExpired
 
 KNOWN = {
-    "eventlet, patched first": "what eventlet 0.41's Popen raises is not subprocess.TimeoutExpired"
+    "eventlet, patched first": "the Popen of eventlet 0.41 raises an exception other than "
+    "subprocess.TimeoutExpired"
 }
 CHILD = "import time; print('one', flush=True); time.sleep(0.7); print('two')"
 

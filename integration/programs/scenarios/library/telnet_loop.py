@@ -1,7 +1,7 @@
 """A loop like telnetlib's: a selector for each line that is waited for
 
-``telnetlib`` is gone from Python 3.13, and its way to wait is still in many programs: the class of
-the selector was taken when the module was imported.
+Python 3.13 removed ``telnetlib``, but many programs still wait as it did: they take the selector
+class when they are imported.
 """
 
 import selectors

@@ -1,6 +1,6 @@
 """tornado: its HTTP server and client, in a greenlet
 
-The loop is asyncio's, and so waits in a selector.
+tornado runs in an asyncio event loop, which waits in a selector.
 """
 
 import asyncio

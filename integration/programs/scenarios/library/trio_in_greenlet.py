@@ -1,8 +1,8 @@
 """trio in a greenlet: tasks, timers, a file that gets ready, and calls from another greenlet
 
-Its event loop waits in ``select.epoll``, and other greenlets run beside it.  Both runtimes patch
-all but ``thread``: trio insists on locks of the operating system.  trio's own sockets and
-subprocesses are out of reach: they refuse patched ones.
+trio's event loop waits in ``select.epoll``.  Other greenlets run at the same time.  Both libraries
+must leave ``thread`` unpatched, because trio needs locks of the operating system.  trio's own
+sockets and subprocesses are not tested: they do not accept patched ones.
 """
 
 import os
@@ -13,8 +13,8 @@ NEEDS = ("trio",)
 SELECT = True
 UNPATCHED = {"gevent": "thread", "eventlet": "thread"}
 KNOWN = {
-    "eventlet, patched first": "trio asks for socket.sendmsg when it is imported, which eventlet "
-    "0.41 does not have"
+    "eventlet, patched first": "trio needs socket.sendmsg when it is imported, and eventlet 0.41 "
+    "has none"
 }
 
 

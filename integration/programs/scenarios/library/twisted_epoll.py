@@ -1,8 +1,8 @@
 """Twisted's epoll reactor
 
-A server, clients, timers and a thread of the reactor's pool, while the reactor runs in a greenlet.
-There is no thread where gevent patches after the import: it cannot join one whose class was defined
-before, so the pool would never end.
+The reactor runs in a greenlet, with a server, clients, timers and a thread of its pool.  If gevent
+patches after the import, the test uses no thread: gevent cannot join a thread whose class was
+defined before the patch, so the pool would never end.
 """
 
 from twisted.internet import epollreactor

@@ -1,7 +1,8 @@
 """watchdog: an observer of a folder
 
-A thread of its own waits for inotify.  gevent patches all but ``queue``: watchdog compares the
-``maxsize`` of its queue with a number, and gevent's is None where there is no limit.
+A thread of the observer waits for inotify.  gevent must leave ``queue`` unpatched: watchdog
+compares the ``maxsize`` of its queue with a number, and gevent sets it to None if the queue has no
+limit.
 """
 
 import tempfile
@@ -15,9 +16,9 @@ SELECT = True
 UNPATCHED = {"gevent": "queue"}
 KNOWN = {
     "eventlet, patched first": "watchdog 7.1 compares the maxsize of its queue with a number, and "
-    "eventlet 0.41 makes it None where there is no limit",
-    "gevent, imported first": "a subclass of Thread that was defined before gevent 26.9 patched "
-    "cannot be joined",
+    "eventlet 0.41 sets it to None if the queue has no limit",
+    "gevent, imported first": "gevent 26.9 cannot join a thread whose class was defined before the"
+    " patch",
 }
 
 

@@ -1,6 +1,6 @@
 """xmlrpc.server and xmlrpc.client
 
-A ``socketserver``, and clients that wait in their sockets.
+The server is a ``socketserver``.  The clients wait in their sockets.
 """
 
 import time

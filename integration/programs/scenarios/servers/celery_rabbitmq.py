@@ -1,6 +1,6 @@
 """Celery, with RabbitMQ as its broker
 
-As with Redis; the results come back by the broker, too.
+The same as with Redis.  RabbitMQ also carries the results back.
 """
 
 from scenarios import _celery

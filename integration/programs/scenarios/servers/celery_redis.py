@@ -1,8 +1,8 @@
 """Celery, with Redis as its broker
 
-A worker with the pool of the runtime, and a client in a patched process.  Patched first is ``python
--m celery``, which patches before anything else; imported first is a program that has imported
-Celery and its application, patches, and starts the worker then.
+A worker runs the pool of the runtime, and a client runs in a patched process.  *Patched first* is
+``python -m celery``, which patches before anything else.  *Imported first* is a program that
+imports Celery and its application, then patches, and then starts the worker.
 """
 
 from scenarios import _celery

@@ -1,8 +1,8 @@
 """cheroot
 
-The connections that are kept alive wait in one selector, and the requests are served by a pool of
-threads.  Where gevent patches after the import the server is not stopped, and the process does not
-end: ``stop()`` would wait for ever.
+Idle connections wait in one selector.  A pool of threads serves the requests.  If gevent patches
+after the import, the test does not stop the server, because ``stop()`` would wait forever; so the
+process does not end.
 """
 
 from cheroot import wsgi
@@ -11,8 +11,8 @@ from scenarios import _web
 
 NEEDS = ("cheroot", "requests")
 KNOWN = {
-    "gevent, imported first": "a subclass of Thread that was defined before gevent 26.9 patched "
-    "cannot be joined"
+    "gevent, imported first": "gevent 26.9 cannot join a thread whose class was defined before the"
+    " patch"
 }
 
 

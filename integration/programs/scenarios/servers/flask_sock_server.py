@@ -1,6 +1,6 @@
 """flask-sock: WebSockets on Werkzeug's server
 
-simple-websocket waits for data or for the time of the next ping, in a selector.
+simple-websocket waits in a selector for data, or until it is time for the next ping.
 """
 
 import logging

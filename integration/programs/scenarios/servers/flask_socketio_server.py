@@ -1,7 +1,7 @@
 """Flask-SocketIO, with python-socketio as its client
 
-The server has the ``async_mode`` of the runtime.  The clients are in an ordinary process, and ask
-by long polling or by a WebSocket.
+The server uses the ``async_mode`` of the runtime.  The clients run in an ordinary process, and use
+long polling or a WebSocket.
 """
 
 import logging

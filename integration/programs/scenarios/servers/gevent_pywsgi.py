@@ -1,6 +1,6 @@
 """gevent.pywsgi
 
-The server itself is gevent's; what waits in a selector is the view.
+The server belongs to gevent.  The view waits in a selector.
 """
 
 from gevent import pywsgi

@@ -1,8 +1,8 @@
 """gunicorn, with a Flask application
 
-The worker is gunicorn's own for the runtime, and its ``post_worker_init`` hook calls ``install()``.
-Imported first means ``--preload``: gunicorn imports the application before it forks, and the worker
-patches after that.
+The worker is gunicorn's own worker for the runtime.  Its ``post_worker_init`` hook calls
+``install()``.  *Imported first* is ``--preload``: gunicorn imports the application before it forks,
+and the worker patches afterwards.
 """
 
 from scenarios import _gunicorn, _web

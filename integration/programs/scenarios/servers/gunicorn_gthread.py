@@ -1,8 +1,9 @@
 """gunicorn with its gthread worker, in a patched process
 
-The worker waits for connections in a selector, and serves each in a pool of threads, which are
-greenlets then.  Imported first: gunicorn is imported before the patch.  eventlet patches all but
-``os``: the worker's threads write to one pipe, which its ``os.write`` refuses.
+The worker waits for connections in a selector.  A pool of threads serves them; in a patched process
+these threads are greenlets.  *Imported first* means that gunicorn is imported before the patch.
+eventlet must leave ``os`` unpatched, because the worker's threads write to one pipe and eventlet's
+``os.write`` does not allow that.
 """
 
 import children

@@ -1,7 +1,7 @@
 """gunicorn: reloads and recycled workers, under load
 
-Six clients ask without a pause, a worker ends after 15 requests, and gunicorn is told to reload.
-No request may fail.
+Six clients send requests without a pause.  Each worker is replaced after 15 requests, and gunicorn
+is told to reload.  No request may fail.
 """
 
 import signal
@@ -13,8 +13,8 @@ from scenarios import _gunicorn
 NEEDS = ("gunicorn", "packaging", "flask", "requests")
 OVERLAY = ("gunicorn<26",)  # the last one with a worker for eventlet
 KNOWN = {
-    "eventlet": "gunicorn's worker for eventlet drops connections that it has just accepted when "
-    "it ends (25.3; without coopselectors as well)"
+    "eventlet": "when gunicorn 25.3's eventlet worker ends, it drops connections that it has just "
+    "accepted (also without coopselectors)"
 }
 SLOW = True
 LIMIT = 40

@@ -1,6 +1,6 @@
 """hypercorn in a thread, beside greenlets
 
-The thread is a greenlet after the patch, and the server's event loop waits in it.
+After the patch the thread is a greenlet.  The server's event loop waits in it.
 """
 
 import asyncio

@@ -1,8 +1,9 @@
 """Locust: a master and two workers
 
-20 users ask a server that takes 0.3 s for each answer, for five seconds.  Locust patches when it is
-imported.  Imported first is a process that has imported asyncio, socketserver and pyzmq before; not
-requests: its TLS contexts would not survive gevent's patch.
+For five seconds, 20 users send requests to a server that takes 0.3 s for each answer.  Locust
+patches when it is imported.  *Imported first* is a process that imports asyncio, socketserver and
+pyzmq before Locust.  It does not import requests, because TLS contexts made earlier do not survive
+gevent's patch.
 """
 
 import json

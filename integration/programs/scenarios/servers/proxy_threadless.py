@@ -1,7 +1,7 @@
 """proxy.py, in a patched process
 
-Its workers are processes, forked from one that has patched; each waits for its connections in a
-selector of an event loop.
+The workers are processes, forked from a patched process.  Each of them waits for its connections in
+the selector of an event loop.
 """
 
 import urllib.request
@@ -11,9 +11,9 @@ import children
 NEEDS = ("proxy.py",)
 SERVER = "slow_http"
 KNOWN = {
-    "gevent": "multiprocessing makes its pipes of gevent's sockets, which do not block, and a "
-    "process of proxy.py 2.4 that reads too early fails (at times; without coopselectors as well)",
-    "eventlet": "the workers of proxy.py 2.4 do not end with it (without coopselectors as well)",
+    "gevent": "multiprocessing builds its pipes from gevent's non-blocking sockets, so a process "
+    "of proxy.py 2.4 that reads too early fails (sometimes; also without coopselectors)",
+    "eventlet": "the workers of proxy.py 2.4 outlive it (also without coopselectors)",
 }
 
 

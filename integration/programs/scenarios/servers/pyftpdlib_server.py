@@ -1,8 +1,8 @@
 """pyftpdlib, with ftplib as its client
 
-``FTPServer.serve_forever()`` has an event loop of its own, on ``epoll``, ``poll`` or ``select``.
-There are as many as the ``select`` module had primitives when pyftpdlib was imported, and each has
-taken its primitive as an attribute of a class.
+``FTPServer.serve_forever()`` runs one of pyftpdlib's own event loops, built on ``epoll``, ``poll``
+or ``select``.  pyftpdlib defines them when it is imported, one for each primitive that ``select``
+has at that moment, and keeps the primitive in an attribute of the class.
 """
 
 import tempfile

@@ -1,7 +1,7 @@
 """Pyro5, with each of its servers
 
-The multiplexing server waits in a selector, and serves one call at a time; the other has a thread
-for each client.
+The multiplexing server waits in a selector and serves one call at a time.  The other server has a
+thread for each client.
 """
 
 import time

@@ -1,6 +1,6 @@
 """gevent.pywsgi with gevent-websocket
 
-The handler waits with a selector for what another greenlet sends, as in the other web servers.
+The handler waits in a selector for data from another greenlet, as in the other web servers.
 """
 
 import websocket

@@ -1,6 +1,6 @@
 """rpyc: ThreadedServer, and clients that call it
 
-Both sides ask ``poll`` for each message, in ``Stream.poll()``.
+Both sides call ``poll`` for each message, in ``Stream.poll()``.
 """
 
 import time

@@ -1,7 +1,7 @@
 """uWSGI with its gevent loop
 
-Patched first is ``--gevent-early-monkey-patch``; imported first is an application that patches when
-its imports are done.
+*Patched first* is ``--gevent-early-monkey-patch``.  *Imported first* is an application that patches
+after its imports.
 """
 
 import os

@@ -1,8 +1,8 @@
 """waitress
 
-Its loop waits in ``select.select``, or in ``poll`` if it is told to, and the requests are served by
-threads.  eventlet patches all but ``os``: several threads write to one pipe, which its ``os.write``
-refuses.
+The server's loop waits in ``select.select``, or in ``poll`` if it is configured so.  Threads serve
+the requests.  eventlet must leave ``os`` unpatched, because several threads write to one pipe and
+eventlet's ``os.write`` does not allow that.
 """
 
 import waitress

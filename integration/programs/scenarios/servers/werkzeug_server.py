@@ -1,7 +1,7 @@
 """Werkzeug's server, with threads
 
-It is a ``socketserver``, and looks with a selector of its own for what a client has sent and nobody
-has read.
+The server is a ``socketserver``.  It also uses a selector of its own to find out whether the client
+has sent data that nobody has read.
 """
 
 import logging
