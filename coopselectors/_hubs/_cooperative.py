@@ -23,6 +23,7 @@ from typing import Any, Callable, ClassVar, List, Optional, Set
 from greenlet import getcurrent
 
 from .._backends import Pair
+from .._backends._base import can_be_watched
 from .._poller import Poller
 from .._unpatched import clock, system
 from ._base import Hub, Source
@@ -347,6 +348,10 @@ class CooperativeHub(Hub):
                         raise
                     continue  # closed while registered: it will never be ready
                 undo.append(partial(system.close, duplicate))
+                if not can_be_watched(duplicate):
+                    # For instance an epoll at the end of a chain.  A loop would abort the process.
+                    seconds = _SECOND_LOOK if seconds is None else min(seconds, _SECOND_LOOK)
+                    continue
                 undo.append(self.watch_file(hub, duplicate, key.events, partial(wake, fd)))
             self._sleep(hub, getcurrent(), waiters, poller_of_nothing, seconds)
         finally:

@@ -249,3 +249,19 @@ def test_another_module_closes_one_of_our_descriptors(fresh, kind):
     count, wrong = fresh(one_by_one, kind)
     assert wrong == []
     assert count >= (1 if fresh.runtime == "native" else 2)
+
+
+def test_an_interpreter_without_ctypes_ends_as_any_other(run_python):
+    run_python(
+        """
+        import os, sys
+        sys.modules["ctypes"] = None
+        import coopselectors
+        with coopselectors.DefaultSelector() as selector:
+            if hasattr(selector, "fileno"):
+                os.close(selector.fileno())
+        import atexit
+        # Called after the hook of ours, and before the process ends with the status of success.
+        atexit._run_exitfuncs()
+        """
+    )
