@@ -249,7 +249,10 @@ class Selector(selectors._BaseSelectorImpl):
                 poller.mark_stale()
             if deadline is not None:
                 timeout = max(0, deadline - clock.monotonic())
-            pairs = hub.wait(poller, 0 if found.ready or kept else timeout, deadline)
+            wait = 0 if found.ready or kept else timeout
+            pairs = hub.wait(poller, wait, deadline)
+            if not pairs and not kept and wait != timeout:
+                pairs = hub.wait(poller, timeout, deadline)  # what was ready is so no longer
             attempt += 1
 
     def _plain(self, timeout: Any) -> float:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 import os
 import select
+import time
 
 import pytest
 
@@ -78,6 +79,22 @@ def test_a_file_that_was_armed_anew_is_not_taken_for_one_that_has_fired(epoll, f
     said = _ready.translate(poller, OnceOnly({fd: key}), {}, [(fd, _IN)])
     assert [each for each, _ in said.ready.values()] == [key]
     assert fd not in poller.fired
+
+
+def test_a_file_that_somebody_reads_while_the_kernel_is_asked_again(epoll, connect, monkeypatch):
+    (reader, writer), (stranger, _) = connect(), connect()
+    epoll.register(reader, EVENT_READ)
+    poller, poll = epoll._poller, epoll._poller.poll
+    answers = [[(stranger.fileno(), _IN), (reader.fileno(), _IN)], []]
+    monkeypatch.setattr(
+        poller, "poll", lambda seconds: answers.pop(0) if answers else poll(seconds)
+    )
+    started = time.monotonic()
+    assert epoll.select(0.1) == []
+    assert time.monotonic() - started >= 0.1
+    answers += [[(stranger.fileno(), _IN), (reader.fileno(), _IN)], []]
+    writer.send(b"x")
+    assert [key.fileobj for key, _ in epoll.select()] == [reader]
 
 
 # The kernel object is replaced.
