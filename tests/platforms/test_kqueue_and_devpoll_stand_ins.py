@@ -1137,32 +1137,41 @@ class TestFiltersInInterpretersOfTheirOwn:
         assert output.splitlines()[-1] == "done"
 
 
-#: {platform: (runtimes, files)} of the tests whose subject is different there.
-ON_A_STAND_IN = {
-    "kqueue": (
-        "native,gevent-libev,eventlet",
-        "events/test_kevents_are_reported.py events/test_extra_events_are_honoured.py"
-        " runtimes/test_fork_leaves_the_parent_alone.py"
-        " process/test_descriptors_closed_by_others.py",
-    ),
-    "devpoll": (
+#: (platform, runtimes, files) of the tests whose subject is different there.
+ON_A_STAND_IN = (
+    (
+        "kqueue",
         "native,gevent-libev",
-        "runtimes/test_fork_leaves_the_parent_alone.py"
-        " process/test_descriptors_closed_by_others.py"
-        " primitives/test_arguments_match_the_native_object.py",
+        ("events/test_kevents_are_reported.py", "events/test_extra_events_are_honoured.py"),
     ),
-}
+    (
+        "kqueue",
+        "native,gevent-libev,eventlet",
+        (
+            "process/test_descriptors_closed_by_others.py",
+            "runtimes/test_fork_leaves_the_parent_alone.py",
+        ),
+    ),
+    (
+        "devpoll",
+        "native,gevent-libev",
+        (
+            "primitives/test_arguments_match_the_native_object.py",
+            "process/test_descriptors_closed_by_others.py",
+            "runtimes/test_fork_leaves_the_parent_alone.py",
+        ),
+    ),
+)
 
 
 @pytest.mark.counted
-@pytest.mark.parametrize("platform", ON_A_STAND_IN)
-def test_what_is_different_there_passes(request, platform):
+@pytest.mark.parametrize(("platform", "names", "files"), ON_A_STAND_IN)
+def test_what_is_different_there_passes(request, platform, names, files):
     # tox runs all tests on it; these are here to be counted as run where coverage is measured
-    names, files = ON_A_STAND_IN[platform]
     pytest_itself = [sys.executable, "-m", "pytest", "-c", request.config.inipath]
     done = subprocess.run(
         [*pytest_itself, "-q", "-p", "no:cacheprovider", "-m", "not once and not uncounted"]
-        + [TESTS / each for each in files.split()],
+        + [TESTS / each for each in files],
         env={
             **os.environ,
             "COOPSELECTORS_TEST_PLATFORM": platform,
