@@ -297,3 +297,68 @@ def test_a_file_that_cannot_be_asked_for_changes_only(poll, file, monkeypatch):
     monkeypatch.setattr(shadow.poller.backend, "report_changes_only", fail)
     assert poller.woken_in_vain()
     assert poller.shadow is None  # the next wait has another one
+
+
+# The selector is closed, or its descriptor is lost, and others have noticed first.
+
+
+def test_a_selector_whose_kernel_object_was_just_closed(epoll, connect):
+    (reader, _), (other, _) = connect(), connect()
+    epoll.register(reader, EVENT_READ)
+    poller = epoll._poller
+    poller.backend.native.close()
+    poller.unregister(reader.fileno(), EVENT_READ)  # as nothing is left to forget
+    for call in (
+        lambda: poller.register(other.fileno(), EVENT_READ),
+        lambda: poller.modify(reader.fileno(), EVENT_WRITE, EVENT_READ),
+        lambda: poller.poll(0),
+    ):
+        with pytest.raises(ValueError, match="closed"):
+            call()
+
+
+def test_what_another_thread_has_done_already_is_not_done_again(epoll, file):
+    epoll.register(file, EVENT_READ)
+    poller = epoll._poller
+    native, state = poller.backend.native, poller.state
+    poller.prepare()
+    poller._rebuild_lost()
+    assert (poller.backend.native, poller.state) == (native, state)
+    poller.mark_stale()
+    stale = poller.state
+    poller.mark_stale()
+    assert poller.state is stale
+    poller.close()
+    for call in (poller.prepare, poller._rebuild_lost):
+        with pytest.raises(ValueError, match="closed"):
+            call()
+
+
+def test_a_poll_object_that_another_thread_is_in(poll, connect, monkeypatch):
+    reader, writer = connect()
+    poll.register(reader, EVENT_READ)
+    poller = poll._poller
+
+    def fail(timeout):
+        raise RuntimeError("concurrent poll() invocation")
+
+    monkeypatch.setattr(poller.backend, "poll", fail)
+    assert poller.poll(0.01) == []
+    writer.send(b"x")
+    assert poller.poll(5) == [(reader.fileno(), _IN)]
+
+
+def test_a_shadow_may_be_dismissed_by_two(poll):
+    poller = poll._poller
+    poller.mark_stale()
+    poller.pollable()
+    poller.dismiss_shadow()
+    poller.dismiss_shadow()
+    assert poller.shadow is None
+    poller.tell_shadow("add", 0, EVENT_READ)  # who has found one a moment ago
+
+
+def test_what_reports_once_is_kept_by_whoever_took_it(epoll, file):
+    poller = epoll._poller
+    poller.has_extras, poller.told_once = True, {file.fileno()}
+    assert poller.give_back([(file.fileno(), 2)]) == [(file.fileno(), 2)]

@@ -16,7 +16,7 @@ import pytest
 
 import coopselectors
 import coopselectors.select
-from coopselectors import EVENT_READ
+from coopselectors import EVENT_READ, EVENT_WRITE
 from support import seams
 
 MANY = 1024
@@ -252,16 +252,38 @@ def test_another_module_closes_one_of_our_descriptors(fresh, kind):
 
 
 def test_an_interpreter_without_ctypes_ends_as_any_other(run_python):
-    run_python(
+    said = run_python(
         """
         import os, sys
         sys.modules["ctypes"] = None
+        sys.unraisablehook = print
         import coopselectors
         with coopselectors.DefaultSelector() as selector:
             if hasattr(selector, "fileno"):
                 os.close(selector.fileno())
-        import atexit
-        # Called after the hook of ours, and before the process ends with the status of success.
-        atexit._run_exitfuncs()
         """
     )
+    assert said == ""
+
+
+@pytest.mark.epoll
+@pytest.mark.parametrize("call", ["register", "modify", "unregister"])
+@pytest.mark.parametrize("has_waited", [False, True], ids=["new", "that has waited"])
+@pytest.mark.classes("EpollSelector")
+def test_the_first_call_afterwards(runtime, selector, connect, call, has_waited):
+    (old, old_peer), (new, new_peer) = connect(), connect()
+    selector.register(old, EVENT_READ)
+    if has_waited:
+        assert selector.select(0.01) == []
+    posix.close(selector.fileno())
+    if call == "register":
+        selector.register(new, EVENT_READ)
+    elif call == "modify":
+        selector.modify(old, EVENT_READ | EVENT_WRITE)
+    else:
+        selector.unregister(old)
+        selector.register(new, EVENT_READ)
+    old_peer.send(b"x")
+    new_peer.send(b"x")
+    files = {"register": {old, new}, "modify": {old}, "unregister": {new}}[call]
+    assert {key.fileobj for key, _ in selector.select(5)} == files
