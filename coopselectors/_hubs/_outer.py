@@ -73,12 +73,10 @@ class OuterPoller(Outer):
         return self._take_in(poller)
 
     def _take_in(self, poller: Poller) -> Optional[Waiters]:
-        fd = poller.descriptor()
         with _fork.lock():  # so that nobody closes the poller or replaces its kernel object
             if poller.closed:
                 poller.raise_closed()
-            if fd != poller.descriptor():
-                fd = poller.descriptor()
+            fd = poller.descriptor()
             known: Optional[Waiters] = poller.waiters.get(self)
             if known is not None and self._held.get(fd) is known:
                 return known
