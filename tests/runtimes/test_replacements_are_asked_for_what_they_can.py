@@ -149,3 +149,16 @@ def test_a_function_that_is_not_meant_to_be_called(connect, monkeypatch):
     writer.send(b"x")
     for _ in range(2):
         assert coopselectors.select.select([reader], [], [], 20) == ([reader], [], [])
+
+
+def test_of_several_events_as_many_as_were_asked_for(connect, monkeypatch):
+    def replacement(*how):
+        raise TypeError("it takes other arguments")
+
+    monkeypatch.setattr(select, "select", replacement)
+    with coopselectors.select.epoll() as epoll:
+        for reader, writer in (connect(), connect()):
+            epoll.register(reader, select.EPOLLIN)
+            writer.send(b"x")
+        assert len(epoll.poll(20, 1)) == 1
+        assert len(epoll.poll(20)) == 2
