@@ -209,7 +209,7 @@ class FilesPoller(Poller):
             and self.waiters is _NOBODY
             and self.per_file_waiters is _NOBODY
             and self.shadow is None
-            and not backend.is_in_use()
+            and not _unpatched.has_other_threads()  # which may be in any call, or replacing it
         ):
             self.state = CLOSED  # as most selectors end: nobody has to be told
             backend.close()
@@ -328,10 +328,11 @@ class FilesPoller(Poller):
         return self.poll_noticing(timeout)
 
     def notify(self, on: bool) -> None:
-        if self.shadow is None:
+        shadow = self.shadow
+        if shadow is None:
             super().notify(on)
         else:
-            self.shadow.poller.notify(on)
+            shadow.poller.notify(on)
 
     def pollable(self) -> Optional[Poller]:
         if self.backend.pollable:
@@ -342,7 +343,8 @@ class FilesPoller(Poller):
             if self.state is not _fork.generation:
                 self.prepare()
             open_shadow(self)
-        return None if self.shadow is None else self.shadow.poller
+        shadow = self.shadow
+        return None if shadow is None else shadow.poller
 
     def tell_shadow(self, what: str, fd: int, events: int, extra: int = 0) -> None:
         shadow = self.shadow
@@ -370,9 +372,10 @@ class FilesPoller(Poller):
             return True
 
     def before_sleep(self, again: bool = False) -> Optional[float]:
-        if self.shadow is None or not self.looks_up:
+        shadow = self.shadow  # another thread may drop it at any moment
+        if shadow is None or not self.looks_up:
             return None
-        again_in: Optional[float] = self.shadow.look_up(again)
+        again_in: Optional[float] = shadow.look_up(again)
         return again_in
 
     def woken_in_vain(self) -> bool:

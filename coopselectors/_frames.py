@@ -28,9 +28,8 @@ _CO_OPTIMIZED = 1
 def running_frames() -> Iterator[FrameType]:
     """Of all functions that run in a thread or greenlet, but for modules and for our own."""
     tops: List[Optional[FrameType]] = list(sys._current_frames().values())
-    greenlet = sys.modules.get("greenlet")
-    kind = _inert.module_vars(greenlet).get("greenlet") if _inert.is_module(greenlet) else None
-    if kind is not None and _inert.is_class(kind):
+    kind = _greenlet_type()
+    if kind is not None:
         kinds = {id(kind), *map(id, _inert.subclasses_of(kind))}
         frame_of = _inert.inherited(kind, "gr_frame").__get__
         tops += map(frame_of, of_types(everything(), kinds))
@@ -47,6 +46,17 @@ def running_frames() -> Iterator[FrameType]:
             if frame.f_code.co_flags & _CO_OPTIMIZED and not ours:
                 yield frame
             frame = frame.f_back
+
+
+def _greenlet_type() -> Any:
+    greenlet = sys.modules.get("greenlet")
+    kind = _inert.module_vars(greenlet).get("greenlet") if _inert.is_module(greenlet) else None
+    return kind if kind is not None and _inert.is_class(kind) else None
+
+
+def is_greenlet(thing: Any) -> bool:
+    kind = _greenlet_type()
+    return kind is not None and any(each is kind for each in _inert.bases_of(type(thing)))
 
 
 def is_around_running(inner: CodeType, cell: CellType) -> bool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import re
 import sys
 from typing import Any, Callable, Dict, Optional
 
@@ -70,12 +72,22 @@ def _unknown(error: Exception) -> str:
 
 
 def _version_of(distribution: str) -> Optional[str]:
-    from importlib import metadata
+    """The version in the name of what an installer leaves on ``sys.path``.
 
-    try:
-        return metadata.version(distribution)
-    except Exception:  # it is not there, or what is there says nothing
-        return None
+    importlib.metadata reads the file inside with `email`, which imports `datetime`.  If two
+    isolated interpreters of one process do that, CPython aborts: 3.12 at the import
+    (python/cpython#117953), 3.13 when they end (python/cpython#136423).
+    """
+    form = re.compile(rf"{distribution}-([^-]+)(-.+)?\.(dist-info|egg-info|egg)", re.IGNORECASE)
+    for folder in sys.path:
+        try:
+            names = [os.path.basename(folder), *os.listdir(folder or os.curdir)]
+        except Exception:  # a zip, a folder that is not there, or nothing that names one
+            continue
+        for found in map(form.fullmatch, names):
+            if found:
+                return found[1]
+    return None
 
 
 def _evidence(primitive: str) -> str:

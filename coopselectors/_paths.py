@@ -12,6 +12,7 @@ from types import FunctionType
 from typing import Any, Dict, List, Optional, Set
 
 from . import _inert
+from ._frames import is_greenlet
 from ._holders import Kept, Table, holders_of, referents_of
 from ._steps import CLASS, CONTAINERS, INTERNAL, NAMESPACE, Path, step
 
@@ -50,7 +51,11 @@ class Paths:
             self._levels.append(frontier)
             wanted = set(map(id, frontier))
             for holder in holders_of(frontier):
-                for each in wanted.intersection(map(id, referents_of(holder))):
+                held = wanted.intersection(map(id, referents_of(holder)))
+                # A greenlet refers to the variables of its functions, since CPython 3.15.
+                if held & self.variables.keys() and is_greenlet(holder):
+                    held -= self.variables.keys()
+                for each in held:
                     self._parents.setdefault(each, Kept()).append(holder)
             outer = Kept()
             for each in frontier:

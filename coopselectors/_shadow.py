@@ -221,6 +221,8 @@ def woken_in_vain(owner: Any) -> bool:
     Returns whether to ask the primitive again.
     """
     shadow = owner.shadow
+    if shadow is None:
+        return True  # another thread has dropped it
     try:
         found = shadow.found_otherwise(owner.poll)
     except (OSError, ValueError):

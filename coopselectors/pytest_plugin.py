@@ -1,8 +1,8 @@
 """Which tests block a hub?  A pytest plug-in, loaded with ``-p coopselectors.pytest_plugin``.
 
-In a test run that gevent or eventlet has patched, the main thread's hub is watched as by
-`coopselectors.warn_blocking`.  Tests during which a select call held it up are listed at the end,
-each with the stack of the call; with ``--hub-blocked=fail`` they fail.
+If gevent or eventlet has patched the test run, the plug-in watches the main thread's hub, as
+`coopselectors.warn_blocking` does.  At the end it lists the tests during which a select call
+blocked the hub, each with the stack of the call.  With ``--hub-blocked=fail`` these tests fail.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""What do all the examples need?  The patch that the command line asks for, and a ticker.
+"""What do all examples need?  The patch that the command line asks for, and a ticker.
 
 The code of an example is the same in all three runtimes; only `enter` knows which one it is.  It
-patches late, after everything is imported, as programs should not: coopselectors does not mind.
+patches late, after all imports.  Programs should patch first, but coopselectors works either way.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import Any
 def enter() -> None:
     """Patch this process as the command line says.
 
-    Ends the process with a message if the library for that is not installed.
+    Ends the process with a message if the library is not installed.
     """
     parser = argparse.ArgumentParser()
     parser.add_argument(

@@ -1,16 +1,16 @@
-"""How does a selector tell what happens in a directory?  By an inotify descriptor.
+"""How does a selector report changes in a directory?  With an inotify descriptor.
 
     python -m pip install inotify_simple
     python examples/file_changes.py [native|gevent|eventlet]
 
-What EVFILT_VNODE is to kqueue.  Source: inotify(7).  The standard library has no call for it;
-inotify_simple has, and its INotify object is a file that is registered like any other.
+kqueue has EVFILT_VNODE for this.  Source: inotify(7).  The standard library has no inotify.  The
+package inotify_simple has, and its INotify object is registered like any other file.
 
 Import inotify_simple before eventlet's patch, as here: it takes select.poll, which eventlet
-deletes.  And read with a time-out of 0, once the selector says that there is something: any other
-waits in that poll, which blocks the hub.
+deletes.  When the selector reports the object, read with a time-out of 0.  With any other time-out,
+inotify_simple waits in that poll, which blocks the hub.
 
-Fall-back: none.  Without inotify one has to look at the files again and again.
+Fall-back: none.  Without inotify, a program has to look at the files again and again.
 """
 
 from __future__ import annotations

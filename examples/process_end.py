@@ -1,12 +1,13 @@
-"""How does a selector tell that a child process has ended?  By a pidfd, readable from then on.
+"""How does a selector report the end of a child process?  With a pidfd.
 
     python examples/process_end.py [native|gevent|eventlet]
 
-What EVFILT_PROC is to kqueue.  Source: pidfd_open(2), Linux 5.3; os.pidfd_open, CPython 3.9.
+A pidfd is readable once the process has ended.  kqueue has EVFILT_PROC for this.  Source:
+pidfd_open(2), Linux 5.3; os.pidfd_open, CPython 3.9.
 
-Fall-back where the interpreter or the kernel has none: a pipe whose write end only the child
-holds: its read end comes to the end of file when the child has ended; pipe(7).  That is late if
-children of the child have inherited the write end and live on, and early if the child closes it.
+Fall-back if the interpreter or the kernel has no pidfd: a pipe(7) whose write end only the child
+holds.  Its read end is at the end of file when the child has ended.  The report is late if the
+child's own children have inherited the write end and still run, and early if the child closes it.
 """
 
 from __future__ import annotations
@@ -20,12 +21,12 @@ from _runtime import Ticker, enter
 
 def start(*command: str) -> tuple[subprocess.Popen[bytes], int, str]:
     """Start a child; return it, a descriptor that is readable once it has ended, and its kind."""
-    reader, writer = os.pipe()  # made in any case: whether there will be a pidfd shows too late
+    reader, writer = os.pipe()  # always made: it is not known yet whether there will be a pidfd
     child = subprocess.Popen(command, pass_fds=[writer])
     os.close(writer)
     try:
         pidfd = os.pidfd_open(child.pid)
-    except (AttributeError, OSError):  # no such call here, or gevent has reaped the child already
+    except (AttributeError, OSError):  # no such call, or gevent has reaped the child already
         return child, reader, "a pipe"
     os.close(reader)
     return child, pidfd, "a pidfd"

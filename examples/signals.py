@@ -1,13 +1,13 @@
-"""How does a selector tell which signals came?  By a pipe that the interpreter writes them to.
+"""How does a selector report signals?  With a pipe that the interpreter writes them to.
 
     python examples/signals.py [native|gevent|eventlet]
 
-What EVFILT_SIGNAL is to kqueue.  Source: signal.set_wakeup_fd in the standard library's manual;
-pipe(7).  The byte is written by the interpreter's own handler, in C, at the moment of the signal,
-while the handlers written in Python run when the main thread gets to them: under a hub that may
-be later, and in whichever greenlet is at work.
+kqueue has EVFILT_SIGNAL for this.  Source: signal.set_wakeup_fd in the standard library's manual;
+pipe(7).  The interpreter's own handler, in C, writes the byte at the moment of the signal.
+Handlers in Python run when the main thread gets to them.  Under a hub, that may be later, and in
+whichever greenlet is running.
 
-Fall-back: none is needed, every CPython has it.
+Fall-back: none is needed, as every CPython has it.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import subprocess
 import coopselectors as selectors
 from _runtime import Ticker, enter
 
-# $PPID is the number of this process.
+# $PPID is this process.
 SENDER = "sleep 0.12; kill -USR1 $PPID; sleep 0.12; kill -USR2 $PPID; kill -TERM $PPID"
 
 
@@ -27,10 +27,11 @@ def main() -> None:
     enter()
     reader, writer = os.pipe()
     os.set_blocking(reader, False)
-    os.set_blocking(writer, False)  # no handler may ever wait: set_wakeup_fd insists on it
+    os.set_blocking(writer, False)  # a handler must never wait: set_wakeup_fd demands it
     missing = {signal.SIGUSR1, signal.SIGUSR2, signal.SIGTERM}
     for number in missing:
-        signal.signal(number, lambda number, frame: None)  # without one it would end the process
+        # Without a handler, the signal would end the process.
+        signal.signal(number, lambda number, frame: None)
     signal.set_wakeup_fd(writer)
     sender = subprocess.Popen(["sh", "-c", SENDER])
     print("Waiting for signals from another process.")

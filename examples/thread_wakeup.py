@@ -1,17 +1,18 @@
-"""How does a real thread wake a greenlet that waits in a selector?  By an eventfd.
+"""How does a real thread wake a greenlet that waits in a selector?  With an eventfd.
 
     python examples/thread_wakeup.py [native|gevent|eventlet]
 
-What EVFILT_USER is to kqueue.  In a patched process, queues, locks and events are for the greenlets
-of one thread; a descriptor is for all threads.  Source: eventfd(2); os.eventfd, CPython 3.10.
+kqueue has EVFILT_USER for this.  In a patched process, queues, locks and events only work between
+the greenlets of one thread, but a descriptor works for all threads.  Source: eventfd(2);
+os.eventfd, CPython 3.10.
 
-Fall-back on CPython 3.9: a pipe(7).  It takes a second descriptor, and it can become full.
+Fall-back on CPython 3.9: a pipe(7).  It needs a second descriptor, and can become full.
 """
 
 from __future__ import annotations
 
-# What the thread uses is taken before the patch, so that it is real: afterwards `_thread` starts
-# greenlets, and `sleep`, and eventlet's `write`, would start a hub in the thread.
+# The thread's functions are imported before the patch, so that they are the real ones.  Afterwards,
+# `_thread` starts greenlets, and `sleep` and eventlet's `write` would start a hub in the thread.
 import os
 import sys
 from _thread import get_native_id, start_new_thread
@@ -24,7 +25,7 @@ from _runtime import Ticker, enter
 
 
 def open_bell() -> tuple[int, int, str]:
-    """The descriptor that is readable once any thread has written to the other one; their kind."""
+    """Return a descriptor to wait for, one that any thread may write to, and their kind."""
     if hasattr(os, "eventfd"):
         bell = os.eventfd(0)
         return bell, bell, "an eventfd"
@@ -35,7 +36,7 @@ def work(results: deque[tuple[int, int]], bell: int) -> None:
     for number in (1, 2, 3):
         sleep(0.08)  # stops the whole thread
         results.append((get_native_id(), number**2))
-        write(bell, (1).to_bytes(8, sys.byteorder))  # a number, for an eventfd adds them up
+        write(bell, (1).to_bytes(8, sys.byteorder))  # a number: an eventfd adds them up
 
 
 def main() -> None:

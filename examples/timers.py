@@ -1,9 +1,10 @@
-"""How does a selector tell that a period is over?  By a timerfd, readable at each expiry.
+"""How does a selector report that a period is over?  With a timerfd.
 
     python examples/timers.py [native|gevent|eventlet]
 
-What EVFILT_TIMER is to kqueue.  The kernel counts the periods: whoever comes late to read learns
-how many have passed, and none is lost.  Source: timerfd_create(2); os.timerfd_create, CPython 3.13.
+A timerfd is readable at each expiry.  kqueue has EVFILT_TIMER for this.  The kernel counts the
+periods, so a program that reads late learns how many have passed.  Source: timerfd_create(2);
+os.timerfd_create, CPython 3.13.
 
 Fall-back before CPython 3.13: the same two system calls of the C library, through ctypes.
 """

@@ -54,6 +54,18 @@ _SAID_BY_AN_EPOLL = (ENOENT, ENOMEM)
 _MASKS = (0, IN, OUT, IN | OUT)  # indexed by EVENT_READ | EVENT_WRITE
 
 
+class _Closing:
+    """Stands in for a native object that is being closed."""
+
+    closed = True
+
+    def __getattr__(self, name: str) -> Any:
+        raise ValueError("I/O operation on closed epoll object")
+
+
+_CLOSING: Any = _Closing()
+
+
 class EpollBackend(Backend):
     name = "epoll"
     extras = _EXTRAS
@@ -62,6 +74,8 @@ class EpollBackend(Backend):
     exclusive = EXCLUSIVE
 
     def __init__(self, native: Any = None, is_ours: bool = True) -> None:
+        # The user's own may live on in a child or a duplicate, and what wakes threads with it.
+        self._is_private = native is None
         if native is None:
             native = _unpatched.epoll()
         self.native = native
@@ -104,14 +118,19 @@ class EpollBackend(Backend):
 
     def close(self) -> None:
         native = self.native
+        self.native = _CLOSING  # from here on, no thread starts to wait in it
         try:
             if _owned.release(self._fd, self):
                 # Any other marked file is no epoll, and cannot be polled as one.
                 native.poll(0, 1)
+                if self._is_private and _getrefcount(native) > _UNUSED:
+                    _wake(native)  # a thread started to wait a moment ago
                 native.close()
                 return
         except (OSError, ValueError):
             pass
+        finally:
+            self.native = native
         if self._fd < 0:
             if hasattr(native, "close"):
                 native.close()
@@ -190,6 +209,13 @@ class EpollBackend(Backend):
                 "(epoll_ctl(2)): unregister the file, and register it again"
             )
         return ""
+
+
+def _wake(native: Any) -> None:
+    try:
+        native.register(wakeup_fd(), IN)
+    except (OSError, ValueError):
+        pass  # it is there already, or no descriptor is left
 
 
 def validate_with(native: Any, *arguments: Any) -> None:

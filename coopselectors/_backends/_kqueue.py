@@ -73,6 +73,8 @@ class KqueueBackend(Backend):
     def poll(self, timeout: Optional[float]) -> List[Pair]:
         # A file may be reported once per filter; this becomes one pair (python/cpython 110038).
         events = self.native.control(None, self._room, timeout)
+        if type(events) is not list:
+            raise TypeError("it returns no list of events")  # a Mock, for one
         full = len(events) == self._room
         while full:
             self._room *= 2

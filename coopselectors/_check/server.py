@@ -1,9 +1,9 @@
 """The echo server of the standard module's documentation, with a ticker beside it.
 
-Runs in a process of its own, because patching cannot be undone: ``python -m
-coopselectors._check.server RUNTIME``.  The selector is made before anything is patched.  Prints
-two JSON objects, a line each: the port once it listens, and when its standard input ends, how
-long the ticker was held up.
+It runs in a process of its own, because patching cannot be undone: ``python -m
+coopselectors._check.server RUNTIME``.  The selector is made before anything is patched.  The server
+prints two JSON objects, one in each line: the port when it listens, and the longest delay of the
+ticker when its standard input ends.
 """
 
 from __future__ import annotations

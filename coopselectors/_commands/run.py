@@ -149,7 +149,9 @@ def _run_script(path: str, main: ModuleType) -> None:
         print(f"{sys.executable}: can't open file {place!r}: {reason}", file=sys.stderr)
         sys.exit(2)
     loader = SourceFileLoader("__main__", place)
-    vars(main).update(__file__=place, __cached__=None, __loader__=loader)
+    vars(main).update(__file__=place, __loader__=loader)
+    if sys.version_info < (3, 15):
+        vars(main)["__cached__"] = None
     exec(code, vars(main))
 
 

@@ -94,9 +94,10 @@ class Files:
             if now is not before:
                 self._native.register(fd, mask)
                 keys[fd] = now
-            if poller.shadow is not None and poller.shadow.is_as_it_was(fd, now, before):
+            shadow = poller.shadow  # another thread may drop it at any moment
+            if shadow is not None and shadow.is_as_it_was(fd, now, before):
                 continue
-            if now is not before or poller.shadow is not None:
+            if now is not before or shadow is not None:
                 poller.note(fd, now, before)
 
     def poll(self) -> List[Pair]:

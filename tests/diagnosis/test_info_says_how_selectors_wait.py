@@ -6,6 +6,7 @@ import errno
 import json
 import os
 import select
+import sys
 from importlib import metadata
 from unittest import mock
 
@@ -71,14 +72,54 @@ def test_asking_imports_nothing(run_python):
     )
 
 
-def test_what_is_not_installed_has_no_version():
-    def version(name, real=metadata.version):
-        if name == "gevent":
-            raise metadata.PackageNotFoundError(name)
-        return real(name)
+def test_versions_are_those_of_what_is_installed():
+    expected = {}
+    for name in ("gevent", "eventlet", "greenlet"):
+        try:
+            expected[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            expected[name] = None
+    assert expected.items() <= coopselectors.info()["versions"].items()
 
-    with mock.patch.object(metadata, "version", version):
-        assert coopselectors.info()["versions"]["gevent"] is None
+
+@pytest.mark.parametrize(
+    "left",
+    [
+        "gevent-9.8.7.dist-info",
+        "gevent-9.8.7.egg-info",
+        "gevent-9.8.7-py3.13.egg-info",
+        "gevent.py",
+    ],
+)
+def test_versions_are_found_however_it_was_installed(tmp_path, monkeypatch, left):
+    (tmp_path / "gevent_more-1.0.dist-info").mkdir()
+    (tmp_path / left).mkdir()
+    monkeypatch.setattr(sys, "path", [None, 3, str(tmp_path / "not-there"), str(tmp_path)])
+    expected = "9.8.7" if "9.8.7" in left else None
+    assert coopselectors.info()["versions"]["gevent"] == expected
+
+
+def test_an_egg_is_on_the_path_itself(tmp_path, monkeypatch):
+    egg = tmp_path / "gevent-9.8.7-py3.9-linux-x86_64.egg"
+    egg.mkdir()
+    monkeypatch.setattr(sys, "path", [str(egg)])
+    assert coopselectors.info()["versions"]["gevent"] == "9.8.7"
+
+
+def test_what_two_isolated_interpreters_cannot_import_is_not_imported(run_python):
+    """CPython 3.12 and 3.13 abort if they do (python/cpython#117953, python/cpython#136423)."""
+    run_python(
+        """
+        import sys
+        before = {*sys.modules}  # what measures coverage may be there already
+        import coopselectors
+        coopselectors.info()
+        coopselectors.install()
+        coopselectors.audit()
+        coopselectors.uninstall()
+        assert not {"datetime", "_datetime", "_ctypes", "_decimal"} & ({*sys.modules} - before)
+        """
+    )
 
 
 # ENOSYS: defined, and not implemented.  EPERM: seccomp's usual answer.  EMFILE: no descriptor left.
@@ -145,13 +186,13 @@ def test_a_stranger_that_cannot_be_asked():
     assert found["passed_over"] == [found["runtime"]]
 
 
-def test_the_command(capsys):
+def test_the_command(capsys, monkeypatch):
     assert main(["info"]) == 0
     text = capsys.readouterr().out
     assert "runtime:\n    native\n" in text
     assert "    select: native: select.select\n" in text
     assert main(["info", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["default"] == coopselectors.info()["default"]
-    with mock.patch.object(metadata, "version", side_effect=metadata.PackageNotFoundError):
-        main(["info"])
+    monkeypatch.setattr(sys, "path", [])
+    main(["info"])
     assert "gevent: not installed" in capsys.readouterr().out

@@ -401,6 +401,12 @@ def test_the_list_of_messages_is_that_of_the_code():
     assert written == script_of_docs("messages").page(), "run python docs/messages.py"
 
 
+def test_the_page_of_commands_is_what_they_print():
+    written = (ROOT / "docs" / "commands.rst").read_text(encoding="utf-8")
+    assert written.count("usage: python -m coopselectors") == 4
+    assert written == script_of_docs("commands").page(), "run python docs/commands.py"
+
+
 def test_the_drawings_show_what_is_there(monkeypatch):
     monkeypatch.setattr(sys, "path", sys.path[:])
     for name, content in script_of_docs("drawings").drawings().items():

@@ -28,6 +28,7 @@ ERRORS = {
     "EPOLL_CTL_MOD": (errno.ENOMEM, errno.ENOENT),
     "EPOLL_CTL_DEL": (errno.ENOENT, errno.EBADF),
     "epoll_wait": (errno.EINVAL, errno.EBADF),
+    "is it an epoll": (errno.EINVAL, errno.EBADF),
     "poll": (errno.ENOMEM, errno.EINVAL),
     "select": (errno.ENOMEM, errno.EINVAL),
     "dup": (errno.EMFILE,),
@@ -66,8 +67,10 @@ class Kernel:
                 self.real.unregister(fd)
 
             def poll(self, timeout, maxevents):
-                if maxevents > 1:  # else it is asked whether that is an epoll at all
+                if maxevents > 1:
                     kernel.enter("epoll_wait")
+                else:  # close() asks whether its number is an epoll still
+                    kernel.enter("is it an epoll", self.real.fileno())
                 return self.real.poll(timeout, maxevents)
 
         class Poll:
@@ -91,6 +94,8 @@ class Kernel:
         """Let call `number`, from now, fail with error `which` of those that it can fail with."""
         self.calls, self.fails, self.which = 0, number, which
         self.failed, self.told = None, 0
+        #: What is not ours any more, if it was said that it is no epoll: it must not be closed.
+        self.lost = None
 
     def counted(self, name, function):
         def call(*arguments):
@@ -99,10 +104,10 @@ class Kernel:
 
         return call
 
-    def enter(self, name):
+    def enter(self, name, lost=None):
         number, self.calls = self.calls, self.calls + 1
         if number == self.fails and self.which < len(ERRORS[name]):
-            self.failed = ERRORS[name][self.which]
+            self.failed, self.lost = ERRORS[name][self.which], lost
             raise OSError(self.failed, f"{name} fails on purpose")
 
     def step(self, function):
@@ -204,6 +209,8 @@ def fail_everywhere(story, kernel, *of_the_test):
         story(kernel, *of_the_test)
         assert time.monotonic() - started < 5  # a wake-up that is lost shows after ten seconds
         connect.close()
+        if kernel.lost is not None:
+            close(kernel.lost)
         assert sorted(os.listdir("/proc/self/fd")) == before
         if kernel.failed is not None:
             failures, which = failures + 1, which + 1

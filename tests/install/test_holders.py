@@ -6,8 +6,6 @@ import pytest
 
 from support.runtimes import missing
 
-pytestmark = pytest.mark.epoll
-
 PATCHES = {
     "native": "",
     "gevent": "import gevent.monkey; gevent.monkey.patch_all()",

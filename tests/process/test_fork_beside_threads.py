@@ -146,6 +146,8 @@ FORKS = {
     "multiprocessing": lambda runtime: with_multiprocessing(),
     "posix_spawn": lambda runtime: with_spawn(),
 }
+if not hasattr(posix, "posix_spawn"):  # PyPy
+    del FORKS["posix_spawn"]
 
 
 @pytest.mark.epoll

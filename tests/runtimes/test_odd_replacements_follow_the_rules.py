@@ -19,11 +19,16 @@ import pytest
 import coopselectors
 from coopselectors import EVENT_READ
 from support import native
+from support.workers import PLATFORM
 
 # It is told of what is left of a wait, when a signal or a stranger has ended one early.
+#: The best primitive of this platform, and the class over it.
+OWN = PLATFORM or "epoll"
+BEST = f"{OWN.capitalize()}Selector"
+
 pytestmark = [
     pytest.mark.filterwarnings("ignore:libuv only supports millisecond"),
-    pytest.mark.epoll,  # by which the tests are written
+    pytest.mark.skipif(PLATFORM == "select", reason="there is no other class to fall back to"),
 ]
 
 DELETED = object()
@@ -124,8 +129,8 @@ COMES_OUT = {
     "MemoryError": MemoryError("none left"),
 }
 
-CLASSES = ("EpollSelector", "PollSelector", "SelectSelector")
-PRIMITIVES = ("epoll", "poll", "select")
+CLASSES = (BEST, "PollSelector", "SelectSelector")
+PRIMITIVES = (OWN, "poll", "select")
 ORDER = dict(zip(PRIMITIVES, CLASSES))
 
 
@@ -158,6 +163,19 @@ def _set(name, thing):
         setattr(select, name, thing)
 
 
+def _poll_misses(ready):
+    """Whether the runtime's own poll(0) misses what is ready: gevent's on libuv does, every other
+    time, up to 25.4."""
+    if not hasattr(select, "poll"):  # eventlet
+        return False
+    found = []
+    for _ in range(4):
+        poll = select.poll()
+        poll.register(ready, select.POLLIN)
+        found.append(poll.poll(0))
+    return [] in found
+
+
 @pytest.fixture
 def ask(connect):
     """Asks selectors made before for what is ready, and for what is not; new ones, too."""
@@ -170,10 +188,14 @@ def ask(connect):
         return found, found.register(ready, EVENT_READ)
 
     made = {kind: make(kind) for kind in CLASSES}
+    own_poll, misses = getattr(select, "poll", None), _poll_misses(ready)
 
     def check(kind):
+        timeouts = [0, None, 5]
+        if kind == "PollSelector" and misses and vars(select).get("poll") is not own_poll:
+            timeouts.remove(0)  # so does what calls it
         for selector, key in (made[kind], make(kind)):
-            for timeout in (0, None, 5):
+            for timeout in timeouts:
                 assert selector.select(timeout) == [(key, EVENT_READ)]
             selector.unregister(ready)
             selector.register(idle, EVENT_READ)
@@ -209,21 +231,21 @@ class TestWhatWorks:
         assert coopselectors.current_runtime() == "foreign"
         for kind in CLASSES:
             ask(kind)
-        assert default() == says()["default"] == "EpollSelector"
+        assert default() == says()["default"] == BEST
         assert coopselectors.current_runtime() == "foreign"
 
-    @pytest.mark.parametrize("own", ["epoll", "poll"])
+    @pytest.mark.parametrize("own", [OWN, "poll"])
     def test_own_primitive(self, runtime, put, ask, own, state):
         put([own], WORKS[state])
         ask(ORDER[own])
-        assert default() == says()["default"] == "EpollSelector"
+        assert default() == says()["default"] == BEST
         assert coopselectors.current_runtime() == runtime.owner
 
     def test_all_of_them(self, runtime, put, ask, state):
         put(PRIMITIVES, WORKS[state])
         for kind in CLASSES:
             ask(kind)
-        assert default() == says()["default"] == "EpollSelector"
+        assert default() == says()["default"] == BEST
         assert coopselectors.current_runtime() == "foreign"
 
 
@@ -249,18 +271,18 @@ class TestWhatIsAsGoodAsNothing:
         put(["select"], NOTHING[state])
         for kind in CLASSES:
             ask(kind)
-        assert default() == says()["default"] == "EpollSelector"
+        assert default() == says()["default"] == BEST
         # Once it has been found out, or if it cannot be called, nobody owns it.
         assert coopselectors.current_runtime() == "native"
 
-    @pytest.mark.parametrize("own", ["epoll", "poll"])
+    @pytest.mark.parametrize("own", [OWN, "poll"])
     def test_own_primitive(self, runtime, put, ask, own, state):
         was_there = hasattr(select, own)
         put([own], NOTHING[state])
         ask(ORDER[own])
-        expected = "PollSelector" if own == "epoll" else "EpollSelector"
+        expected = "PollSelector" if own == OWN else BEST
         if not was_there and state in ("deleted", "None"):
-            expected = "EpollSelector"  # the hub has deleted it, which is no reason for us
+            expected = BEST  # the hub has deleted it, which is no reason for us
         assert default() == says()["default"] == expected
         assert coopselectors.current_runtime() == runtime.owner
 
@@ -269,8 +291,8 @@ class TestWhatIsAsGoodAsNothing:
         put(PRIMITIVES, NOTHING[state])
         for kind in CLASSES:
             ask(kind)
-        if state in ("deleted", "None") and "epoll" not in gone:
-            assert default() == says()["default"] == "EpollSelector"
+        if state in ("deleted", "None") and OWN not in gone:
+            assert default() == says()["default"] == BEST
             return
         with pytest.raises(RuntimeError, match="no selector works here; tried") as caught:
             coopselectors.DefaultSelector()
@@ -293,7 +315,7 @@ def test_what_a_select_raises_comes_out(runtime, put, connect, kind, state):
                 selector.select(0.01)
             assert caught.value is COMES_OUT[state]
         assert coopselectors.current_runtime() == says()["runtime"] == "foreign"
-        assert default() == "EpollSelector"
+        assert default() == BEST
         with getattr(coopselectors, kind)() as new:
             new.register(idle, EVENT_READ)
             with pytest.raises(type(COMES_OUT[state])):
@@ -301,11 +323,11 @@ def test_what_a_select_raises_comes_out(runtime, put, connect, kind, state):
 
 
 @pytest.mark.parametrize("state", COMES_OUT)
-@pytest.mark.parametrize("own", ["epoll", "poll"])
+@pytest.mark.parametrize("own", [OWN, "poll"])
 def test_a_primitive_that_raises_is_as_good_as_nothing(runtime, put, ask, own, state):
     put([own], _raises(COMES_OUT[state]))
     ask(ORDER[own])
-    assert default() == ("PollSelector" if own == "epoll" else "EpollSelector")
+    assert default() == ("PollSelector" if own == OWN else BEST)
     assert says()["runtime"] == runtime.owner
 
 
@@ -327,9 +349,9 @@ def test_what_only_turns_out_to_be_broken_is_passed_over_from_then_on(put, conne
 
     reader, writer = connect()
     writer.send(b"x")
-    put(["epoll"], lambda real: Epoll)
-    assert default() == "EpollSelector"
-    with coopselectors.EpollSelector() as selector:
+    put([OWN], lambda real: Epoll)
+    assert default() == BEST
+    with getattr(coopselectors, BEST)() as selector:
         key = selector.register(reader, EVENT_READ)
         assert selector.select(1) == [(key, EVENT_READ)]
     assert default() == "PollSelector"
@@ -374,10 +396,10 @@ def test_the_audit_raises_nothing(run_python):
 
 
 def test_a_version_that_cannot_be_read_is_none(monkeypatch):
-    def version(name):
+    def listdir(path):
         raise OSError(errno.EACCES, os.strerror(errno.EACCES))
 
-    monkeypatch.setattr("importlib.metadata.version", version)
+    monkeypatch.setattr(os, "listdir", listdir)
     assert coopselectors.info()["versions"]["gevent"] is None
 
 
@@ -389,7 +411,7 @@ def test_a_primitive_that_turns_out_to_be_broken_blocks_no_hub(runtime, put, con
         runtime.sleep(0.01)
         writer.send(b"x")
 
-    for own in ("epoll", "poll"):
+    for own in (OWN, "poll"):
         put([own], lambda real: mock.Mock())
         with getattr(coopselectors, ORDER[own])() as selector:
             key = selector.register(reader, EVENT_READ)
@@ -399,7 +421,7 @@ def test_a_primitive_that_turns_out_to_be_broken_blocks_no_hub(runtime, put, con
             reader.recv(1)
 
 
-@pytest.mark.parametrize("own", ["epoll", "poll"])
+@pytest.mark.parametrize("own", [OWN, "poll"])
 @pytest.mark.parametrize("state", ["deleted", "None", "TypeError"])
 def test_a_working_primitive_waits_for_no_files_whatever_select_is(runtime, put, own, state):
     put(["select"], NOTHING[state])

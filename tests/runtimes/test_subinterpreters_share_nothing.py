@@ -7,23 +7,12 @@ and greenlet do not load in an interpreter that is isolated, so only the main on
 from __future__ import annotations
 
 import importlib.util
-import sys
 
 import pytest
 
 #: Both ways of making one: `legacy` is that of Py_NewInterpreter(), which mod_wsgi calls; an
 #: `isolated` one has a GIL of its own since Python 3.12.
-KINDS = (
-    pytest.param(
-        "isolated",
-        marks=pytest.mark.xfail(
-            sys.version_info[:2] == (3, 12),
-            reason="CPython 3.12.1 has aborted there, with a double free; not explained yet",
-            strict=False,
-        ),
-    ),
-    "legacy",
-)
+KINDS = ("isolated", "legacy")
 
 MODULES = ("_interpreters", "_xxsubinterpreters")
 

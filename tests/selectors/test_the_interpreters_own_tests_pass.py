@@ -11,10 +11,12 @@ import pytest
 from support import TESTS, runtimes
 
 SCRIPT = """
-import collections, importlib, json, sys, unittest
+import collections, importlib, json, resource, sys, unittest
 tests, runtime, standard, ours, suite = sys.argv[1:]
 ours = importlib.import_module(ours)
 sys.path.insert(0, tests)
+# One test opens as many files as there may be.  More than FD_SETSIZE, 1024, shows nothing new.
+resource.setrlimit(resource.RLIMIT_NOFILE, (1024, 4096))
 import coopselectors
 from support import runtimes
 runtimes.enter(runtime)

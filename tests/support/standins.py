@@ -35,10 +35,10 @@ import select
 import stat
 import sys
 import termios
+import time
 import weakref
 from _thread import RLock
 from collections.abc import Callable, Iterable
-from time import monotonic
 from typing import Any
 
 from support import standin_filters
@@ -53,6 +53,13 @@ _RDHUP, _ONCE, _EDGE = 0x2000, 1 << 30, 1 << 31  # <sys/epoll.h>; PyPy does not 
 _POLLREMOVE = 0x800  # <poll.h> of Solaris
 _SHORT, _INT, _LONG = 2**16 - 1, 2**32 - 1, 2**64 - 1  # the largest unsigned ones
 _TICK, _LONGEST = 0.05, 86400.0  # the pauses of a wait, in seconds
+
+
+class _Clock:
+    """Where freezegun, which replaces what it finds in modules, does not look."""
+
+    monotonic = time.monotonic
+
 
 KQ_FILTER_READ, KQ_FILTER_WRITE = -1, -2
 KQ_EV_ADD, KQ_EV_DELETE, KQ_EV_ENABLE, KQ_EV_DISABLE = 0x1, 0x2, 0x4, 0x8
@@ -200,7 +207,7 @@ class _Alarm:
 
     def wait(self, look: Callable[[set[int]], list[Any]], timeout: float | None) -> list[Any]:
         """Call `look` with the files that woke us, until it returns something or time is up."""
-        deadline = None if timeout is None else monotonic() + timeout
+        deadline = None if timeout is None else _Clock.monotonic() + timeout
         pause = 0.0
         while True:
             try:
@@ -211,7 +218,7 @@ class _Alarm:
                 if not self.epoll.closed:
                     raise
                 raise _failure(errno.EBADF) from None  # FreeBSD says so; poll(7d) nothing
-            left = _LONGEST if deadline is None else deadline - monotonic()
+            left = _LONGEST if deadline is None else deadline - _Clock.monotonic()
             if found or left <= 0:
                 return found
             # Of several threads an armed file wakes one only, and close() wakes none.

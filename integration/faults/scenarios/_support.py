@@ -24,6 +24,10 @@ OURS = ("ours-native", "ours-gevent-libev", "ours-gevent-libuv", "ours-eventlet"
 #: Those of ours, the best one first.
 CLASSES = ("DefaultSelector", "PollSelector", "SelectSelector")
 
+#: The share of the time from which on a process counts as spinning, which should sleep.  One that
+#: sleeps takes less than a hundredth; one that spins gets what a busy machine leaves it.
+SPINNING = 0.05
+
 _LONGEST = 75  # characters of an error that still fit into a table
 
 _LOOPS = {"gevent-libev": "libev-cext", "gevent-libuv": "libuv-cffi"}
@@ -98,7 +102,7 @@ class Here:
         started, used = monotonic(), process_time()
         self.sleep(seconds)
         share = (process_time() - used) / (monotonic() - started)
-        return f"spins: {share * 100:.0f} % of a core" if share > 0.3 else ""
+        return "spins" if share > SPINNING else ""
 
     def run_in_thread(self, function):
         """Run `function` in a real thread, whatever is patched."""
