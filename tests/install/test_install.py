@@ -169,7 +169,7 @@ def test_a_failure_at_any_call_leaves_nothing_behind(library):
                 raise KeyboardInterrupt
 
     while calls == fails_at - 1 or not calls:  # until there is no such call any more
-        calls, fails_at = 0, 2 * fails_at
+        calls, fails_at = 0, 8 * fails_at
         sys.setprofile(fail)
         try:
             coopselectors.install()
