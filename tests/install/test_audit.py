@@ -126,8 +126,11 @@ def test_a_module_with_two_names_is_looked_at_once(library, monkeypatch):
 
 
 def test_what_it_holds(library):
-    held = {finding.where: finding.held for finding in coopselectors.audit()}
-    assert held["library.living"] is library.living
+    findings = coopselectors.audit()
+    held = {finding.where: finding.held for finding in findings}
+    [living] = [finding for finding in findings if finding.where == "library.living"]
+    assert str(living) == f"library.living: a selectors.EpollSelector object ({living.advice})"
+    assert living.held is library.living
     assert held["library.Own"] is library.Own
     assert held["library.choose"] is select.select
 
