@@ -154,7 +154,7 @@ def open_best(*, runtime: Optional[str] = None) -> Tuple[Selector, List[str]]:
 def _reason_against(name: str, own: Any) -> str:
     """Why ``select.<name>`` is not to be used, if it is not; see the table in _runtime."""
     if own is None:
-        return f"select.{name} was deleted" if _runtime.is_gone(name) else ""
+        return f"select.{name} was deleted" if _runtime.is_meant_to_be_gone(name) else ""
     if not callable(own):
         return f"select.{name} is {type(own).__name__}, which cannot be called"
     is_foreign = _runtime.owner(own) == _runtime.FOREIGN

@@ -73,7 +73,7 @@ def is_around_running(inner: CodeType, cell: CellType) -> bool:
 
 def variables_of(frame: FrameType) -> List[Tuple[str, Any]]:
     snapshot: Any = frame.f_locals
-    if type(snapshot) is not dict:  # it is a proxy for the variables since CPython 3.13
+    if sys.version_info >= (3, 13):  # it is a proxy for the variables on CPython
         return list(snapshot.items())
     found = list(snapshot.items())
     # It belongs to the frame, and would keep all that is in it alive.

@@ -27,9 +27,6 @@ _FEW = 60
 # How many objects are asked for what they refer to in one call.
 _CHUNK = 1000
 
-# On CPython 3.12.1 it never comes back from listing what the module _asyncio refers to.
-_ASK_NO_MODULE = sys.version_info[:2] == (3, 12)
-
 # CPython 3.12 freezes some hundred objects when it starts.
 _FROZEN_BY_PYTHON = 2000
 
@@ -173,12 +170,13 @@ def _chunks(objects: List[Any]) -> Iterator[Kept]:
 
 
 def _referents(chunk: List[Any]) -> List[Any]:
-    if not _ASK_NO_MODULE:
-        return gc.get_referents(*chunk)
-    asked = [each for each in chunk if not issubclass(type(each), ModuleType)]
-    found = gc.get_referents(*asked)
-    found += [_inert.module_vars(each) for each in chunk if issubclass(type(each), ModuleType)]
-    return found
+    if sys.version_info[:2] == (3, 12):
+        # CPython 3.12.1 never comes back from listing what the module _asyncio refers to.
+        asked = [each for each in chunk if not issubclass(type(each), ModuleType)]
+        found = gc.get_referents(*asked)
+        found += [_inert.module_vars(each) for each in chunk if issubclass(type(each), ModuleType)]
+        return found
+    return gc.get_referents(*chunk)
 
 
 def _among(chunk: List[Any], wanted: Set[int]) -> Iterator[Any]:

@@ -234,7 +234,7 @@ def _put(place: Place, ours: Any) -> None:
     try:
         place.set(ours)
     except (AttributeError, TypeError):
-        del _changes[-1]  # a type written in C, which cannot be changed
+        del _changes[-1]  # it is read-only in C, as the functions of a property are
 
 
 def _undo(changes: List[_Change]) -> List[str]:

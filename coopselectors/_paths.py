@@ -65,8 +65,6 @@ class Paths:
                     if not named or type(holder) in CONTAINERS:
                         outer.append(holder)
             frontier = Kept(self._new(outer)[:_MOST])
-            if not frontier:
-                break
         self._name_all()
 
     def held_by(self, thing: Any) -> List[Any]:

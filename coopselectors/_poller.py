@@ -25,7 +25,8 @@ parent and child share, and which is never replaced.  A `FilesPoller` knows its 
 from __future__ import annotations
 
 import sys
-from typing import Any, Dict, List, Mapping, NoReturn, Optional, Protocol, Sequence, Set
+from abc import abstractmethod
+from typing import Any, Callable, Dict, List, Mapping, NoReturn, Optional, Protocol, Sequence, Set
 
 from . import _fork, _unpatched
 from ._backends import IN, Backend, Pair
@@ -93,14 +94,12 @@ class Poller:
     def closed(self) -> bool:
         return self.state is CLOSED
 
+    @abstractmethod
     def poll(self, timeout: Optional[float]) -> List[Pair]:
         """Return a pair per ready file, all of them, after at most `timeout` seconds.
 
         None waits forever, 0 not at all.  Interrupted waits go on (PEP 475).
         """
-        if self.state is not _fork.generation:
-            self.prepare()
-        return self.backend.poll(timeout)
 
     def prepare(self) -> None:
         """Provide a kernel object that may be used; dispatches on the state."""
@@ -138,19 +137,14 @@ class Poller:
             self.prepare()
         return self.backend.fileno()
 
-    # How long a greenlet may sleep on the descriptor; only a `FilesPoller` sets limits.
+    # How long a greenlet may sleep on the descriptor; asked of a `FilesPoller` with a shadow only.
 
-    def must_look_first(self) -> bool:
-        """Whether a file may be ready although the descriptor is not readable."""
-        return False
-
-    def before_sleep(self, again: bool = False) -> Optional[float]:
-        """Make the descriptor stand for all files; returns when to ask `again`, in seconds."""
-        return None
-
-    def woken_in_vain(self) -> bool:
-        """Handle a readable descriptor for which `poll` found nothing; True means poll again."""
-        return False
+    #: Whether a file may be ready although the descriptor is not readable.
+    must_look_first: Callable[[], bool]
+    #: Make the descriptor stand for all files; returns when to ask `again`, in seconds.
+    before_sleep: Callable[..., Optional[float]]
+    #: Handle a readable descriptor for which `poll` found nothing; True means poll again.
+    woken_in_vain: Callable[[], bool]
 
     # A thread that waits in a greenlet's place (see _hubs._waiting_thread).
 
@@ -187,12 +181,12 @@ class Poller:
                 if on or not self.cancelled:
                     self.notify(on)
 
+    @abstractmethod
     def give_back(self, pairs: List[Pair]) -> List[Pair]:
         """Make the kernel report again what a caller took and cannot use.
 
         Returns the pairs that cannot be given back.
         """
-        return []
 
     def notify(self, on: bool) -> None:
         """Wake the threads that are blocked in `poll`."""
@@ -278,4 +272,5 @@ class Poller:
         # The interpreter would close the descriptor even if the number is somebody else's by now.
         # A forked child may keep our kernel object alive, and with it our place in an outer poller.
         if self.state is not CLOSED and not sys.is_finalizing():
+            _fork.notice()  # in a child, finalizers run before anybody is told
             self.close()

@@ -145,9 +145,8 @@ def replaced_by(primitive: object) -> Any:
 
 def mark_broken(primitive: Any) -> None:
     """Ignore a replacement in the ``select`` module from now on, because it does not work."""
-    if not is_broken(primitive):
-        _broken.append(primitive)
-        del _broken[:-8]
+    _broken.append(primitive)
+    del _broken[:-8]
 
 
 def is_broken(primitive: Any) -> bool:
@@ -155,13 +154,11 @@ def is_broken(primitive: Any) -> bool:
     return any(primitive is each for each in _broken)
 
 
-def is_gone(name: str) -> bool:
+def is_meant_to_be_gone(name: str) -> bool:
     """Whether an unknown patcher deleted ``select.<name>``, so that it must not be used.
 
     What gevent and eventlet delete would block their hubs, but ours does not.
     """
-    if offered(name) is not None or getattr(_unpatched, name) is None:
-        return False
     return owner(offered("select")) in (NATIVE, FOREIGN) and not _deleted_by_hub(name)
 
 

@@ -60,6 +60,8 @@ def step(holder: Any, above: Path, thing: Any) -> Path:
 
 
 def _in_dict(holder: Any, above: Path, thing: Any) -> Path:
+    if _inert.is_a_hint(type(above.owner)):
+        return above
     return Path(above.root, at_key(above, _key_of(holder, thing, "?")))
 
 
@@ -128,7 +130,7 @@ def _in_object(holder: Any, above: Path, thing: Any) -> Path:
     kind = type(holder)
     home = _inert.home_of(kind)
     if _inert.is_a_hint(kind):
-        return Path(above.root, above.text, INTERNAL)
+        return Path(above.root, above.text, INTERNAL, holder)
     root = home if home.startswith(_WAITS_FOR_A_HUB) or _inert.is_ours(kind) else above.root
     namespace = _inert.own_vars(holder)
     if namespace is not None and namespace is thing:

@@ -99,19 +99,19 @@ _count = _thread._count
 _counts_threads = type(_count) is BuiltinFunctionType
 
 
-def _is_main_interpreter() -> bool:
+may_see_frames = True
+if sys.version_info >= (3, 12):
+    # A subinterpreter may have its own memory.  `sys._current_frames` makes objects there for the
+    # frames of all other interpreters, and the process aborts when these are freed.
     if hasattr(_thread, "_is_main_interpreter"):  # since 3.13
-        return bool(_thread._is_main_interpreter())
-    try:
-        import _xxsubinterpreters as interpreters  # type: ignore[import-not-found]
-    except ImportError:
-        return True
-    return bool(interpreters.get_current() == interpreters.get_main())
-
-
-# Since 3.12 an interpreter may have memory of its own, and `sys._current_frames` makes objects for
-# the frames of all others in it: the process aborts when those are freed.
-may_see_frames = sys.version_info < (3, 12) or _is_main_interpreter()
+        may_see_frames = _thread._is_main_interpreter()
+    else:
+        try:
+            import _xxsubinterpreters
+        except ImportError:
+            pass
+        else:
+            may_see_frames = _xxsubinterpreters.get_current() == _xxsubinterpreters.get_main()
 
 
 def has_other_threads() -> bool:

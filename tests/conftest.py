@@ -265,5 +265,10 @@ def trace_all_threads(monkeypatch):
 
 
 @pytest.fixture
+def trace_audit_thread(monkeypatch):
+    seams.trace_audit_thread(monkeypatch)
+
+
+@pytest.fixture
 def new_threads(monkeypatch):
     seams.forget_idle_threads(monkeypatch)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from typing import Any, ClassVar, List, Mapping, Optional, Tuple
+from typing import Any, Callable, ClassVar, List, Mapping, Optional, Tuple
 
 from .. import _unpatched
 
@@ -96,9 +96,8 @@ class Backend(ABC):
         """The same, without the wake-up file."""
         return [pair for pair in self.collect(*how) if pair[0] != wakeup_fd]
 
-    def fileno(self) -> int:
-        """The kernel object's descriptor."""
-        raise AttributeError(f"{self.name} has no descriptor")
+    #: The kernel object's descriptor, where there is one.
+    fileno: Callable[[], int]
 
     def close(self) -> None:
         """Close the kernel object, unless somebody else has closed its descriptor."""
@@ -115,13 +114,12 @@ class Backend(ABC):
         """Whether another thread may be blocked in `poll`."""
         return _unpatched.has_other_threads()
 
-    @abstractmethod
     def fresh(self) -> Any:
         """Another, empty backend of the same kind."""
+        return type(self)()
 
     def replace(self, fresh: Any) -> None:
         """Take over the kernel object of `fresh`, under the old descriptor if that is ours."""
-        self.native = fresh.native
 
     def is_inherited(self) -> bool:
         """Whether the descriptor is as the parent had it; called right after fork(2)."""
@@ -173,7 +171,5 @@ def poll_once(fd: int, mask: int) -> int:
     """What poll(2) says of the file that has this number now; 0 for a closed one."""
     poll = _unpatched.poll()
     poll.register(fd, mask)
-    for _, found in poll.poll(0):
-        if not found & _NVAL:
-            return int(found)
-    return 0
+    found: int = dict(poll.poll(0)).get(fd, 0)
+    return 0 if found & _NVAL else found

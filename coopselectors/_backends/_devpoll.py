@@ -57,9 +57,6 @@ class DevpollBackend(Backend):
     def is_ours(self) -> bool:
         return self._fd < 0 or _owned.is_owner(self._fd, self)
 
-    def fresh(self) -> DevpollBackend:
-        return DevpollBackend()
-
     def replace(self, fresh: DevpollBackend) -> None:
         # A child may not use its parent's, whatever the number says.
         self.close()

@@ -162,9 +162,6 @@ class EpollBackend(Backend):
         # Whoever is blocked in a call of the native object holds a reference to it.
         return _getrefcount(self.native) > _UNUSED
 
-    def fresh(self) -> EpollBackend:
-        return EpollBackend()
-
     def replace(self, fresh: EpollBackend) -> None:
         if self.is_ours():
             system.dup2(fresh._fd, self._fd, False)

@@ -136,22 +136,14 @@ class KqueueBackend(Backend):
         return made
 
     def replace(self, fresh: KqueueBackend) -> None:
-        if self.is_ours():
-            self._take_number(fresh)
-        else:
-            self._take(fresh, fresh.native, fresh._fd)
+        # It is lost, or the parent's: a kqueue forgets closed files, so nothing else is due.
+        self._take(fresh, fresh.native, fresh._fd)
 
     def is_inherited(self) -> bool:
         return _is_free(self._fd) or _owned.is_owner(self._fd, self)
 
     def replace_in_child(self, fresh: KqueueBackend) -> None:
-        if _is_free(self._fd) or _owned.is_owner(self._fd, self):
-            self._take_number(fresh)
-        else:
-            self._take(fresh, fresh.native, fresh._fd)
-
-    def _take_number(self, fresh: KqueueBackend) -> None:
-        """Take over the kqueue of `fresh`, under our old descriptor."""
+        # `is_inherited`, so the number is ours, or was free before `fresh` was opened.
         number = self._fd
         if fresh._fd == number:  # it was the lowest free number
             self._take(fresh, fresh.native, number)

@@ -62,9 +62,6 @@ class PollBackend(Backend):
         pairs: List[Pair] = self.native.poll(timeout and math.ceil(timeout * 1e3))
         return pairs
 
-    def fresh(self) -> PollBackend:
-        return PollBackend()
-
     def validate_timeout(self, argument: Any) -> None:
         validate_with(_unpatched.poll(), argument)
 

@@ -43,9 +43,6 @@ class SelectBackend(Backend):
             ready[fd] = ready.get(fd, 0) | EVENT_WRITE
         return list(ready.items())
 
-    def fresh(self) -> SelectBackend:
-        return SelectBackend(self.native)
-
     def timeout(self, timeout: Any) -> Any:
         return timeout
 

@@ -71,8 +71,6 @@ def _choose(select: Any, own: Any) -> Hub:
 
 def is_usable(primitive: Any) -> bool:
     """Whether a replaced poll, epoll or the like can be called, and returns an object to poll."""
-    if not callable(primitive) or _runtime.is_broken(primitive):
-        return False
     try:
         made: Any = primitive()
         methods = ("control",) if hasattr(made, "control") else ("poll", "register")

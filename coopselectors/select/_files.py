@@ -6,7 +6,7 @@ from selectors import EVENT_READ, EVENT_WRITE
 from typing import Any, Dict, List, Optional
 
 from .. import _unpatched
-from .._backends import IN, OUT, Backend, Pair, PollBackend
+from .._backends import IN, OUT, Pair, PollBackend
 from .._files_poller import FilesPoller
 from ._poll import PRI, Watched, watched
 
@@ -46,31 +46,16 @@ class _PollBySelect:
         return list(found.items())
 
 
-class _SelectByPoll(Backend):
+class _SelectByPoll(PollBackend):
     """select(2) by means of poll(2), which accepts any descriptor."""
 
-    name = "poll"
-    has_kernel_object = False
-    pollable = False
-    notices_changes = False
-
-    def __init__(self, native: Any = None, is_ours: bool = True) -> None:
-        self.native = native
-        self._poll = PollBackend(native)
+    def __init__(self) -> None:
+        super().__init__((_unpatched.poll or _PollBySelect)())
         #: {fd: what it is watched for}
         self.keys: Dict[int, Watched] = {}
 
-    def register(self, fd: int, events: int, extra: int = 0) -> None:
-        self._poll.register(fd, events, extra)
-
-    def modify(self, fd: int, events: int, before: int, extra: int = 0) -> None:
-        self._poll.modify(fd, events, before, extra)
-
-    def unregister(self, fd: int, before: int) -> None:
-        self._poll.unregister(fd, before)
-
     def poll(self, timeout: Optional[float]) -> List[Pair]:
-        pairs = self._poll.poll(timeout)
+        pairs = super().poll(timeout)
         return pairs and [pair for pair in pairs if self._counts(*pair)]
 
     def _counts(self, fd: int, mask: int) -> bool:
@@ -82,15 +67,6 @@ class _SelectByPoll(Backend):
             or (events & EVENT_WRITE and mask & WRITABLE)
         )
 
-    def fresh(self) -> _SelectByPoll:
-        return _SelectByPoll((_unpatched.poll or _PollBySelect)())
-
-    def validate_timeout(self, argument: Any) -> None:
-        self._poll.validate_timeout(argument)
-
-    def events(self, mask: int) -> int:
-        return self._poll.events(mask)
-
 
 class Files:
     """The files of one call after the other.
@@ -99,7 +75,7 @@ class Files:
     """
 
     def __init__(self) -> None:
-        backend = _SelectByPoll((_unpatched.poll or _PollBySelect)())
+        backend = _SelectByPoll()
         self._native = backend.native
         self._keys = backend.keys
         self.poller = FilesPoller(backend, backend.keys)

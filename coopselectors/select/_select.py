@@ -116,15 +116,13 @@ def _ask(foreign: Callable[..., Three], *how: Any) -> Three:
 
 
 def _no_integer(file: Any, fd: Any) -> str:
-    if sys.version_info < (3, 15):
-        return "fileno() returned a non-integer"
-    return f"{_full_name(type(file))}.fileno() must return an int, not {_full_name(type(fd))}"
-
-
-def _full_name(kind: type) -> str:
-    """As PyType_GetFullyQualifiedName()."""
-    name, module = kind.__qualname__, kind.__module__
-    return name if module in ("builtins", "__main__") else f"{module}.{name}"
+    if sys.version_info >= (3, 15):
+        names = []
+        for kind in (type(file), type(fd)):  # as PyType_GetFullyQualifiedName()
+            name, module = kind.__qualname__, kind.__module__
+            names.append(name if module in ("builtins", "__main__") else f"{module}.{name}")
+        return f"{names[0]}.fileno() must return an int, not {names[1]}"
+    return "fileno() returned a non-integer"
 
 
 def _fd_of(file: Any) -> int:

@@ -168,6 +168,24 @@ def test_a_stranger_is_named():
         assert "traced" in found["evidence"]["select"]
 
 
+def test_a_stranger_that_cannot_be_asked():
+    """It claims to be a wrapper around ours, and raises when it is asked for what it wraps."""
+
+    class Odd:
+        __module__ = "coopselectors.select"
+        __wrapped__ = property(lambda self: 1 / 0)
+
+        def __call__(self, *how):
+            raise AssertionError("called")
+
+    with mock.patch.multiple(select, select=Odd(), epoll=Odd()):
+        found = coopselectors.info()
+    assert found["runtime"] == "unknown: ZeroDivisionError when asked"
+    assert found["evidence"]["select"] == found["runtime"] == found["hub"]
+    assert found["default"] is None
+    assert found["passed_over"] == [found["runtime"]]
+
+
 def test_the_command(capsys, monkeypatch):
     assert main(["info"]) == 0
     text = capsys.readouterr().out

@@ -121,7 +121,7 @@ def test_a_server_that_hangs_is_found_out(run, monkeypatch):
 
 def test_clients_that_hang_are_found_out(run, monkeypatch):
     sabotage(monkeypatch, "clients", "import time; time.sleep(60)")
-    status, output, _ = run("--limit", "1.5", "--json", "native")
+    status, output, _ = run("--limit", "5", "--json", "native")
     assert status == 1
     assert json.loads(output)[0]["verdict"] == "hung"
 

@@ -284,3 +284,20 @@ def test_a_file_registered_during_a_wait(runtime, selector, connect):
     runtime.settle()
     writer.send(b"x")
     assert runtime.join(task) == {reader.fileno(): (EVENT_READ, IN)}
+
+
+@pytest.mark.classes("EpollSelector")
+def test_a_number_whose_file_lives_on_in_a_duplicate(runtime, selector, connect):
+    (old, old_peer), (new, new_peer) = connect(), connect()
+    number = posix.dup(old.fileno())
+    selector.register(number, EVENT_READ)
+    posix.close(number)
+    selector.unregister(number)  # whose file the kernel goes on to watch, for `old` is open
+    posix.dup2(new.fileno(), number)
+    key = selector.register(number, EVENT_READ, extra_events=EXCLUSIVE)
+    old_peer.send(b"x")
+    assert selector.select(0.05) == []
+    new_peer.send(b"x")
+    assert [each for each, _ in selector.select(5)] == [key]
+    selector.unregister(number)
+    posix.close(number)

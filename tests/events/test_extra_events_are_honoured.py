@@ -6,6 +6,7 @@ import copy
 import os
 import pickle
 import socket
+import sys
 import time
 from posix import close  # gevent's puts the real one off
 
@@ -408,3 +409,21 @@ def test_a_forked_child_sees_edges_again_but_no_fired_one_shot(
     assert in_child(child)() == (unspent, [reader.fileno()], [])
     assert list(told(selector, 5)) == [other.fileno()]  # the parent's is still to come
     assert selector.select(0) == []
+
+
+@pytest.mark.epoll
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="it is a file of Linux")
+@pytest.mark.classes("PollSelector")
+def test_a_file_that_reports_to_the_first_that_asks(runtime, selector, connect):
+    with open("/proc/self/mounts") as mounts:
+        key = selector.register(mounts, EVENT_READ, extra_events=PRI)
+        assert [each for each, _ in selector.select(5)] == [key]
+        selector.unregister(mounts)
+        number = os.dup(mounts.fileno())
+    os.close(number)
+    selector.register(number, EVENT_READ, extra_events=PRI)  # poll(2) takes it
+    selector.unregister(number)
+    reader, writer = connect()
+    key = selector.register(reader, EVENT_READ)
+    writer.send(b"x")
+    assert [each for each, _ in selector.select(5)] == [key]

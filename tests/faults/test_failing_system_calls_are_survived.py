@@ -18,7 +18,7 @@ import coopselectors
 from coopselectors import EVENT_READ, EVENT_WRITE
 from support import native, seams
 
-pytestmark = pytest.mark.once
+pytestmark = [pytest.mark.once, pytest.mark.counted]
 
 #: What the manual pages name, but for what says something about the file: EBADF and EPERM on
 #: epoll_ctl are brought about with closed and regular files, in test_registration.py.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import gc
 import json
 import re
@@ -125,8 +126,11 @@ def test_a_module_with_two_names_is_looked_at_once(library, monkeypatch):
 
 
 def test_what_it_holds(library):
-    held = {finding.where: finding.held for finding in coopselectors.audit()}
-    assert held["library.living"] is library.living
+    findings = coopselectors.audit()
+    held = {finding.where: finding.held for finding in findings}
+    [living] = [finding for finding in findings if finding.where == "library.living"]
+    assert str(living) == f"library.living: a selectors.EpollSelector object ({living.advice})"
+    assert living.held is library.living
     assert held["library.Own"] is library.Own
     assert held["library.choose"] is select.select
 
@@ -192,6 +196,47 @@ def test_a_holder_that_cannot_be_asked():
     [(where, what)] = said.items()
     assert where.endswith("[0].held")
     assert what == "a select.epoll object"
+
+
+def test_what_the_type_of_a_poll_object_is_held_by():
+    """It cannot be called, and so nobody can wait with it."""
+    kept = []
+
+    def outer():
+        kind = type(select.poll())
+        kept.append(lambda: kind)
+        kept.append(functools.partial(kind))
+        return {finding.where for finding in coopselectors.audit()}
+
+    inside, after = outer(), {finding.where for finding in coopselectors.audit()}
+    said = [where for where in inside | after if "'kind' in" in where or "'kept' in" in where]
+    assert said + [where for where in after if "<lambda>" in where] == []
+
+
+def test_a_process_without_greenlets(library, monkeypatch):
+    monkeypatch.delitem(sys.modules, "greenlet", raising=False)
+    assert {*CAPTURED, *LIVING, *KEPT} <= {*found()}
+
+
+class Boundless:
+    """A function that claims to wrap one of ours, and fails when it is asked."""
+
+    __module__ = "coopselectors.select"
+
+    @property
+    def __wrapped__(self):
+        raise ZeroDivisionError
+
+    def __call__(self, *how):
+        raise AssertionError("called")
+
+
+def test_whoever_has_patched_cannot_be_asked(library, monkeypatch):
+    monkeypatch.setattr(select, "select", Boundless())
+    everywhere = {finding.where for finding in coopselectors.audit()}
+    assert {*CAPTURED, *LIVING, *KEPT} <= everywhere
+    # Somebody has patched, and the standard modules are what he has not reached.
+    assert "selectors.EpollSelector" in everywhere
 
 
 SCRIPT = """
@@ -443,7 +488,20 @@ def test_a_package_that_loads_no_more_by_itself_is_clear(tmp_path):
     assert "plain: not loaded, and not looked at: plain.other" in " ".join(done.stderr.split())
 
 
-def test_it_says_so_if_it_takes_long(monkeypatch):
+def test_a_module_of_a_class_of_its_own_is_lazy_too(lazy_package):
+    (lazy_package / "odd").mkdir()
+    (lazy_package / "odd" / "part.py").write_text("")
+    (lazy_package / "odd" / "__init__.py").write_text(
+        "import sys\nsys.modules['odd.proxy'] = object()\nsys.modules['odd.nothing'] = None\n"
+    )
+    done = command("-m", "odd", cwd=lazy_package)
+    assert done.returncode == 3
+    assert "odd: odd.proxy loads its parts lazily; not loaded, and not looked at: odd.part" in (
+        done.stderr
+    )
+
+
+def test_it_says_so_if_it_takes_long(monkeypatch, trace_audit_thread):
     from coopselectors._commands import audit as the_command
 
     said = []

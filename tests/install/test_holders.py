@@ -266,6 +266,123 @@ def test_a_running_function(run_python):
     )
 
 
+def test_less_usual_ways_to_hold_it(run_python):
+    run_python(
+        """
+        import dataclasses, selectors, types, typing
+        from selectors import PollSelector
+        import coopselectors
+        standard = (PollSelector,)  # which cannot be replaced
+
+        class Own(list):
+            pass
+        own = Own([[PollSelector]])
+        own.inside = [PollSelector]
+
+        def annotated(kind: PollSelector):
+            pass
+        annotated.__annotations__  # CPython makes the dictionary when it is asked for
+        def not_asked(kind: PollSelector):  # of which it has a tuple until then
+            pass
+        hint = typing.Optional[PollSelector]
+        vars(hint)  # which since CPython 3.11 has a dictionary only if somebody asks for it
+        bound_hint = typing.TypeVar("bound_hint", bound=PollSelector)
+        new_hint = typing.NewType("new_hint", PollSelector)
+        field = dataclasses.field(default=PollSelector)
+        [code, *_] = compile("def from_nowhere(kind): return kind", "x.py", "exec").co_consts
+        from_nowhere = types.FunctionType(code, {}, "from_nowhere", (PollSelector,))
+
+        class Slots:
+            __slots__ = "kind", "unset"
+        class Other:
+            # The accessors of another class, which do not take an object of this one.
+            __slots__ = "held", "__weakref__"
+            kind = Slots.kind
+            __dict__ = vars(Own)["__dict__"]
+        slots, other = Slots(), Other()
+        slots.kind = other.held = PollSelector
+
+        done = coopselectors.install().replaced
+        ours = coopselectors.PollSelector
+        assert own[0] == own.inside == [ours]
+        assert annotated.__annotations__["kind"] is field.default is ours
+        assert slots.kind is other.held is ours
+        assert from_nowhere() is standard[0]
+        assert {
+            "element 0 of __main__.own[0]", "element 0 of __main__.own.inside",
+            "__main__.annotated.__annotations__['kind']", "__main__.field.default",
+            "__main__.slots.kind", "__main__.other.held",
+        } <= {*done}, done
+        found = {each.where: each.advice for each in coopselectors.audit()}
+        advice = found["default argument 'kind' of <a function>.from_nowhere"]
+        assert advice == "nobody knows whose it is: call install() before it is made"
+        # What is only said about a class, nobody waits with.
+        said = [*done, *found]
+        for each in ("hint", "typing"):
+            assert not [where for where in said if each in where], said
+        assert coopselectors.uninstall() == []
+        assert own[0] == own.inside == [PollSelector]
+        assert annotated.__annotations__["kind"] is field.default is slots.kind is PollSelector
+        assert not_asked.__annotations__["kind"] is PollSelector
+        """
+    )
+
+
+def test_what_is_read_only_stays_as_it_is(run_python):
+    run_python(
+        """
+        import selectors, coopselectors
+        class Client:
+            selector = property(selectors.PollSelector)
+        done = coopselectors.install().replaced
+        assert vars(Client)["selector"].fget is selectors._PollLikeSelector.__subclasses__()[0]
+        assert not [where for where in done if "Client" in where], done
+        assert coopselectors.uninstall() == []
+        """
+    )
+
+
+def test_what_is_gone_when_it_is_to_be_put_back(run_python):
+    run_python(
+        """
+        import selectors, coopselectors
+        class Slots:
+            __slots__ = ("kind",)
+        slots = Slots()
+        slots.kind = selectors.PollSelector
+        def around(kind):
+            return lambda: kind
+        closure = around(selectors.PollSelector)
+        coopselectors.install()
+        assert slots.kind is closure() is coopselectors.PollSelector
+        del slots.kind, closure.__closure__[0].cell_contents
+        assert sorted(coopselectors.uninstall()) == [
+            "__main__.slots.kind",
+            "variable 'kind' in the closure of __main__.around.<locals>.<lambda>",
+        ]
+        """
+    )
+
+
+def test_a_function_that_runs_and_has_run_before(run_python):
+    run_python(
+        """
+        import selectors, coopselectors
+        kept = []
+        def outer(kind, runs=True):
+            kept.append(lambda: kind)
+            if runs:
+                coopselectors.install()
+        outer(selectors.PollSelector, False)
+        outer(selectors.EpollSelector)
+        # The variable of the call that has ended belongs to nobody else.
+        assert kept[0]() is coopselectors.PollSelector
+        coopselectors.uninstall()
+        assert kept[0]() is selectors.PollSelector
+        """
+    )
+
+
 def test_living_objects_and_where_they_were_made(run_python):
     run_python(
         """

@@ -128,6 +128,7 @@ def test_a_module_that_is_not_loaded(library):
     assert library.Private is selectors.EpollSelector
 
 
+@pytest.mark.uncounted
 @pytest.mark.parametrize("select", [False, True], ids=["classes", "primitives"])
 def test_a_failure_at_any_moment_leaves_nothing_behind(library, select):
     """The failure is what a signal handler raises, earlier or later in the call."""
@@ -157,6 +158,33 @@ def test_a_failure_at_any_moment_leaves_nothing_behind(library, select):
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, usual)
     assert interrupted > 1
+
+
+def test_a_failure_at_any_call_leaves_nothing_behind(library):
+    before = everything_in(library), dict(vars(selectors))
+    file = coopselectors.install.__code__.co_filename
+    calls, fails_at = 0, 1
+
+    def fail(frame, event, _):
+        nonlocal calls
+        if event == "call" and frame.f_code.co_filename == file:
+            calls += 1
+            if calls == fails_at:
+                raise KeyboardInterrupt
+
+    while calls == fails_at - 1 or not calls:  # until there is no such call any more
+        calls, fails_at = 0, 8 * fails_at
+        sys.setprofile(fail)
+        try:
+            coopselectors.install()
+        except KeyboardInterrupt:
+            calls = fails_at - 1
+            assert not coopselectors.is_installed()
+            assert (everything_in(library), dict(vars(selectors))) == before
+        finally:
+            sys.setprofile(None)
+    assert fails_at > 64
+    assert coopselectors.is_installed()
 
 
 def test_what_others_changed_since_is_left_alone(library):

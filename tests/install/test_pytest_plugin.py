@@ -28,7 +28,8 @@ def blocking():
 def test_blocks():
     block()
 
-def test_waits():
+def test_waits(record_property):
+    record_property("colour", "blue")  # of which nothing is said
     sleep(0.4)
 
 def test_blocks_for_a_moment():
@@ -81,6 +82,7 @@ def test_they_are_reported(run):
     told = [line for line in result.outlines if "blocked the hub for" in line]
     assert len(told) == 4  # that of the fixture at its beginning and its end
     assert not [line for line in told if "waits" in line or "moment" in line]
+    assert not [line for line in result.outlines if "blue" in line]
     assert not [line for line in result.outlines if "_multicall" in line]  # it begins at the test
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import py_compile
 import subprocess
 import sys
 import zipfile
@@ -35,6 +36,10 @@ atexit.register(print, "the end", fail.__name__)
 @pytest.fixture
 def folder(tmp_path):
     (tmp_path / "program.py").write_text(PROGRAM)
+    (tmp_path / "caller.py").write_text(
+        "import sys\nfrom coopselectors.__main__ import main\nmain(['run', *sys.argv[1:]])\n"
+    )
+    py_compile.compile(str(tmp_path / "program.py"), str(tmp_path / "compiled.pyc"))
     (tmp_path / "broken.py").write_text("1 +* 2\n")
     package = tmp_path / "package"
     package.mkdir()
@@ -82,6 +87,7 @@ def run(folder, *arguments):
         ["package", "one"],
         ["archive.pyz", "one"],
         ["archive.pyz", "fail"],
+        ["compiled.pyc", "one"],
         ["broken.py"],
         ["no_such_file.py"],
         ["-m", "no_such_module"],
@@ -95,6 +101,19 @@ def test_a_program_is_run_as_python_runs_it(folder, arguments):
     assert done.stdout == expected.stdout
     assert done.stderr == expected.stderr
     assert done.returncode == expected.returncode
+
+
+@pytest.mark.skipif(sys.version_info < (3, 11), reason="python -P came with 3.11")
+def test_no_folder_is_put_on_the_path_if_python_was_told_so(folder):
+    expected = run(folder, "-P", "program.py")
+    assert run(folder, "-P", "-m", "coopselectors", "run", "program.py").stdout == expected.stdout
+
+
+def test_another_program_may_call_it(folder):
+    """What was first on the path was not put there by ``python -m``, and stays."""
+    (folder / "package" / "show.py").write_text("import sys; print(*sys.path[:2])")
+    done = run(folder / "package", "../caller.py", "show.py")
+    assert done.stdout.split() == [str(folder / "package"), str(folder)], done.stderr
 
 
 OURS = "coopselectors._default coopselectors._selectors coopselectors.select"
@@ -120,9 +139,10 @@ def test_the_select_module_can_be_left_alone(folder):
 
 @pytest.mark.epoll
 @pytest.mark.skipif(missing("gevent-libev") != "", reason="not installed: gevent")
-def test_a_program_that_patches_once_more(folder):
+@pytest.mark.parametrize("what", ["", "sys=True"])  # what was patched already is not patched again
+def test_a_program_that_patches_once_more(folder, what):
     (folder / "again.py").write_text(
-        "import gevent.monkey; gevent.monkey.patch_all()\nimport tell\n"
+        f"import gevent.monkey; gevent.monkey.patch_all({what})\nimport tell\n"
     )
     done = run(folder, "-m", "coopselectors", "run", "--gevent", "again.py")
     assert done.stdout == f"gevent {OURS}\n", done.stderr

@@ -9,7 +9,7 @@ import pytest
 
 from support import TESTS, runtimes
 
-pytestmark = pytest.mark.once
+pytestmark = [pytest.mark.once, pytest.mark.counted]
 
 HUBS = ("gevent-libev", "gevent-libuv", "eventlet")
 

@@ -9,6 +9,7 @@ from unittest import mock
 import pytest
 
 from coopselectors import EVENT_READ
+from support.runtimes import missing
 
 
 def frozen():
@@ -64,3 +65,21 @@ def test_a_wait_lasts_as_long_as_it_should(runtime, selector, connect, clock):
     task = runtime.spawn(writer.send, b"x")
     assert len(selector.select(20)) == 1
     runtime.join(task)
+
+
+@pytest.mark.skipif(missing("gevent-libev") != "", reason="not installed: gevent")
+def test_a_clock_that_was_replaced_before_the_import(run_python):
+    run_python(
+        """
+        import os, time
+        time.monotonic = lambda: 1.0
+        import gevent.monkey
+        gevent.monkey.patch_all()
+        import coopselectors
+        started = os.times().elapsed
+        with coopselectors.DefaultSelector() as selector:
+            assert selector.select(0.1) == []
+        assert 0.08 <= round(os.times().elapsed - started, 2) < 5
+        """,
+        limit=20,
+    )

@@ -16,7 +16,7 @@ import pytest
 
 import coopselectors
 import coopselectors.select
-from coopselectors import EVENT_READ
+from coopselectors import EVENT_READ, EVENT_WRITE
 from support import runtimes, seams
 
 # gevent's Popen forks, and each test has a thread beside it that watches the time.
@@ -299,3 +299,41 @@ def test_a_duplicate_is_closed_only_while_it_is_one(fresh, what):
     count, lost = fresh(duplicates_closed, what)
     assert count
     assert lost == []
+
+
+def test_an_interpreter_without_ctypes_ends_as_any_other(run_python):
+    said = run_python(
+        """
+        import os, sys
+        sys.modules["ctypes"] = None
+        sys.unraisablehook = print
+        import coopselectors
+        with coopselectors.DefaultSelector() as selector:
+            if hasattr(selector, "fileno"):
+                os.close(selector.fileno())
+        """
+    )
+    assert said == ""
+
+
+@pytest.mark.epoll
+@pytest.mark.parametrize("call", ["register", "modify", "unregister"])
+@pytest.mark.parametrize("has_waited", [False, True], ids=["new", "that has waited"])
+@pytest.mark.classes("EpollSelector")
+def test_the_first_call_afterwards(runtime, selector, connect, call, has_waited):
+    (old, old_peer), (new, new_peer) = connect(), connect()
+    selector.register(old, EVENT_READ)
+    if has_waited:
+        assert selector.select(0.01) == []
+    posix.close(selector.fileno())
+    if call == "register":
+        selector.register(new, EVENT_READ)
+    elif call == "modify":
+        selector.modify(old, EVENT_READ | EVENT_WRITE)
+    else:
+        selector.unregister(old)
+        selector.register(new, EVENT_READ)
+    old_peer.send(b"x")
+    new_peer.send(b"x")
+    files = {"register": {old, new}, "modify": {old}, "unregister": {new}}[call]
+    assert {key.fileobj for key, _ in selector.select(5)} == files

@@ -17,6 +17,7 @@ import pytest
 import coopselectors
 import coopselectors.select
 from coopselectors import EVENT_READ
+from support import TESTS, runtimes
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore:.*fork")
 
@@ -168,3 +169,75 @@ def test_everybody_hears_of_his_files(runtime, how, forker):
     assert deaf == []
     for waiter in waiters:
         waiter.end()
+
+
+@pytest.mark.epoll
+def test_what_is_finalized_in_the_child_takes_nothing_from_the_parent(run_python):
+    """CPython clears other threads' local variables in the child, before it calls any hook."""
+    run_python(
+        """
+        import os, select, socket, threading
+        import coopselectors
+        local = threading.local()
+        reader, writer = socket.socketpair()
+        is_made, has_forked = threading.Event(), threading.Event()
+        heard = []
+        def work():
+            local.selector = coopselectors.EpollSelector()
+            local.selector.register(reader, 1, extra_events=select.EPOLLET)
+            writer.send(b"x")
+            is_made.set()
+            has_forked.wait(20)
+            heard.extend(local.selector.select(5))
+        thread = threading.Thread(target=work)
+        thread.start()
+        is_made.wait(20)
+        child = os.fork()
+        if not child:
+            os._exit(0)
+        os.waitpid(child, 0)
+        has_forked.set()
+        thread.join()
+        assert len(heard) == 1, heard
+        """,
+        PYTHONWARNINGS="ignore",
+    )
+
+
+@pytest.mark.parametrize("name", [name for name in runtimes.RUNTIMES if name != "native"])
+def test_a_hook_of_the_programs_that_comes_before_ours(run_python, name):
+    if runtimes.missing(name):
+        pytest.skip(runtimes.missing(name))
+    run_python(
+        """
+        import os, socket, sys, time
+        kept = []
+        os.register_at_fork(after_in_child=lambda: [selector.close() for selector in kept])
+        sys.path.insert(0, sys.argv[1])
+        from support import runtimes
+        import coopselectors
+        from posix import fork, waitpid
+        runtime = runtimes.enter(sys.argv[2])
+        reader, writer = socket.socketpair()
+        selector = coopselectors.DefaultSelector()
+        selector.register(reader, 1)
+        selector.select(0.01)  # from now on, the hub waits for it
+        heard = []
+        task = runtime.spawn(lambda: heard.extend(selector.select(10)))
+        runtime.sleep(0.01)
+        kept.append(selector)
+        child = fork()
+        if not child:
+            os._exit(0)
+        waitpid(child, 0)
+        started = time.monotonic()
+        writer.send(b"x")
+        runtime.join(task)
+        assert len(heard) == 1, heard
+        assert time.monotonic() - started < 8  # it was woken, and has not looked when time was up
+        os._exit(0)  # gevent 26.7 crashes when an interpreter 3.9 ends
+        """,
+        str(TESTS),
+        name,
+        PYTHONWARNINGS="ignore",
+    )

@@ -205,6 +205,7 @@ CASES = {
 
 
 @pytest.mark.once
+@pytest.mark.counted
 @pytest.mark.parametrize("name", CASES)
 def test_who_patched_select_last_decides(run_python, name):
     needed, script, owner, cooperative = CASES[name]

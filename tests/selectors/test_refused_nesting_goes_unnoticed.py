@@ -10,7 +10,7 @@ from unittest import mock
 import pytest
 
 from coopselectors import EVENT_READ, EVENT_WRITE
-from support import seams
+from support import native, seams
 
 pytestmark = [pytest.mark.runtimes("gevent-libev", "gevent-libuv", "eventlet")]
 epoll_only = pytest.mark.classes("EpollSelector")
@@ -222,3 +222,36 @@ def test_without_any_primitive_that_has_a_descriptor(runtime, Selector, connect)
         task = runtime.spawn(lambda: (runtime.sleep(0.01), writer.send(b"x")))
         assert selector.select(20) == [(key, EVENT_READ)]
         runtime.join(task)
+
+
+@pytest.mark.pollable
+@pytest.mark.classes("PollSelector", "SelectSelector")
+def test_a_file_that_no_epoll_can_hold(runtime, selector, connect):
+    """Chains of epolls may be five deep, and poll(2) waits for the last of them all the same."""
+    reader, writer = connect()
+    idle, _ = connect()
+    selector.register(idle, EVENT_READ)
+    assert selector.select(0.02) == []
+    chain = [native.real_epoll() for _ in range(5)]
+    for outer, inner in zip(chain, [*(each.fileno() for each in chain[1:]), reader.fileno()]):
+        outer.register(inner, 1)
+    key = selector.register(chain[0], EVENT_READ)
+    assert selector.select(0.02) == []
+    task = runtime.spawn(lambda: (runtime.sleep(0.01), writer.send(b"x")))
+    assert selector.select(20) == [(key, EVENT_READ)]
+    runtime.join(task)
+    selector.unregister(chain[0])
+    for each in chain:
+        each.close()
+
+
+@pytest.mark.classes("SelectSelector")
+def test_a_number_that_no_file_can_have(runtime, selector, connect):
+    selector.register(connect()[0], EVENT_READ)
+    task = runtime.spawn(selector.select, 20)
+    runtime.sleep(0.02)
+    selector.register(2**40, EVENT_READ)
+    with pytest.raises((OverflowError, ValueError)):
+        runtime.join(task)
+    selector.unregister(2**40)
+    assert selector.select(0.02) == []

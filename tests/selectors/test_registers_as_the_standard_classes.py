@@ -346,3 +346,25 @@ def test_nothing_is_left_when_a_selector_is_closed(runtime, Selector, connect):
             runtime.introduce(selector)
         del selector
     assert len(os.listdir("/proc/self/fd")) <= len(before)
+
+
+class Number(int):
+    """As numpy's and enum's: an int, and then some."""
+
+
+def test_numbers_of_a_class_of_their_own(selector, connect):
+    class File:
+        def fileno(self):
+            return Number(other.fileno())
+
+    (reader, writer), (other, peer) = connect(), connect()
+    assert selector.register(Number(reader.fileno()), EVENT_READ).fd == reader.fileno()
+    file = File()
+    assert selector.register(file, EVENT_READ).fd == other.fileno()
+    writer.send(b"x")
+    peer.send(b"x")
+    assert {key.fd for key, _ in selector.select(5)} == {reader.fileno(), other.fileno()}
+    assert selector.get_key(Number(other.fileno())).fileobj is file
+    selector.unregister(file)
+    selector.unregister(Number(reader.fileno()))
+    assert len(selector.get_map()) == 0

@@ -367,3 +367,14 @@ def test_the_selector_of_a_loop_can_be_reached(runtime, connect):
         loop.remove_reader(reader)
     finally:
         loop.close()
+
+
+def test_an_object_of_a_subclass_has_no_signature():
+    """Only its class has one, as tools that ask an object see."""
+
+    class Own(coopselectors.DefaultSelector):
+        pass
+
+    assert [*inspect.signature(Own).parameters] == ["runtime"]
+    with Own() as made:
+        assert not hasattr(made, "__signature__")

@@ -127,10 +127,15 @@ def test_a_selector_that_is_dropped_without_close_costs_its_hub_nothing(runtime,
 
 
 @pytest.mark.classes("PollSelector", "SelectSelector")
-def test_regular_files_are_ready_as_long_as_one_is_registered(runtime, selector, connect, tmp_path):
+@pytest.mark.parametrize("has_waited", [False, True], ids=["at first", "after a wait"])
+def test_regular_files_are_ready_as_long_as_one_is_registered(
+    runtime, selector, connect, tmp_path, has_waited
+):
     # poll(2) and select(2) call them always ready, and epoll does not take them
     files = [(tmp_path / name).open("wb+") for name in ("one", "other")]
     selector.register(connect()[0], EVENT_READ)
+    if has_waited:
+        assert selector.select(0.02) == []
     for file in files:
         selector.register(file, EVENT_READ)
     for left in (2, 1, 0):

@@ -12,6 +12,7 @@ from typing import Any
 
 from coopselectors import _unpatched, _wakeup, select
 from coopselectors._check import _rows
+from coopselectors._commands import audit as audit_command
 from coopselectors._hubs import _waiting_thread, hub_for
 
 #: Where the package looks up what the unpatched platform offers.  A platform without a primitive,
@@ -67,6 +68,17 @@ def trace_all_threads(monkeypatch: Any) -> None:
 
     if start is not None:
         monkeypatch.setattr(hub, "start_thread", lambda *how: start(traced, how))
+
+
+def trace_audit_thread(monkeypatch: Any) -> None:
+    """Likewise into the thread that says that an audit goes on."""
+    start = audit_command._start_thread
+
+    def traced(function: Any, arguments: Any) -> None:
+        sys.settrace(threading._trace_hook)  # type: ignore[attr-defined]
+        function(*arguments)
+
+    monkeypatch.setattr(audit_command, "_start_thread", lambda *how: start(traced, how))
 
 
 def time_slice(lasts: bool) -> None:

@@ -65,7 +65,7 @@ class Summary:
         if deselected:
             terminalreporter.write_line(
                 f"Left out here: {deselected} long tests that the interpreter changes nothing in; "
-                "`tox -e coverage` runs them, and .ci/run everything on all interpreters."
+                "`tox -e once` runs them, and .ci/run everything on all interpreters."
             )
 
     def _as_json(self) -> dict[str, Any]:

@@ -1,0 +1,366 @@
+"""Does a call still tell the truth if another thread has changed something between two lines of it?
+
+Private, because no thread can be made to come in exactly there: what it would have done is done
+here, by hand, at that moment.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import select
+import time
+
+import pytest
+
+import coopselectors
+from coopselectors import EVENT_READ, EVENT_WRITE, _ready, _rebuild, _shadow
+
+_IN, _OUT = 1, 4  # <poll.h>
+
+pytestmark = pytest.mark.epoll
+
+
+class OnceOnly(dict):
+    """Somebody takes the file out when it has been looked up."""
+
+    def get(self, fd, default=None):
+        return self.pop(fd, default)
+
+
+@pytest.fixture
+def file(connect):
+    return connect()[0]
+
+
+@pytest.fixture
+def epoll():
+    with coopselectors.EpollSelector() as selector:
+        yield selector
+
+
+@pytest.fixture
+def poll():
+    with coopselectors.PollSelector() as selector:
+        yield selector
+
+
+# What was reported, and what is said of it.
+
+
+def test_a_file_that_is_watched_for_something_else_by_now(epoll, file):
+    epoll.register(file, EVENT_READ)
+    poller = epoll._poller
+    said = _ready.translate(poller, poller.keys, {}, [(file.fileno(), _OUT)])
+    assert said.ready == {}
+    assert said.ask_again
+
+
+def test_a_file_that_was_reported_to_another_thread_and_is_only_to_be_once(epoll, file):
+    epoll.register(file, EVENT_READ, extra_events=select.EPOLLONESHOT)
+    poller = epoll._poller
+    poller.mark_fired(file.fileno())
+    said = _ready.translate(poller, poller.keys, {}, [(file.fileno(), _IN)])
+    assert said.ready == {}
+
+
+def test_a_file_that_is_gone_is_not_remembered(epoll, file):
+    fd, key = file.fileno(), epoll.register(file, EVENT_READ)
+    known = {}
+    said = _ready.translate(epoll._poller, OnceOnly({fd: key}), known, [(fd, _IN)])
+    assert said.ready == {fd: (key, EVENT_READ)}
+    assert known == {}
+
+
+def test_a_file_that_was_armed_anew_is_not_taken_for_one_that_has_fired(epoll, file):
+    fd = file.fileno()
+    key = epoll.register(file, EVENT_READ, extra_events=select.EPOLLONESHOT)
+    poller = epoll._poller
+    said = _ready.translate(poller, OnceOnly({fd: key}), {}, [(fd, _IN)])
+    assert [each for each, _ in said.ready.values()] == [key]
+    assert fd not in poller.fired
+
+
+def test_a_file_that_somebody_reads_while_the_kernel_is_asked_again(epoll, connect, monkeypatch):
+    (reader, writer), (stranger, _) = connect(), connect()
+    epoll.register(reader, EVENT_READ)
+    poller, poll = epoll._poller, epoll._poller.poll
+    answers = [[(stranger.fileno(), _IN), (reader.fileno(), _IN)], []]
+    monkeypatch.setattr(
+        poller, "poll", lambda seconds: answers.pop(0) if answers else poll(seconds)
+    )
+    started = time.monotonic()
+    assert epoll.select(0.1) == []
+    assert time.monotonic() - started >= 0.1
+    answers += [[(stranger.fileno(), _IN), (reader.fileno(), _IN)], []]
+    writer.send(b"x")
+    assert [key.fileobj for key, _ in epoll.select()] == [reader]
+
+
+# The kernel object is replaced.
+
+
+def test_what_changes_while_the_kernel_object_is_replaced(epoll, connect, monkeypatch):
+    pairs = {name: connect() for name in ("stays", "gone", "changed", "fired")}
+    for name, (reader, _) in pairs.items():
+        extra = select.EPOLLONESHOT if name == "fired" else 0
+        epoll.register(reader, EVENT_READ, name, extra_events=extra)
+    poller = epoll._poller
+    fds = {name: reader.fileno() for name, (reader, _) in pairs.items()}
+    replace = poller.backend.replace
+
+    def replace_late(fresh):
+        replace(fresh)
+        del poller.keys[fds["gone"]]
+        changed = poller.keys[fds["changed"]]
+        poller.keys[fds["changed"]] = changed._replace(events=EVENT_WRITE)
+        poller.keys[fds["fired"]] = poller.keys[fds["fired"]]._replace(data="anew")
+        poller.mark_fired(fds["fired"])
+
+    monkeypatch.setattr(poller.backend, "replace", replace_late)
+    poller.mark_stale()
+    for _, writer in pairs.values():
+        writer.send(b"x")
+    masks = dict(poller.poll(0))
+    assert (masks[fds["stays"]], masks[fds["changed"]]) == (_IN, _OUT)
+    assert fds["gone"] not in masks
+
+
+class Scripted:
+    """A backend whose calls raise one error after the other, and then succeed."""
+
+    def __init__(self, **errors):
+        self.errors = {name: list(codes) for name, codes in errors.items()}
+        self.calls = []
+
+    def _call(self, name):
+        self.calls.append(name)
+        if self.errors.get(name):
+            code = self.errors[name].pop(0)
+            raise OSError(code, os.strerror(code))
+
+    def modify(self, *how):
+        self._call("modify")
+
+    def register(self, *how):
+        self._call("register")
+
+    def unregister(self, *how):
+        self._call("unregister")
+
+
+def test_a_file_that_another_thread_takes_out_and_puts_in_all_the_time():
+    backend = Scripted(modify=[errno.ENOENT, errno.ENOENT], register=[errno.EEXIST])
+    _rebuild.put(backend, 5, EVENT_READ, 0)
+    assert backend.calls == ["modify", "register", "modify", "register"]
+
+
+def test_no_memory_is_told(epoll, file, monkeypatch):
+    epoll.register(file, EVENT_READ)
+    poller = epoll._poller
+    monkeypatch.setattr(poller, "backend", Scripted(modify=[errno.ENOMEM]))
+    with pytest.raises(OSError, match="memory"):
+        _rebuild.settle(poller, file.fileno())
+
+
+# The shadow, by which one waits for poll and select.
+
+
+def test_a_shadow_that_another_thread_has_dismissed_is_told_nothing(poll, file):
+    poll.register(file, EVENT_READ)
+    poll._poller.pollable()
+    shadow = poll._poller.shadow
+    poll._poller.dismiss_shadow()
+    assert shadow.add(file.fileno(), EVENT_WRITE)
+    assert shadow.remove(file.fileno(), EVENT_READ)
+
+
+def test_a_shadow_goes_on_without_a_file_that_was_just_unregistered(poll, connect):
+    (one, _), (other, writer) = connect(), connect()
+    for each in (one, other):
+        poll.register(each, EVENT_READ)
+    poller = poll._poller
+    poller.pollable()
+    del poller.keys[one.fileno()]
+    poller.shadow._look_up(one.fileno())
+    poller.backend.unregister(one.fileno(), EVENT_READ)
+    with pytest.raises(FileNotFoundError):
+        poller.shadow.poller.backend.unregister(one.fileno(), EVENT_READ)
+    writer.send(b"x")
+    assert [pair[0] for pair in poller.shadow.poller.poll(5)] == [other.fileno()]
+
+
+def test_of_two_threads_that_open_a_shadow_the_first_wins(poll):
+    poller = poll._poller
+    poller.pollable()
+    first = poller.shadow
+    before = os.listdir("/proc/self/fd")
+    _shadow.open_shadow(poller)
+    assert poller.shadow is first
+    assert os.listdir("/proc/self/fd") == before
+    poll.close()
+    before = os.listdir("/proc/self/fd")
+    with pytest.raises(ValueError, match="closed"):
+        _shadow.open_shadow(poller)
+    assert os.listdir("/proc/self/fd") == before
+
+
+def test_a_number_that_is_the_shadows_own(poll, file):
+    number = os.dup(file.fileno())  # the lowest that is free
+    poll.register(number, EVENT_READ)
+    os.close(number)
+    poller = poll._poller
+    poller.pollable()
+    assert poller.shadow.poller.descriptor() == number
+    assert not poller.refused
+    poll.unregister(number)
+
+
+def before_the_sleep(monkeypatch, poller, act):
+    """Have something done once between the last look and the sleep."""
+    usual = poller.before_sleep
+
+    def before_sleep(again=False):
+        monkeypatch.setattr(poller, "before_sleep", usual)
+        act()
+        return usual(again)
+
+    monkeypatch.setattr(poller, "before_sleep", before_sleep)
+
+
+def test_a_shadow_that_is_dismissed_before_the_sleep(poll, connect, monkeypatch):
+    reader, writer = connect()
+    poll.register(reader, EVENT_READ)
+    poller = poll._poller
+
+    def dismiss():
+        poller.dismiss_shadow()
+        writer.send(b"x")
+
+    before_the_sleep(monkeypatch, poller, dismiss)
+    assert _shadow.poll_noticing(poller, 5) == [(reader.fileno(), _IN)]
+
+
+def test_an_error_of_a_shadow_that_nobody_has_closed(poll, file, monkeypatch):
+    poll.register(file, EVENT_READ)
+    poller = poll._poller
+    inner = poller.pollable()
+
+    def fail(timeout):
+        raise OSError(errno.ENOMEM, "no memory")
+
+    monkeypatch.setattr(inner, "poll", fail)
+    with pytest.raises(OSError, match="no memory"):
+        _shadow.poll_noticing(poller, 1)
+    with pytest.raises(OSError, match="no memory"):
+        poller.woken_in_vain()
+    poller.dismiss_shadow()
+    assert inner.closed
+
+
+def test_a_shadow_that_is_dismissed_when_it_is_asked_why_it_was_readable(poll, file, monkeypatch):
+    poll.register(file, EVENT_READ)
+    poller = poll._poller
+    poller.pollable()
+    shadow = poller.shadow
+    shadow.poller.close()
+    assert _shadow.woken_in_vain(poller)
+
+
+def test_what_the_shadow_takes_of_a_file_that_reports_once(poll, connect, monkeypatch):
+    reader, writer = connect()
+    poll.register(reader, EVENT_READ)
+    poller = poll._poller
+    poller.told_once = {reader.fileno()}
+    before_the_sleep(monkeypatch, poller, lambda: writer.send(b"x"))
+    assert _shadow.poll_noticing(poller, 5) == [(reader.fileno(), _IN)]
+
+
+def test_a_wait_that_is_called_off_before_the_sleep(poll, file, monkeypatch):
+    poll.register(file, EVENT_READ)
+    poller = poll._poller
+    before_the_sleep(monkeypatch, poller, lambda: poller.cancel_block(True))
+    assert _shadow.poll_noticing(poller, 5) == []
+    poller.cancel_block(False)
+
+
+def test_a_file_that_cannot_be_asked_for_changes_only(poll, file, monkeypatch):
+    poll.register(file, EVENT_READ)
+    poller = poll._poller
+    poller.pollable()
+    shadow = poller.shadow
+    monkeypatch.setattr(shadow.poller, "poll", lambda timeout: [(file.fileno(), _IN)])
+
+    def fail(*how):
+        raise OSError(errno.ENOENT, "not there")
+
+    monkeypatch.setattr(shadow.poller.backend, "report_changes_only", fail)
+    assert poller.woken_in_vain()
+    assert poller.shadow is None  # the next wait has another one
+
+
+# The selector is closed, or its descriptor is lost, and others have noticed first.
+
+
+def test_a_selector_whose_kernel_object_was_just_closed(epoll, connect):
+    (reader, _), (other, _) = connect(), connect()
+    epoll.register(reader, EVENT_READ)
+    poller = epoll._poller
+    poller.backend.native.close()
+    poller.unregister(reader.fileno(), EVENT_READ)  # as nothing is left to forget
+    for call in (
+        lambda: poller.register(other.fileno(), EVENT_READ),
+        lambda: poller.modify(reader.fileno(), EVENT_WRITE, EVENT_READ),
+        lambda: poller.poll(0),
+    ):
+        with pytest.raises(ValueError, match="closed"):
+            call()
+
+
+def test_what_another_thread_has_done_already_is_not_done_again(epoll, file, monkeypatch):
+    epoll.register(file, EVENT_READ)
+    poller = epoll._poller
+    state = poller.state
+    with monkeypatch.context() as patch:
+        patch.setattr(type(poller.backend), "replace", lambda *how: pytest.fail("replaced"))
+        poller.prepare()
+        poller._rebuild_lost()
+    assert poller.state is state
+    poller.mark_stale()
+    stale = poller.state
+    poller.mark_stale()
+    assert poller.state is stale
+    poller.close()
+    for call in (poller.prepare, poller._rebuild_lost):
+        with pytest.raises(ValueError, match="closed"):
+            call()
+
+
+def test_a_poll_object_that_another_thread_is_in(poll, connect, monkeypatch):
+    reader, writer = connect()
+    poll.register(reader, EVENT_READ)
+    poller = poll._poller
+
+    def fail(timeout):
+        raise RuntimeError("concurrent poll() invocation")
+
+    monkeypatch.setattr(poller.backend, "poll", fail)
+    assert poller.poll(0.01) == []
+    writer.send(b"x")
+    assert poller.poll(5) == [(reader.fileno(), _IN)]
+
+
+def test_a_shadow_may_be_dismissed_by_two(poll):
+    poller = poll._poller
+    poller.mark_stale()
+    poller.pollable()
+    poller.dismiss_shadow()
+    poller.dismiss_shadow()
+    assert poller.shadow is None
+    poller.tell_shadow("add", 0, EVENT_READ)  # who has found one a moment ago
+
+
+def test_what_reports_once_is_kept_by_whoever_took_it(epoll, file):
+    poller = epoll._poller
+    poller.has_extras, poller.told_once = True, {file.fileno()}
+    assert poller.give_back([(file.fileno(), 2)]) == [(file.fileno(), 2)]
