@@ -60,7 +60,7 @@ class _Closing:
     closed = True
 
     def __getattr__(self, name: str) -> Any:
-        raise ValueError("I/O operation on closed epoll object")
+        raise ValueError(f"I/O operation on closed {EpollBackend.name} object")
 
 
 _CLOSING: Any = _Closing()
