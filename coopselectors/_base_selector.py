@@ -249,10 +249,11 @@ class Selector(selectors._BaseSelectorImpl):
                 poller.mark_stale()
             if deadline is not None:
                 timeout = max(0, deadline - clock.monotonic())
-            wait = 0 if found.ready or kept else timeout
-            pairs = hub.wait(poller, wait, deadline)
-            if not pairs and not kept and wait != timeout:
-                pairs = hub.wait(poller, timeout, deadline)  # what was ready is so no longer
+            asked = 0 if found.ready or kept else timeout
+            pairs = hub.wait(poller, asked, deadline)
+            if not pairs and not kept and asked != timeout:
+                # What was ready is not ready any more, but the wait goes on.
+                pairs = hub.wait(poller, timeout, deadline)
             attempt += 1
 
     def _plain(self, timeout: Any) -> float:

@@ -102,13 +102,15 @@ class FilesPoller(Poller):
             self.backend.unregister(fd, before)
         except OSError:
             if fd not in self.fired:
-                self.stale_fds = {*self.stale_fds, fd}
+                with _fork.lock():
+                    self.stale_fds = {*self.stale_fds, fd}
         except (ValueError, KeyError):
             pass  # another thread has just closed it
         if self.has_extras:
             self.rearm(fd)
-            self.exclusive = self.exclusive - {fd}
-            self.told_once = self.told_once - {fd}
+            with _fork.lock():
+                self.exclusive = self.exclusive - {fd}
+                self.told_once = self.told_once - {fd}
         if self.shadow is not None:
             self.tell_shadow("remove", fd, before)
         if self.per_file_waiters:
@@ -140,7 +142,8 @@ class FilesPoller(Poller):
             # The file was closed and duplicated back under its number, or another thread has just
             # registered it with a new kernel object.  Either way, the number is not stale now.
             put(self.backend, fd, events, extra)
-            self.stale_fds = self.stale_fds - {fd}
+            with _fork.lock():
+                self.stale_fds = self.stale_fds - {fd}
             return
         if code in (errno.EBADF, errno.EINVAL) and not self.backend.is_ours():
             self._rebuild_lost()
@@ -256,11 +259,13 @@ class FilesPoller(Poller):
         self.has_extras = True
         if extra & self.backend.exclusive:
             if fd in self.stale_fds:
-                self.mark_stale()  # poll(2) cannot tell whose wake-ups these are
-            self.exclusive = {*self.exclusive, fd}
+                self.mark_stale()  # whose wake-ups these are, poll(2) does not know
+            with _fork.lock():
+                self.exclusive = {*self.exclusive, fd}
             self.leave_all()
         if extra & _PRI and self.backend.name != "kqueue" and reports_once(fd):
-            self.told_once = {*self.told_once, fd}
+            with _fork.lock():
+                self.told_once = {*self.told_once, fd}
             self.leave_all()
 
     def mark_fired(self, fd: int) -> None:
@@ -301,7 +306,9 @@ class FilesPoller(Poller):
 
         `now` and `before` are what it is and was watched for; None if it is or was not.
         """
-        self.told_once = self.told_once - {fd}
+        if fd in self.told_once:
+            with _fork.lock():
+                self.told_once = self.told_once - {fd}
         if before is not None and self.shadow is not None:
             self.tell_shadow("remove", fd, before.events)
         if now is not None:
@@ -372,14 +379,15 @@ class FilesPoller(Poller):
             return True
 
     def before_sleep(self, again: bool = False) -> Optional[float]:
-        shadow = self.shadow  # another thread may drop it at any moment
+        shadow = self.shadow  # another thread or a signal handler may dismiss it
         if shadow is None or not self.looks_up:
             return None
         again_in: Optional[float] = shadow.look_up(again)
         return again_in
 
     def woken_in_vain(self) -> bool:
-        return self.shadow is not None and woken_in_vain(self)
+        shadow = self.shadow
+        return shadow is not None and woken_in_vain(self, shadow)
 
 
 def reports_once(fd: int) -> bool:

@@ -18,6 +18,8 @@ from types import (
 )
 from typing import Any, Dict, Iterator, List, Tuple
 
+from ._pickling import InstalledSelectorType, PrimitiveType
+
 #: The name of our own package.
 OURS = __name__.partition(".")[0]
 
@@ -25,13 +27,18 @@ _class_name = type.__dict__["__name__"].__get__
 _class_qualname = type.__dict__["__qualname__"].__get__
 _class_module = type.__dict__["__module__"].__get__
 _class_mro = type.__dict__["__mro__"].__get__
+_class_flags = type.__dict__["__flags__"].__get__
 vars_of_class = type.__dict__["__dict__"].__get__
 _module_vars: Any = vars(ModuleType)["__dict__"].__get__
 _ACCESSORS = (GetSetDescriptorType, MemberDescriptorType)
 
 # The types whose instances hash, compare and print themselves in C, and those that only hash so.
 _PLAIN = frozenset(map(id, (str, int, float, bool, bytes, complex, type(None))))
-_HASHED_IN_C = frozenset(map(id, (type, ABCMeta, BuiltinFunctionType, FunctionType)))
+_CLASSES = (type, ABCMeta, InstalledSelectorType, PrimitiveType)
+_HASHED_IN_C = frozenset(map(id, (*_CLASSES, BuiltinFunctionType, FunctionType)))
+
+# Py_TPFLAGS_BASETYPE: whether a class can be derived from it.
+_IS_BASE = 1 << 10
 
 #: The longest key of a dictionary that is shown as a whole.
 _LONGEST = 60
@@ -67,7 +74,8 @@ def full_name(kind: type) -> str:
 
 def is_ours(kind: type) -> bool:
     home = home_of(kind)
-    return home == OURS or home.startswith(f"{OURS}.")
+    # A metaclass of ours may be that of somebody's class.
+    return (home == OURS or home.startswith(f"{OURS}.")) and not issubclass(kind, type)
 
 
 def is_a_hint(kind: type) -> bool:
@@ -79,6 +87,15 @@ def bases_of(kind: type) -> Tuple[type, ...]:
     """The method resolution order."""
     order: Tuple[type, ...] = _class_mro(kind) or ()
     return order
+
+
+def _laid_out(kind: type) -> Iterator[type]:
+    """Those of the method resolution order whose accessors in C can read an object of `kind`.
+
+    Nuitka's functions, methods and generators say that they are derived from the interpreter's,
+    which no class can be, and their memory is laid out otherwise: to read one crashes the process.
+    """
+    return (each for each in bases_of(kind) if each is kind or _class_flags(each) & _IS_BASE)
 
 
 def class_items(kind: type) -> List[Tuple[Any, Any]]:
@@ -116,7 +133,7 @@ def module_vars(module: Any) -> Dict[Any, Any]:
 def own_vars(thing: Any) -> Any:
     """The dictionary in which an object keeps its attributes, None if there is none to be had."""
     # A class may define `__dict__` as it likes; the accessor in C is that of a base, or is gone.
-    for kind in reversed(bases_of(type(thing))):
+    for kind in reversed(list(_laid_out(type(thing)))):
         accessor = vars_of_class(kind).get("__dict__")
         if type(accessor) in _ACCESSORS:
             try:
@@ -129,7 +146,7 @@ def own_vars(thing: Any) -> Any:
 
 def slots_of(thing: Any) -> Iterator[Tuple[str, Any, Any]]:
     """(name, accessor, content) of each slot of an object that holds something."""
-    for kind in bases_of(type(thing)):
+    for kind in _laid_out(type(thing)):
         for name, accessor in class_items(kind):
             if type(accessor) is MemberDescriptorType:
                 try:

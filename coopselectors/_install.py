@@ -8,14 +8,17 @@ types of the ``select`` module.  Nothing is imported, and no code of other modul
 from __future__ import annotations
 
 import sys
+from importlib import import_module
+from types import FrameType, ModuleType
 from typing import Any, Dict, Iterable, List, NamedTuple, Optional, Set
 
-from . import _inert, _standard
+from . import _inert, _places, _runtime, _standard
 from ._bindings import attribute, places_in
 from ._holders import Kept, Table, undisturbed
 from ._paths import Paths
+from ._pickling import InstalledSelectorType
 from ._places import ABSENT, Place
-from ._replacements import NAMES, PRIMITIVES, counterpart, our_primitive
+from ._replacements import NAMES, PRIMITIVES, counterpart, our_primitive, select_for
 from ._standard import Standard, vars_of_module
 
 
@@ -33,6 +36,8 @@ class _Change(NamedTuple):
     place: Place
     before: Any
     ours: Any
+    #: Whether `before` is what gevent or eventlet has put there since.
+    is_patched: bool = False
 
 
 _changes: List[_Change] = Kept()
@@ -55,8 +60,8 @@ def install(modules: Optional[Iterable[str]] = None, *, select: bool = False) ->
     by those of `coopselectors.select`, including deleted ones.  Those of another patcher are left
     alone.
 
-    Applications call this after all imports, and best after the patch.  Call it again to replace
-    what was imported since, or what a later patch has overwritten.  Libraries should import
+    Applications call this after all imports, and best after the patch; gevent and eventlet do not
+    overwrite it later.  Call it again to replace what was imported since.  Libraries should import
     coopselectors instead.
 
     It imports no module and runs no code of other modules.  If it fails, nothing is changed.
@@ -78,7 +83,7 @@ def install(modules: Optional[Iterable[str]] = None, *, select: bool = False) ->
     try:
         with undisturbed():
             left = _replace(wanted, select)
-        return Installed([change.place.label for change in _changes], left)
+        return Installed([each.place.label for each in _changes if each.place.label], left)
     except BaseException:
         _undo(_changes[done:])
         del _changes[done:]
@@ -88,14 +93,18 @@ def install(modules: Optional[Iterable[str]] = None, *, select: bool = False) ->
 def uninstall() -> List[str]:
     """Put back everything that `install` replaced.
 
-    Returns a list of the places that other code has changed since; they are left alone.  Raises
-    RuntimeError if nothing is installed.
+    What gevent and eventlet have patched since is put in the place of ours.  Returns a list of the
+    places that other code has changed since; they are left alone.  Raises RuntimeError if nothing
+    is installed.
     """
     if not _changes:
         raise RuntimeError("coopselectors is not installed, so there is nothing to undo")
     changes = _changes[:]
     _changes.clear()
-    return _undo(changes)
+    others = _undo(changes)
+    if any(each.is_patched and each.place.root == "selectors" for each in changes):
+        _finish_patch()
+    return others
 
 
 def is_installed() -> bool:
@@ -129,10 +138,14 @@ def _replace(wanted: Optional[Set[int]], select: bool) -> List[Any]:
     for place in sorted(places, key=lambda place: place.label):
         _put(place, standard.ours_for(place.held, place.key, selects))
     if wanted is None or id(vars_of_module("selectors")) in wanted:
+        _watch("selectors")
         for name in NAMES:
             place = attribute(vars_of_module("selectors"), name, "selectors")
             _put(place, counterpart(name))
+            if counterpart(name) is not None:
+                _put(_type_of(counterpart(name)), InstalledSelectorType)
     if select and (wanted is None or id(vars_of_module("select")) in wanted):
+        _watch("select")
         for name in (*PRIMITIVES, "kevent"):
             place = attribute(vars_of_module("select"), name, "select")
             absent = place.held is ABSENT
@@ -140,6 +153,69 @@ def _replace(wanted: Optional[Set[int]], select: bool) -> List[Any]:
             standard_one = None if absent else standard.ours_for(place.held, name, selects)
             _put(place, our_primitive(name) if absent else standard_one)
     return left
+
+
+class _Watched(ModuleType):
+    """A module that ours are in.  What gevent and eventlet write over them goes beneath them.
+
+    Otherwise what is imported after a later patch would get the classes of the patch.
+    """
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if _is_of_a_hub(sys._getframe(1)):
+            value = _put_beneath(self, name, value)
+        super().__setattr__(name, value)
+
+    def __delattr__(self, name: str) -> None:
+        if not _is_of_a_hub(sys._getframe(1)) or _put_beneath(self, name, ABSENT) is ABSENT:
+            super().__delattr__(name)
+
+    def __reduce__(self) -> Any:
+        return import_module, (self.__name__,)  # some picklers know modules by their exact type
+
+
+def _watch(name: str) -> None:
+    module = sys.modules.get(name)
+    if type(module) is ModuleType:
+        _put(_type_of(module), _Watched)
+
+
+def _is_of_a_hub(frame: FrameType) -> bool:
+    module = frame.f_globals.get("__name__")
+    return type(module) is str and module.partition(".")[0] in ("gevent", "eventlet")
+
+
+def _put_beneath(module: ModuleType, name: str, theirs: Any) -> Any:
+    """Note what a hub puts into a module; returns what is to stand there: ours, if it does now."""
+    namespace = _inert.module_vars(module)
+    for index, change in reversed(list(enumerate(_changes))):
+        place = change.place
+        if place.key == name and namespace is vars_of_module(place.root):
+            if place.get() is not change.ours:
+                break
+            is_new = name == "select" and theirs not in (change.before, ABSENT)
+            ours = select_for(theirs) if is_new else change.ours
+            _changes[index] = _Change(place, theirs, ours, is_patched=True)
+            return ours
+    return theirs
+
+
+def _finish_patch() -> None:
+    """Have gevent's patch reach the standard classes: it has found ours in their place."""
+    for name, attribute_name, primitive in (
+        ("SelectSelector", "_select", "select"),
+        ("PollSelector", "_selector_cls", "poll"),
+    ):
+        kind: Any = vars_of_module("selectors").get(name)
+        theirs = _runtime.offered(primitive)
+        is_standard = _inert.is_class(kind) and _inert.home_of(kind) == "selectors"
+        if is_standard and _runtime.owner(theirs) == _runtime.GEVENT:
+            setattr(kind, attribute_name, staticmethod(theirs))
+
+
+def _type_of(thing: Any) -> Place:
+    """The place of its type, which is of no interest to the caller of `install`."""
+    return Place("", "", None, type(thing), *_places.type_of(thing))
 
 
 def _may_replace(place: Place, wanted: Optional[Set[int]]) -> bool:
@@ -164,9 +240,9 @@ def _put(place: Place, ours: Any) -> None:
 def _undo(changes: List[_Change]) -> List[str]:
     """Undo the last change first; returns the places that other code has changed since."""
     others = []
-    for place, before, ours in reversed(changes):
+    for place, before, ours, _ in reversed(changes):
         if place.set is not None and place.get() is ours:
             place.set(before)
-        else:
+        elif place.label:
             others.append(place.label)
     return others

@@ -1,60 +1,84 @@
 """What keeps two real threads from changing the same poller at once?
 
-A lock that no patcher replaces.  eventlet turns every RLock that it finds into a green one, and
-gevent replaces the function that makes plain locks.  No patcher touches the interpreter's own
-queue, which is written in C.
+A lock that no patcher replaces: eventlet makes every RLock that it finds a green one, and gevent
+replaces what makes plain locks.  Nobody touches the interpreter's dict and queue in C.
 
-The lock is re-entrant, because a finalizer or a signal handler may run while it is held.  A handler
-that raises may run between taking the lock and noting its owner.  The lock is never held for longer
-than a few system calls take.  So a thread that finds it without an owner for a second takes it.
+It is re-entrant, since a finalizer or a signal handler may run while it is held.  A handler may
+raise before the lock is noted as held, or before it is given back.  So whoever has waited for a
+second, where it is never held longer than some system calls take, looks whether its owner is
+anywhere in this package, and takes it over if not.
 """
 
 from __future__ import annotations
 
-from typing import Any
+import os
+import sys
+from typing import Any, Dict
 
 try:
     from _queue import Empty, SimpleQueue
 except ImportError:  # PyPy
     from queue import Empty, SimpleQueue
 
-from ._unpatched import get_ident
+from ._unpatched import get_ident, may_see_frames
+
+__all__ = ["Lock", "SimpleQueue"]
 
 # Seconds after which a waiting thread looks whether the lock has an owner.
 _PATIENCE = 1.0
+
+_HERE = os.path.dirname(__file__)
 
 
 class Lock:
     """A re-entrant lock of real threads; nothing may switch, block or import while it is held."""
 
-    __slots__ = ("_depth", "_free", "_owner")
+    __slots__ = ("_depth", "_freed", "_owners")
 
     def __init__(self) -> None:
-        #: Has one item while nobody holds the lock.
-        self._free: Any = SimpleQueue()
-        self._free.put(None)
-        self._owner: Any = None
-        #: How often the owner has entered it; 0 while nobody holds it.
+        #: {0: the thread that holds it}, empty while none does.  A thread that finds itself in
+        #: there holds it, so that taking it and noting that are one.
+        self._owners: Dict[int, Any] = {}
+        #: How often the owner has entered.
         self._depth = 0
+        #: Has one item when somebody has given it back.
+        self._freed: Any = SimpleQueue()
 
     def __enter__(self) -> None:
         me = get_ident()
-        if self._owner != me:
-            self._take()
-            self._owner = me
+        if self._owners.setdefault(0, me) != me:
+            self._wait(me)
         self._depth += 1
 
     def __exit__(self, *_: Any) -> None:
-        self._depth -= 1
-        if not self._depth:
-            self._owner = None
-            self._free.put(None)
+        if self._depth > 1:
+            self._depth -= 1
+            return
+        self._depth = 0
+        self._owners.pop(0, None)
+        if self._freed.empty():
+            self._freed.put(None)
 
-    def _take(self) -> None:
-        while True:
+    def _wait(self, me: Any) -> None:
+        while self._owners.setdefault(0, me) != me:
             try:
-                self._free.get(True, _PATIENCE)
-                return
+                self._freed.get(True, _PATIENCE)
             except Empty:
-                if not self._depth:
-                    return
+                self._take_over()
+
+    def _take_over(self) -> None:
+        owner = self._owners.get(0)
+        if owner is None or (self._depth and _is_in_here(owner)):
+            return
+        self._depth = 0
+        self._owners.pop(0, None)
+
+
+def _is_in_here(thread: Any) -> bool:
+    """Whether a thread is in a function of this package, as far as that can be seen."""
+    if not may_see_frames:
+        return True
+    frame = sys._current_frames().get(thread)
+    while frame is not None and not frame.f_code.co_filename.startswith(_HERE):
+        frame = frame.f_back
+    return frame is not None

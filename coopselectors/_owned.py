@@ -57,6 +57,20 @@ def release(fd: int, owner: object) -> bool:
         return False
 
 
+def note(fd: int, owner: object) -> None:
+    """Note that `fd` was opened for `owner`, without a mark: the file is somebody else's."""
+    _owners[fd] = id(owner)
+
+
+def is_noted(fd: int, owner: object) -> bool:
+    """Whether nobody of ours has opened `fd` since `owner`."""
+    return _owners.get(fd) == id(owner)
+
+
+#: Forgets who owns a descriptor; in C, so that no signal handler comes in between.
+forget = _owners.pop
+
+
 def _is_unmarked(fd: int) -> bool:
     """On platforms without marks, whether the descriptor is open."""
     system.fstat(fd)

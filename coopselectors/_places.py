@@ -79,6 +79,11 @@ def class_attribute(kind: type, name: str) -> Access:
     )
 
 
+def type_of(thing: Any) -> Access:
+    """Of a class or a module."""
+    return (lambda: type(thing)), partial(object.__dict__["__class__"].__set__, thing)
+
+
 def slot(holder: Any, accessor: Any) -> Access:
     def get() -> Any:
         try:

@@ -30,7 +30,7 @@ from typing import Any, Callable, Dict, List, Mapping, NoReturn, Optional, Proto
 
 from . import _fork, _unpatched
 from ._backends import IN, Backend, Pair
-from ._unpatched import system
+from ._duplicates import Duplicate
 from ._wakeup import wakeup_fd
 
 STALE = "stale"
@@ -158,15 +158,15 @@ class Poller:
         """Wait in the kernel, in a thread of its own; returns what the thread collected."""
         if self.exclusive or self.told_once:
             return self.poll(timeout)
-        # When poll(2) is woken, it looks up its descriptors again.  By then, another file may have
-        # the number of a closed one.
-        duplicate = system.dup(self.descriptor())
+        # poll(2) looks at its descriptors again when it is woken: by then another file may have
+        # the number of one that was closed.
+        duplicate = Duplicate(self.descriptor(), is_ours=True)
         try:
             poll = _unpatched.poll()
-            poll.register(duplicate, IN)
+            poll.register(duplicate.fd, IN)
             poll.poll(None if timeout is None else timeout * 1e3)
         finally:
-            system.close(duplicate)
+            duplicate.close()
         return []
 
     def has_blocked_threads(self) -> bool:
@@ -201,15 +201,19 @@ class Poller:
         """Note that an outer poller holds our descriptor; the lock is held."""
         if self.waiters is _NOBODY:
             self.waiters = {}
-        for each in [each for each in self.waiters if each.gone]:
-            del self.waiters[each]  # a poller may outlive many threads, each with a hub of its own
+        for each in [each for each in tuple(self.waiters) if each.gone]:
+            self.waiters.pop(
+                each, None
+            )  # a poller may outlive many threads, each with a hub of its own
         self.waiters[outer] = waiters
 
     def leave(self, outer: Outer) -> None:
         """Give up our place in one outer poller; whoever waits there looks again."""
-        waiters = self.waiters.pop(outer, None)
+        waiters = self.waiters.get(outer)
         if waiters is not None:
             outer.leave(waiters)
+            if self.waiters.get(outer) is waiters:  # not before: a signal handler may raise
+                self.waiters.pop(outer, None)
 
     def refuse(self) -> None:
         """Leave every outer poller for good: the kernel does not nest a file any deeper."""
@@ -242,16 +246,25 @@ class Poller:
                 return
             is_ours = self.state is _fork.generation or self.state is STALE
             self.state = CLOSED
-            if is_ours:
-                self.leave_all()  # not before: other threads look again at once
-                self.changed()
-                if self.has_blocked_threads():
-                    self.notify(True)
-            shadow, self.shadow = self.shadow, None
-            if is_ours:
-                self.backend.close()
-            else:
-                self.backend.close_inherited()
+            try:
+                self._let_go(is_ours)
+            except BaseException:  # of a signal handler, in the middle of it
+                self._let_go(is_ours)
+                raise
+            finally:
+                if is_ours:
+                    self.backend.close()
+                else:
+                    self.backend.close_inherited()
+
+    def _let_go(self, is_ours: bool) -> None:
+        """Wake whoever waits: this is closed.  To call this twice does no harm."""
+        if is_ours:
+            self.leave_all()
+            self.changed()
+            if self.has_blocked_threads():
+                self.notify(True)
+        shadow, self.shadow = self.shadow, None
         if shadow is not None:
             shadow.poller.close()
 

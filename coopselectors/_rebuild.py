@@ -34,9 +34,12 @@ def rebuild(poller: Any) -> None:
                 poller.notify(True)  # wakes the threads that are blocked in the old one
             poller.leave_all()
         backend.replace(fresh)
+        poller.leave_all()  # whoever has come in between, by way of a signal handler
     except BaseException:
         fresh.close()
         raise
+    if poller.cancelled:
+        poller.notify(True)  # a thread that was cancelled may not have been in the old one yet
     for fd in filled.keys() | dict(poller.keys).keys():
         if filled.get(fd) is not poller.keys.get(fd):  # changed by another thread meanwhile
             settle(poller, fd)

@@ -25,6 +25,8 @@ It is also broken if it raises TypeError, AttributeError, NotImplementedError, o
 ENOSYS, EPERM or EACCES during a wait.  The same holds for ``select.select``, which is also broken
 if it returns anything but three collections.  If this turns out during a wait, the same call goes
 on without the replacement, which is ignored from then on.  A wait passes on any other exception.
+A function that returns nothing before the time is up is called again, because an empty answer is
+never early (PEP 475).  If it did not wait at all, a pause of 5 ms in ``time.sleep`` comes first.
 
 `DefaultSelector` is the first class whose own primitive is not broken and was not deleted by an
 unknown patcher.  If there is none, it raises RuntimeError with what was tried.  A replaced

@@ -18,6 +18,7 @@ from ._backends import (
 from ._base_selector import Selector
 from ._extra_events import KeventKey
 from ._hubs import Hub, Source
+from ._keys import _Mapping
 
 # Stands for the primitive of a subclass with a `_select` of its own; no way to wait is known by it.
 _OVERRIDDEN = "_select"
@@ -56,19 +57,23 @@ class SelectSelector(Selector):
 
         return select(r, w, x, timeout)
 
-    # It has no kernel object, so that it can be pickled and copied, if its files can.
+    # It has no kernel object, so that it can be pickled and copied, if its files can; where it
+    # stands for the standard class, as that: they take each other's state.
 
     def __getstate__(self) -> Dict[str, Any]:
         own = {name: value for name, value in vars(self).items() if name not in _STATE}
+        theirs = {name: getattr(self, name) for name in ("_fd_to_key", "_readers", "_writers")}
         pinned = None if self._pinned is None else self._pinned.name
-        return {**own, "keys": dict(self._fd_to_key), "pinned": pinned}
+        mapping: Any = _Mapping
+        return {**own, **theirs, "_map": mapping(self), "_pinned": pinned}
 
     def __setstate__(self, state: Dict[str, Any]) -> None:
-        SelectSelector.__init__(self, runtime=state.pop("pinned"))
-        for fd, key in state.pop("keys").items():
+        SelectSelector.__init__(self, runtime=state.get("_pinned"))
+        for fd, key in state["_fd_to_key"].items():
             self._fd_to_key[fd] = key
             self._poller.register(fd, key.events)
-        vars(self).update(state)
+        own = state.keys() - {*_STATE, "_readers", "_writers", "_map"}
+        vars(self).update((name, state[name]) for name in own)
 
     @property
     def _readers(self) -> Set[int]:

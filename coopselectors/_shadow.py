@@ -179,6 +179,9 @@ def open_shadow(owner: Any) -> None:
         owner.shadow = Shadow(owner, type(owner)(inner, owner.keys))
         for fd, key in list(owner.keys.items()):
             owner.tell_shadow("add", fd, key.events, extra_of(key))
+        if owner.closed:  # by a signal handler, which the lock does not keep out
+            owner.dismiss_shadow()
+            owner.raise_closed()
 
 
 def poll_noticing(owner: Any, timeout: Optional[float]) -> List[Pair]:
@@ -215,20 +218,17 @@ def poll_noticing(owner: Any, timeout: Optional[float]) -> List[Pair]:
             owner.woken_in_vain()
 
 
-def woken_in_vain(owner: Any) -> bool:
-    """Handle a readable shadow for which the primitive found nothing.
+def woken_in_vain(owner: Any, shadow: Shadow) -> bool:
+    """The shadow's descriptor was readable, and the primitive found nothing.
 
     Returns whether to ask the primitive again.
     """
-    shadow = owner.shadow
-    if shadow is None:
-        return True  # another thread has dropped it
     try:
         found = shadow.found_otherwise(owner.poll)
     except (OSError, ValueError):
         if not shadow.poller.closed:
             raise
-        return True  # another thread has dropped the shadow
-    if found is None:
+        return True  # another thread has dismissed it
+    if found is None and owner.shadow is shadow:
         owner.dismiss_shadow()
     return found is not False

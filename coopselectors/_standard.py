@@ -8,7 +8,7 @@ the ``selectors`` and ``select`` modules (``del sys.modules["select"]``, eventle
 from __future__ import annotations
 
 import sys
-from types import BuiltinFunctionType, ModuleType
+from types import BuiltinFunctionType
 from typing import Any, Dict, Iterable, Optional
 
 from . import _inert
@@ -179,15 +179,15 @@ class Standard:
     def _copies_of_select(self) -> Kept:
         copies = Table()
         for each in list(sys.modules.values()):
-            if type(each) is ModuleType and _inert.module_vars(each).get("__name__") == "select":
+            if _inert.is_module(each) and _inert.module_vars(each).get("__name__") == "select":
                 copies[id(each)] = each
         for kind in self.types.values():  # a type refers to the module that it was made for
             for each in referents_of(kind):
-                if type(each) is ModuleType:
+                if _inert.is_module(each):
                     copies[id(each)] = each
         if sys.version_info < (3, 10):  # where it does not, but the functions do
             for each in of_types(everything(), {id(BuiltinFunctionType)}):
-                if is_primitive(each) and type(each.__self__) is ModuleType:
+                if is_primitive(each) and _inert.is_module(each.__self__):
                     copies[id(each.__self__)] = each.__self__
         return Kept(copies.values())
 
@@ -214,7 +214,7 @@ def _home_of_any(thing: Any) -> Any:
 
 def _only_describes(holder: Any) -> bool:
     kind = type(holder)
-    if kind is BuiltinFunctionType and type(holder.__self__) is ModuleType:
+    if kind is BuiltinFunctionType and _inert.is_module(holder.__self__):
         return True  # a function of the module that we have looked for
     if _inert.is_a_hint(kind) or _inert.home_of(kind) in _DESCRIBES:
         return True

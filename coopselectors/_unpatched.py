@@ -99,24 +99,24 @@ _count = _thread._count
 _counts_threads = type(_count) is BuiltinFunctionType
 
 
-_may_see_frames = True
+may_see_frames = True
 if sys.version_info >= (3, 12):
     # A subinterpreter may have its own memory.  `sys._current_frames` makes objects there for the
     # frames of all other interpreters, and the process aborts when these are freed.
     if hasattr(_thread, "_is_main_interpreter"):  # since 3.13
-        _may_see_frames = _thread._is_main_interpreter()
+        may_see_frames = _thread._is_main_interpreter()
     else:
         try:
             import _xxsubinterpreters
         except ImportError:
             pass
         else:
-            _may_see_frames = _xxsubinterpreters.get_current() == _xxsubinterpreters.get_main()
+            may_see_frames = _xxsubinterpreters.get_current() == _xxsubinterpreters.get_main()
 
 
 def has_other_threads() -> bool:
     """Whether there may be threads beside the calling one, started by Python or by a C library."""
-    if not _counts_threads or not _may_see_frames or _count() > 0:
+    if not _counts_threads or not may_see_frames or _count() > 0:
         return True
     # uWSGI, mod_wsgi and other embedders start threads that `_thread` does not count.
     return len(sys._current_frames()) > 1

@@ -47,12 +47,13 @@ GROUPS = [
     ("What does one primitive of the operating system do?", ["_backends"]),
     (
         "Which files are watched, who waits for them, and in what state is that?",
-        ["_poller", "_rebuild", "_shadow", "_files_poller"],
+        ["_duplicates", "_poller", "_rebuild", "_shadow", "_files_poller"],
     ),
     ("How does one wait in this runtime?", ["_hubs"]),
     (
         "What do programs import?",
         [
+            "_pickling",
             "select",
             "_keys",
             "_extra_events",

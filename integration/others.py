@@ -83,6 +83,9 @@ EXPECTED: Dict[str, str] = {
         "named after a class that is not there: DefaultSelector stands in its place"
     ),
     "TestSelect.test_epoll_removed": "it expects that there is no select.epoll; ours is there",
+    "isolated.patcher_blocking_select_methods_are_deleted": (
+        "it expects that monkey_patch() deletes select.epoll and the like; ours stay there"
+    ),
     "green_select_test.test_select_mark_file_as_reopened": (
         "it tells the hub that a number has a new file, so that whoever watches it there gets"
         " IOClosed; the hub is never given the files of ours, which are checked by number"

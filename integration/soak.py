@@ -3,8 +3,10 @@
 ``python integration/soak.py [RUNTIME...] [--seconds N] [--seed N]``: each runtime has an
 interpreter of its own, in which selectors of all classes pass numbered messages while those who
 wait are killed, timed out and interrupted by signals, and files and selectors are closed under
-them.  It is wound down every now and then, forks, and goes on; after a third of the time it counts
-what there is of everything, and at the end there has to be as much.  Exit status 1 if not.
+them, and while the process forks.  It is wound down every now and then: then a child and its parent
+use the same selectors, another child becomes a daemon, which closes every descriptor, and a test
+freezes the clock.  After a third of the time it counts what there is of everything, and at the end
+there has to be as much.  Exit status 1 if not.
 """
 
 from __future__ import annotations
@@ -28,7 +30,9 @@ import time
 import types
 import warnings
 from _thread import start_new_thread  # before any patch: it starts real ones
-from time import sleep as block  # likewise
+from time import monotonic  # before it is frozen
+from time import sleep as block  # before any patch
+from unittest import mock
 
 import coopselectors
 from coopselectors import EVENT_READ, EVENT_WRITE
@@ -58,7 +62,11 @@ class Interruption(Exception):
 def enter(name):
     """Turn this interpreter into one of runtime `name`; return what its tools are called."""
     here = types.SimpleNamespace(
-        cooperative=True, end_of_thread=lambda: None, ended=lambda task: task.dead
+        cooperative=True,
+        end_of_thread=lambda: None,
+        ended=lambda task: task.dead,
+        end_hub=lambda: None,
+        start_anew=lambda: None,
     )
     if name == "native":
         here.cooperative = False
@@ -87,6 +95,7 @@ def enter(name):
 
         here.count = count
         here.end_of_thread = lambda: eventlet.hubs.get_hub().abort(wait=True)
+        here.start_anew = lambda: eventlet.hubs.use_hub("epolls")
     else:
         loop = {"libev": "libev-cext", "libuv": "libuv-cffi"}[name.partition("-")[2]]
         os.environ["GEVENT_LOOP"] = loop
@@ -96,6 +105,9 @@ def enter(name):
         here.sleep, here.spawn, here.Timeout = gevent.sleep, gevent.spawn, gevent.Timeout
         gevent.get_hub().exception_stream = None
         here.end_of_thread = lambda: gevent.get_hub().destroy()
+        # With gevent.reinit() in its place, libev aborts, also without us (26.9).
+        here.end_hub = lambda: gevent.get_hub().destroy(destroy_loop=True)
+        here.start_anew = gevent.get_hub
 
         def count():
             loop = gevent.get_hub().loop
@@ -138,9 +150,9 @@ class Stage:
         return self.here.spawn(run)
 
     def wait_for(self, condition, what):
-        until = time.monotonic() + PATIENCE
+        until = monotonic() + PATIENCE
         while not condition():
-            if errors or time.monotonic() > until:
+            if errors or monotonic() > until:
                 raise AssertionError(f"waited in vain for {what}")
             self.here.sleep(0.001)
 
@@ -358,23 +370,36 @@ def real_thread(stage):
     done["threads"] += 1
 
 
+def fork_beside(stage):
+    """A child that does nothing, in the middle of what the others do."""
+    posix = sys.modules["posix"]
+    child = posix.fork()
+    if not child:
+        os._exit(0)
+    if posix.waitpid(child, 0)[1]:
+        errors.append("a fork in the middle of things went wrong")
+    done["forks beside others"] += 1
+
+
 SCENES = [messages] * 4 + [hurt_messages] * 6 + [closed_selector, closed_file] * 2
-SCENES += [failed_register, dropped, real_thread]
+SCENES += [failed_register, dropped, real_thread, fork_beside]
 
 
 def play(stage, seconds):
     """Scene after scene, several at once, and a fork in each of the pauses."""
-    until = time.monotonic() + seconds
-    while time.monotonic() < until and not errors:
-        pause = min(until, time.monotonic() + SLICE)
+    until = monotonic() + seconds
+    while monotonic() < until and not errors:
+        pause = min(until, monotonic() + SLICE)
 
         def scenes(pause=pause):
-            while time.monotonic() < pause and not errors:
+            while monotonic() < pause and not errors:
                 stage.dice.choice(SCENES)(stage)
 
         players = [stage.start(scenes) for _ in range(AT_ONCE)]
         stage.join(*players)
         fork(stage)
+        daemon(stage)
+        frozen_clocks(stage)
 
 
 def fork(stage):
@@ -408,6 +433,82 @@ def fork(stage):
         selector.close()
     stream.close()
     done["forks"] += 1
+
+
+def daemon(stage):
+    """A child closes every descriptor, opens files, and uses selectors of before and new ones."""
+    reader, _writer = pair = socket.socketpair()
+    selectors = [kind() for kind in CLASSES]
+    for selector in selectors:
+        selector.register(reader, EVENT_READ)
+        selector.select(0.001)
+    child = os.fork()
+    if not child:
+        signal.signal(signal.SIGALRM, signal.SIG_DFL)
+        signal.signal(signal.SIGUSR1, signal.SIG_IGN)
+        signal.alarm(30)
+        status = 2
+        try:
+            status = 0 if in_daemon(stage, selectors) else 1
+        except BaseException:
+            sys.excepthook(*sys.exc_info())
+        finally:
+            os._exit(status)
+    _, status = sys.modules["posix"].waitpid(child, 0)
+    if status:
+        errors.append(f"the daemon went wrong: status {status}")
+    for selector in selectors:
+        selector.close()
+    for end in pair:
+        end.close()
+    done["daemons"] += 1
+
+
+def in_daemon(stage, selectors):
+    """Whether all is well there: no file of its own is touched, and new selectors hear of them."""
+    posix = sys.modules["posix"]
+    stage.here.end_hub()
+    posix.closerange(3, 1024)
+    stage.here.start_anew()
+    files = [fd for _ in range(10) for fd in posix.pipe()]
+    inodes = [posix.fstat(fd).st_ino for fd in files]
+    heard = []
+    for kind in CLASSES:
+        with kind() as selector:
+            selector.register(files[0], EVENT_READ)
+            heard.append(len(selector.select(0.001)))
+            posix.write(files[1], b"x")
+            heard.append(len(selector.select(10)))
+            posix.read(files[0], 1)
+    for selector in selectors:
+        for _ in range(2):
+            try:
+                selector.select(0.001)
+            except (OSError, ValueError):
+                pass  # its file is gone
+        selector.close()
+    return heard == [0, 1] * 3 and inodes == [posix.fstat(fd).st_ino for fd in files]
+
+
+def frozen_clocks(stage):
+    """A wait lasts as long as it should while the clock stands still, and is woken afterwards."""
+    stream = Stream(0)
+    for kind in CLASSES:
+        with kind() as selector:
+            selector.register(stream.reader, EVENT_READ)
+            started = monotonic()
+            standing = stage.dice.choice([1.0, -1e6, 1e12])
+            with mock.patch("time.monotonic", return_value=standing):
+                if selector.select(0.005):
+                    errors.append("something was ready while the clock stood still")
+            if not 0.005 <= monotonic() - started < PATIENCE:
+                errors.append(f"a wait of 5 ms took {monotonic() - started:.4f} s")
+            stage.start(stream.writer.send, b"x")
+            if len(selector.select(PATIENCE)) != 1:
+                errors.append("nothing was heard after the clock had stood still")
+            stream.reader.recv(1)
+    stream.close()
+    done["frozen clocks"] += 1
 
 
 def count(here):
@@ -510,6 +611,7 @@ def main():
             status = 1
             continue
         told = json.loads(run.stdout.splitlines()[-1])
+        print(run.stderr, end="", file=sys.stderr)
         bad = told["errors"] or told["changed"]
         status = status or int(bool(bad))
         lists = [

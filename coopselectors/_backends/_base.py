@@ -173,17 +173,3 @@ def poll_once(fd: int, mask: int) -> int:
     poll.register(fd, mask)
     found: int = dict(poll.poll(0)).get(fd, 0)
     return 0 if found & _NVAL else found
-
-
-def can_be_watched(fd: int) -> bool:
-    """Whether the kernel lets an epoll hold this file; True where there is no epoll."""
-    if _unpatched.epoll is None:
-        return True
-    epoll = _unpatched.epoll()
-    try:
-        epoll.register(fd, 0)
-    except OSError:
-        return False
-    finally:
-        epoll.close()
-    return True

@@ -58,7 +58,9 @@ def main(arguments: Sequence[str]) -> int:
     if options.warn is not None and not options.warn > 0:
         parser.error(f"--warn must be above 0 seconds, not {options.warn:g}")
     if options.gevent:
-        _patch_with_gevent(not options.no_select)
+        from gevent import monkey
+
+        monkey.patch_all()
     elif options.eventlet:
         import eventlet
 
@@ -85,19 +87,6 @@ def _split(arguments: List[str]) -> Tuple[List[str], str, List[str]]:
             return arguments[:index], "", arguments[index:]
         index += 2 if each == "--warn" else 1
     return arguments, "", []
-
-
-def _patch_with_gevent(select: bool) -> None:
-    from gevent import events, monkey
-
-    monkey.patch_all()
-
-    def put_back(event: object) -> None:
-        # A program that patches once more writes over the standard modules.
-        if isinstance(event, events.GeventDidPatchAllEvent):
-            install(select=select)
-
-    events.subscribers.append(put_back)
 
 
 def _run(target: str, rest: List[str]) -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any, Dict, Tuple
 
 from .. import _runtime
+from .._lock import Lock
 from ._base import Hub, Source
 from ._foreign import NO_PRIMITIVE, ForeignHub, are_three
 from ._native import NativeHub
@@ -108,13 +110,25 @@ def pinned_hub(runtime: str) -> Hub:
         ) from error
 
 
+# Held while an adapter is imported, and while the process forks.  Otherwise a child that needs the
+# adapter could wait for ever for the import of a thread that does not exist there.
+_importing = Lock()
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(
+        before=_importing.__enter__,
+        after_in_parent=_importing.__exit__,
+        after_in_child=_importing.__exit__,
+    )
+
+
 def _adapter(runtime: str) -> Hub:
     hub = _adapters.get(runtime)
     if hub is None:
-        # Not by a computed name: tools that freeze programs do not find those.
-        if runtime == _runtime.GEVENT:
-            from ._gevent import adapter
-        else:
-            from ._eventlet import adapter  # type: ignore[assignment]
+        with _importing:
+            # Not by a computed name, which tools that freeze a program do not find.
+            if runtime == _runtime.GEVENT:
+                from ._gevent import adapter
+            else:
+                from ._eventlet import adapter  # type: ignore[assignment]
         hub = _adapters[runtime] = adapter
     return hub

@@ -6,10 +6,36 @@ members in the order of its base class, so that a diff of two shows only real di
 
 from __future__ import annotations
 
+import errno
 from abc import ABC, abstractmethod
-from typing import Any, ClassVar, Collection, List, Optional, Protocol
+from contextlib import closing
+from typing import Any, ClassVar, Collection, Iterable, List, Optional, Protocol
 
-from .._backends import Pair
+from .. import _unpatched
+from .._backends import IN, Pair
+
+
+def can_nest(fds: Iterable[int]) -> bool:
+    """Whether the loop of a hub can watch these descriptors.
+
+    It cannot watch an epoll in which others are nested as deep as the kernel allows: libev and
+    libuv abort the process then.
+    """
+    if _unpatched.epoll is None:
+        return True
+    try:
+        trial = _unpatched.epoll()
+    except OSError:
+        return False  # no descriptor is left to find out
+    with closing(trial):
+        for fd in list(fds):
+            try:
+                if fd != trial.fileno():  # the number of a file that was closed a moment ago
+                    trial.register(fd, IN)
+            except OSError as error:
+                if error.errno in (errno.ELOOP, errno.EINVAL):
+                    return False
+    return True
 
 
 class Source(Protocol):

@@ -14,21 +14,19 @@ twice; the second removal does nothing, unless the first was interrupted.
 
 from __future__ import annotations
 
-import errno
 import math
 from abc import abstractmethod
-from functools import partial
-from typing import Any, Callable, ClassVar, List, Optional, Set
+from typing import Any, Callable, ClassVar, List, Optional
 
 from greenlet import getcurrent
 
 from .._backends import Pair
-from .._backends._base import can_be_watched
 from .._poller import Poller
-from .._unpatched import clock, system
+from .._unpatched import clock
 from ._base import Hub, Source
 from ._hub_end import thread_end
 from ._outer import open_outer
+from ._per_file import PerFileSleep, poller_of_nothing
 from ._waiters import Heartbeat, Outer, Waiters
 from ._waiting_thread import ThreadWait, pool
 
@@ -45,11 +43,8 @@ _STEADY = 2
 # After so many, it looks first once again.
 _SLEEPS = 256
 
-# Seconds until a file is looked at again if the hub and the primitive disagree about it.
-_SECOND_LOOK = 0.02
 
-
-class CooperativeHub(Hub):
+class CooperativeHub(PerFileSleep, Hub):
     """What the adapters for greenlet hubs share.
 
     `hub` in the signatures is the calling thread's hub, the runtime's own object.  Its ``switch()``
@@ -58,8 +53,6 @@ class CooperativeHub(Hub):
 
     #: ``_thread.start_new_thread``, which starts a real thread, whatever is patched.
     start_thread: ClassVar[Callable[..., Any]]
-    #: ``_thread.allocate_lock``, likewise.
-    allocate_lock: ClassVar[Callable[..., Any]]
 
     def __init__(self) -> None:
         # The code in which our greenlets sleep; compared by identity, as code is slow to hash.
@@ -99,6 +92,10 @@ class CooperativeHub(Hub):
         """Have the hub call `function` at its next turn; from any thread, if the hub allows it."""
 
     @abstractmethod
+    def call_later(self, hub: Any, seconds: float, function: Callable[[], None]) -> None:
+        """Have the hub, which is the calling thread's, call `function` in so many seconds."""
+
+    @abstractmethod
     def others_are_due(self, hub: Any) -> bool:
         """Whether the hub must turn before another greenlet is woken."""
 
@@ -107,9 +104,10 @@ class CooperativeHub(Hub):
         frame = getattr(greenlet, "gr_frame", None)
         while frame is not None:
             code = frame.f_code
-            if code is self._sleep_code or code is self._timed_code:
+            if code is self._sleep_code:
                 return True
-            if code.co_name != "switch":  # the hub's own, where it is written in Python
+            # "switch" is the hub's own, where it is written in Python.
+            if code is not self._timed_code and code.co_name != "switch":
                 return False
             frame = frame.f_back
         return True
@@ -119,11 +117,11 @@ class CooperativeHub(Hub):
         """Whether `hub` has been destroyed."""
 
     @abstractmethod
-    def watch(self, hub: Any, outer: Outer) -> Callable[[], None]:
-        """Have `outer.on_ready` called whenever `outer.fd`, if any, is readable.
+    def watch(self, hub: Any, outer: Outer) -> None:
+        """Have ``outer.callback()`` called whenever `outer.fd`, if any, is readable.
 
-        Returns a function that ends this, even after the hub has ended.  A hub that ends by itself
-        must not do so while ``outer.watcher.ref`` is true.
+        What ends that is in ``outer.unwatch`` before it begins.  If the hub would end by itself, it
+        may not while ``outer.watcher.ref`` is true.
         """
 
     @abstractmethod
@@ -132,9 +130,17 @@ class CooperativeHub(Hub):
 
     @abstractmethod
     def watch_file(
-        self, hub: Any, fd: int, events: int, callback: Callable[..., None]
-    ) -> Callable[[], None]:
-        """Have `callback` called when `fd`, which must be ours, is ready; returns how to end it."""
+        self,
+        hub: Any,
+        fd: int,
+        events: int,
+        callback: Callable[..., None],
+        undo: List[Callable[[], None]],
+    ) -> None:
+        """Have `callback` called, with anything, when `fd`, which must be ours, is ready.
+
+        What ends that is appended to `undo` before it begins.
+        """
 
     @abstractmethod
     def report(self, hub: Any, culprit: Any, *exc_info: Any) -> None:
@@ -212,9 +218,10 @@ class CooperativeHub(Hub):
                 patience = poller.before_sleep(again=True)
 
     def _waiters_of(self, poller: Poller, outer: Outer) -> Optional[Waiters]:
-        """Where to sleep for `poller`; None if the outer poller cannot hold it."""
-        if outer.not_yet_watched is not None:
-            return outer.not_yet_watched
+        """Where to sleep for `poller`; None where the outer poller cannot help."""
+        start = outer.not_yet_watched
+        if start is not None:
+            return start
         inner = None if poller.needs_thread else poller.pollable()
         return None if inner is None else outer.waiters_of(inner)
 
@@ -229,20 +236,26 @@ class CooperativeHub(Hub):
         """Sleep until somebody switches here; returns pairs that the hub has collected, if any."""
         outer = waiters.outer
         sleepers = outer.sleepers
+        # In a signal handler: where the greenlet was asleep when that cut in.
         suspended = None
+        if current in sleepers:
+            suspended = sleepers[current], sleepers[current].greenlets.get(current)
         try:
             try:
-                if current in sleepers:
-                    suspended = outer.suspend(current)
+                if suspended is not None:
+                    suspended[0].greenlets.pop(current, None)
                 sleepers[current] = waiters
-                if len(sleepers) == 1:
+                if not outer.watcher.ref:
                     outer.watcher.ref = True
                 waiters.greenlets[current] = source
-                if not waiters.notified:  # read after the line above: see OuterPoller.notify
-                    if seconds is None:
-                        hub.switch()
-                    else:
-                        self.sleep_at_most(hub, seconds)
+                # Asked for after the line above: whatever has happened since these waiters were
+                # looked up, nobody would wake us.  Look again, but let the hub turn before.
+                if waiters.notified or waiters.disarmed:
+                    seconds = 0
+                if seconds is None:
+                    hub.switch()
+                else:
+                    self.sleep_at_most(hub, seconds)
             finally:
                 outer.awake(current, waiters, suspended)
         finally:
@@ -280,83 +293,18 @@ class CooperativeHub(Hub):
             return _merge(taken, poller.poll(0))
         waiters = Waiters(outer)
         wait = ThreadWait(poller, seconds, waiters)
-        pool.begin(wait, self.start_thread, self.allocate_lock)
         try:
+            pool.begin(wait, self.start_thread)
             while not wait.is_over:
+                waiters.notified = False
+                if wait.is_over:  # asked for after the line above, see `pool.end`
+                    break
                 self._sleep(hub, getcurrent(), waiters, poller_of_nothing, None)
         except BaseException:
             pool.cancel(wait)
             raise
         kept = poller.give_back(wait.pairs)
         return _merge(kept, poller.poll(0)) if kept else []
-
-    def _sleep_on_files(
-        self, hub: Any, outer: Outer, poller: Poller, source: Source, seconds: Optional[float]
-    ) -> None:
-        """The kernel refuses to nest `poller` in the outer poller: watch its files one by one.
-
-        The hub is given duplicates.  Nobody else knows them, so nobody can close them.
-        """
-        waiters = Waiters(outer)
-        if poller.has_extras and (seconds is None or seconds > _SECOND_LOOK):
-            seconds = _SECOND_LOOK  # a hub knows READ and WRITE only
-        told: Set[int] = set()
-        poller.watch_per_file(waiters, True)
-        try:
-            if poller.closed:  # read after the line above: see `Poller.close`
-                return
-            end = math.inf if seconds is None else clock.monotonic() + seconds
-            self._sleep_on_each(hub, poller, waiters, told, seconds)
-            end = min(end, clock.monotonic() + _SECOND_LOOK)
-            known = 0
-            while len(told) > known:
-                pairs = source.poll(0)
-                if pairs:
-                    source.give_back(pairs)
-                    break
-                # For instance a hang-up, which select(2) does not report to a writer, or an
-                # edge-triggered file.  Watching it any longer would make the hub spin.
-                known = len(told)
-                rest = max(end - clock.monotonic(), 1e-3)  # libuv has no shorter timer
-                self._sleep_on_each(hub, poller, waiters, told, rest)
-        finally:
-            poller.watch_per_file(waiters, False)
-
-    def _sleep_on_each(
-        self,
-        hub: Any,
-        poller: Poller,
-        waiters: Waiters,
-        told: Set[int],
-        seconds: Optional[float],
-    ) -> None:
-        """Sleep until a file that is not in `told` is ready, and add it there."""
-        undo: List[Callable[[], None]] = []
-
-        def wake(fd: int, *_: Any) -> None:
-            told.add(fd)
-            waiters.wake()
-
-        try:
-            for fd, key in list(poller.keys.items()):
-                if fd in told or not key.events:
-                    continue
-                try:
-                    duplicate = system.dup(fd)
-                except OSError as error:
-                    if error.errno != errno.EBADF:
-                        raise
-                    continue  # closed while registered: it will never be ready
-                undo.append(partial(system.close, duplicate))
-                if not can_be_watched(duplicate):
-                    # For instance an epoll at the end of a chain.  A loop would abort the process.
-                    seconds = _SECOND_LOOK if seconds is None else min(seconds, _SECOND_LOOK)
-                    continue
-                undo.append(self.watch_file(hub, duplicate, key.events, partial(wake, fd)))
-            self._sleep(hub, getcurrent(), waiters, poller_of_nothing, seconds)
-        finally:
-            while undo:
-                undo.pop()()
 
     def _open_outer(self, hub: Any) -> Outer:
         outer = open_outer(self, hub)
@@ -379,15 +327,3 @@ def _merge(taken: List[Pair], found: List[Pair]) -> List[Pair]:
     for fd, mask in found:
         masks[fd] = masks.get(fd, 0) | mask
     return list(masks.items())
-
-
-class _Nothing:
-    """The source of a wait that ends only when somebody else wakes the greenlet."""
-
-    def poll(self, timeout: Any) -> List[Pair]:
-        return []
-
-    give_back: Any = poll
-
-
-poller_of_nothing = _Nothing()

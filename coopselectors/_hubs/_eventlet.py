@@ -5,8 +5,10 @@ Written against the sources of eventlet 0.40.4 and 0.41.3.
 
 from __future__ import annotations
 
+import sys
+from functools import partial
 from selectors import EVENT_READ, EVENT_WRITE
-from typing import Any, Callable
+from typing import Any, Callable, List
 
 from eventlet.hubs import _threadlocal, get_hub
 from eventlet.patcher import original
@@ -15,6 +17,8 @@ from greenlet import getcurrent
 from .. import _owned, _unpatched
 from .._poller import Poller
 from ._cooperative import CooperativeHub
+from ._guarded import guarded
+from ._per_file import do_all
 from ._waiters import Outer
 
 # Seconds until a timer tries again to wake its greenlet.
@@ -25,11 +29,18 @@ def _nothing(*_: Any) -> None:
     """What eventlet calls if it believes that the descriptor of a listener was closed."""
 
 
+def _innermost(greenlet: Any) -> Any:
+    """The frame in which a greenlet has switched to its hub."""
+    frame = greenlet.gr_frame
+    while frame is not None and frame.f_code.co_name == "switch":
+        frame = frame.f_back
+    return frame
+
+
 class EventletHub(CooperativeHub):
     name = "eventlet"
     thread_local = original("threading").local()
     start_thread = staticmethod(original("_thread").start_new_thread)
-    allocate_lock = staticmethod(original("_thread").allocate_lock)
 
     def describe(self) -> str:
         hub = getattr(_threadlocal, "hub", None)
@@ -57,26 +68,46 @@ class EventletHub(CooperativeHub):
         self.sleep_at_most(hub, 0)
 
     def sleep_at_most(self, hub: Any, seconds: float) -> None:
-        timer = None
+        # This very sleep: a signal handler may begin another one in the middle of it.
+        timer, sleep = None, [sys._getframe()]
         greenlet = getcurrent()
 
-        def wake() -> None:
-            nonlocal timer
-            if self.is_asleep(greenlet):
-                greenlet.switch()
-            else:  # a signal handler runs in it, and waits for something else
-                timer = hub.schedule_call_global(_AGAIN, wake)
+        def wake(_: Any) -> None:
+            if sleep and _innermost(greenlet) is sleep[0]:
+                self._switch_to(hub, greenlet)
+            if sleep:  # a signal handler waits there for something else, or has just raised here
+                hub.schedule_call_global(_AGAIN, again, None)
 
+        def failed(*exc_info: Any) -> None:
+            if sleep:
+                hub.schedule_call_global(_AGAIN, again, None)
+            self.report(hub, None, *exc_info)
+
+        again = guarded(wake, failed)
         try:
-            timer = hub.schedule_call_global(seconds, wake)
-            hub.switch()
+            try:
+                timer = hub.schedule_call_global(seconds, again, None)
+                hub.switch()
+            finally:
+                sleep.clear()
         finally:
+            sleep.clear()
             if timer is not None:
                 timer.cancel()
+
+    def _switch_to(self, hub: Any, greenlet: Any) -> None:
+        try:
+            greenlet.switch()
+        except BaseException:
+            exc_info = sys.exc_info()
+            self.report(hub, greenlet if greenlet.dead else None, *exc_info)
 
     def call_soon(self, hub: Any, function: Callable[[], None]) -> None:
         if hub is not None:
             hub.schedule_call_global(0, function)
+
+    def call_later(self, hub: Any, seconds: float, function: Callable[[], None]) -> None:
+        hub.schedule_call_global(seconds, function)
 
     def others_are_due(self, hub: Any) -> bool:
         return True  # eventlet gains nothing from a chain of wake-ups; see `OuterPoller`
@@ -84,13 +115,14 @@ class EventletHub(CooperativeHub):
     def has_ended(self, hub: Any) -> bool:
         return False
 
-    def watch(self, hub: Any, outer: Outer) -> Callable[[], None]:
+    def watch(self, hub: Any, outer: Outer) -> None:
         if outer.fd is None:
-            return lambda: None
-        end = self.watch_file(hub, outer.fd, EVENT_READ, outer.on_ready)
-        # Without this, the listener would keep the first waiting greenlet alive.
+            return
+        undo: List[Callable[[], None]] = []
+        outer.unwatch = partial(do_all, undo)
+        self.watch_file(hub, outer.fd, EVENT_READ, outer.callback(), undo)
+        # The listener would keep the greenlet alive that happened to be the first to wait.
         hub.listeners[hub.READ][outer.fd].greenlet = hub.greenlet
-        return end
 
     def watch_anew(self, hub: Any) -> None:
         # eventlet keeps using the parent's epoll.  Whatever either process registers there wakes
@@ -126,22 +158,23 @@ class EventletHub(CooperativeHub):
             parents.close()
 
     def watch_file(
-        self, hub: Any, fd: int, events: int, callback: Callable[..., None]
-    ) -> Callable[[], None]:
+        self,
+        hub: Any,
+        fd: int,
+        events: int,
+        callback: Callable[..., None],
+        undo: List[Callable[[], None]],
+    ) -> None:
         def end() -> None:
             for direction in (hub.READ, hub.WRITE):
                 listener = hub.listeners[direction].get(fd)
                 if listener is not None:
                     hub.remove(listener)
 
-        try:
-            for event, direction in ((EVENT_READ, hub.READ), (EVENT_WRITE, hub.WRITE)):
-                if events & event:
-                    hub.add(direction, fd, callback, _nothing, _nothing)
-        except BaseException:
-            end()  # eventlet keeps a listener even if the kernel refused the file
-            raise
-        return end
+        undo.append(end)  # eventlet keeps the listener even where the kernel refused the file
+        for event, direction in ((EVENT_READ, hub.READ), (EVENT_WRITE, hub.WRITE)):
+            if events & event:
+                hub.add(direction, fd, callback, _nothing, _nothing)
 
     def report(self, hub: Any, culprit: Any, *exc_info: Any) -> None:
         # If an exception left our callback, eventlet would drop the listener.

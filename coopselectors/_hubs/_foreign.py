@@ -9,6 +9,7 @@ among the files in either case; it becomes readable when the selector is closed.
 from __future__ import annotations
 
 import errno
+import time
 from contextlib import suppress
 from selectors import EVENT_READ
 from typing import Any, List, Optional, Type
@@ -16,8 +17,9 @@ from typing import Any, List, Optional, Type
 from .. import _runtime
 from .._backends import Backend, Pair, SelectBackend
 from .._backends._base import extra_of
-from .._unpatched import clock, system
-from ._base import Hub, Source
+from .._duplicates import Duplicate
+from .._unpatched import clock
+from ._base import Hub, Source, can_nest
 
 # What a function raises that exists but is not meant to be called, and the errors of a sandbox.
 _NOT_MEANT = (TypeError, NotImplementedError, AttributeError)
@@ -26,8 +28,14 @@ _REFUSED = (errno.ENOSYS, errno.EPERM, errno.EACCES)
 #: The name to pass to `hub_for` for objects that are not built on a primitive.
 NO_PRIMITIVE = ""
 
-# On most platforms, select(2) takes only descriptors below this.
+# Seconds until a function is asked again that has found nothing without waiting.
+_PAUSE = 0.005
+
+# The descriptors that select(2) takes are below this, on most platforms.
 _FD_SETSIZE = 1024
+
+# Seconds between two looks at files that the foreign function cannot be given.
+_NAP = 0.01
 
 
 def are_three(said: Any) -> bool:
@@ -37,19 +45,21 @@ def are_three(said: Any) -> bool:
     return all(isinstance(each, (list, tuple, set, frozenset)) for each in said)
 
 
-def _duplicate(inner: Any, poller: Any) -> Optional[int]:
-    """A descriptor to wait for that stays open until the wait is over.
+def _duplicate(inner: Any, poller: Any) -> Optional[Duplicate]:
+    """A descriptor to wait for, which stays open until the wait is over.
 
     The foreign function may wait in a hub, which would not notice that a descriptor was closed.
     """
     try:
-        fd: int = system.dup(inner.descriptor())
+        duplicate = Duplicate(inner.descriptor(), is_ours=True)
     except OSError:
-        return None  # no descriptor is left: wait for the files alone
-    if fd in poller.keys:  # the number of a file that was closed while registered
-        system.close(fd)
-        return None
-    return fd
+        return None  # none is left: wait for the files alone
+    if duplicate.fd in poller.keys:  # a file was closed while registered: this is its number
+        try:
+            return _duplicate(inner, poller)
+        finally:
+            duplicate.close()
+    return duplicate
 
 
 class ForeignHub(Hub):
@@ -74,14 +84,20 @@ class ForeignHub(Hub):
         while not self.is_broken:
             if poller.closed:
                 poller.raise_closed()
+            started = clock.monotonic()
             pairs = self._ask(poller, asked, timeout)
             if pairs or (timeout == 0 and not self.is_broken):
                 return pairs
+            now = clock.monotonic()
             if deadline is not None:
-                remaining: float = deadline - clock.monotonic()
+                remaining: float = deadline - now
                 if remaining <= 0:
                     return pairs
                 timeout = remaining
+            if now - started < _PAUSE and not self.is_broken:
+                # It does not wait, and to ask it again at once would be to spin.  Whoever replaced
+                # `select` has replaced this as well, if others are to run meanwhile.
+                time.sleep(_PAUSE if timeout is None else min(_PAUSE, timeout))
         from . import hub_for
 
         # The hub for what is left without the broken replacement.
@@ -104,19 +120,17 @@ class ForeignHub(Hub):
             if pairs and (self._primitive is None or poller.has_extras):
                 return pairs
         inner = None if pairs or timeout == 0 else poller.pollable()
-        own = None if inner is None else _duplicate(inner, poller)
-        # While this refers to the kernel object, `close` sees that it is in use and notifies it.
+        duplicate = None if inner is None else _duplicate(inner, poller)
+        own = None if duplicate is None else duplicate.fd
+        # While this refers to the kernel object, `close` finds it in use, and notifies it.
         held = None if inner is None else inner.backend.native
         try:
-            if self._primitive is not None:
-                if poller.keys and not (poller.has_extras and poller.backend.edges):
-                    return self._mirror(poller, type(poller.backend), self._primitive, own, timeout)
-                # A new object would report each edge again.
-                self._wait_for(own, type(poller.backend), timeout)
-            elif own is not None:
-                self._call_select(own, timeout)
+            if self._primitive is None:
+                found = self._ask_select(poller, source, own, timeout)
             else:
-                return self._mirror_by_select(poller, source, timeout)
+                found = self._ask_own(poller, own, timeout)
+            if found is not None:
+                return found
         except InterruptedError:  # the function does not implement PEP 475
             pass
         except (*_NOT_MEANT, OSError) as error:
@@ -126,18 +140,54 @@ class ForeignHub(Hub):
             return []
         finally:
             del held
-            if own is not None:
-                system.close(own)
+            if duplicate is not None:
+                duplicate.close()
         if poller.closed:
             poller.raise_closed()
         return source.poll(0)
 
-    def _call_select(self, own: int, timeout: Optional[float]) -> None:
-        try:
-            self._checked_select([own], [], [], timeout)
-        except ValueError:
-            # "filedescriptor out of range in select()": wait without it.
-            self._wait_natively(own, timeout)
+    def _ask_select(
+        self, poller: Any, source: Source, own: Optional[int], timeout: Optional[float]
+    ) -> Optional[List[Pair]]:
+        """Wait in a replacement of select(2); None means that the poller says what is ready."""
+        if timeout == 0 or not can_nest(poller.keys if own is None else (own,)):
+            self._nap(SelectBackend, timeout)
+        elif own is None:
+            return self._mirror_by_select(poller, source, timeout)
+        else:
+            try:
+                self._checked_select([own], [], [], timeout)
+            except ValueError:  # "filedescriptor out of range in select()"
+                self._nap(SelectBackend, timeout)
+        return None
+
+    def _ask_own(
+        self, poller: Any, own: Optional[int], timeout: Optional[float]
+    ) -> Optional[List[Pair]]:
+        """Wait in a replacement of the poller's own primitive; None means as above."""
+        kind = type(poller.backend)
+        if not can_nest(poller.keys if own is None else (own,)):
+            self._nap(kind, timeout)
+        elif kind is not SelectBackend and (
+            not poller.keys or (poller.has_extras and poller.backend.edges)
+        ):
+            self._wait_for(own, kind, timeout)  # a new object would report each edge again
+        else:
+            try:
+                return self._mirror(poller, kind, self._primitive, own, timeout)
+            except ValueError:
+                if kind is not SelectBackend or own is None or own < _FD_SETSIZE:
+                    raise
+                self._nap(kind, timeout)
+        return None
+
+    def _nap(self, kind: Type[Backend], timeout: Optional[float]) -> None:
+        """Sleep for a moment in the foreign function, without a file that it could not take."""
+        seconds = _NAP if timeout is None else min(timeout, _NAP)
+        if kind is SelectBackend:
+            self._checked_select([], [], [], seconds)
+        else:
+            self._wait_for(None, kind, seconds)
 
     def _mirror_by_select(
         self, poller: Any, source: Source, timeout: Optional[float]
@@ -166,13 +216,6 @@ class ForeignHub(Hub):
         self.is_broken = True
         _runtime.mark_broken(self._select if self._primitive is None else self._primitive)
 
-    def _wait_natively(self, fd: int, timeout: Optional[float]) -> None:
-        from .._backends import PollBackend
-
-        backend = PollBackend()
-        backend.register(fd, EVENT_READ)
-        backend.poll(timeout)
-
     def _wait_for(self, own: Optional[int], kind: Type[Backend], timeout: Optional[float]) -> None:
         """Let a foreign primitive wait for one descriptor, a poller's own."""
         mirror = kind(self._primitive(), is_ours=False)
@@ -198,7 +241,7 @@ class ForeignHub(Hub):
             for fd, key in list(poller.keys.items()):
                 with suppress(OSError):  # closed while registered
                     mirror.register(fd, key.events, extra_of(key))
-            if own is not None and (kind is not SelectBackend or own < _FD_SETSIZE):
+            if own is not None:
                 with suppress(OSError):
                     mirror.register(own, EVENT_READ)
             pairs = mirror.poll(timeout)

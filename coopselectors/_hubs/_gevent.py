@@ -6,7 +6,7 @@ Written against the sources of gevent 26.7 and 26.9.
 from __future__ import annotations
 
 import errno
-from typing import Any, Callable
+from typing import Any, Callable, List
 
 import gevent.os
 from gevent import config, get_hub
@@ -40,7 +40,6 @@ class GeventHub(CooperativeHub):
     thread_local = get_original("_thread", "_local")()
     needs_a_turn = _put_off
     start_thread = staticmethod(get_original("_thread", "start_new_thread"))
-    allocate_lock = staticmethod(get_original("_thread", "allocate_lock"))
 
     def describe(self) -> str:
         hub = get_hub_if_exists()
@@ -106,6 +105,17 @@ class GeventHub(CooperativeHub):
                 raise
             # Another thread's hub, which has just been destroyed: nobody waits there any more.
 
+    def call_later(self, hub: Any, seconds: float, function: Callable[[], None]) -> None:
+        if hub.loop is None:
+            return  # it has just been destroyed
+        timer = hub.loop.timer(seconds)
+
+        def call() -> None:
+            timer.close()
+            function()
+
+        timer.start(call, update=True)
+
     def others_are_due(self, hub: Any) -> bool:
         # libuv gains nothing from a chain of wake-ups; see `OuterPoller`.
         return not _says_what_is_pending or hub.loop is None or bool(hub.loop._callbacks)
@@ -113,7 +123,7 @@ class GeventHub(CooperativeHub):
     def has_ended(self, hub: Any) -> bool:
         return hub.loop is None
 
-    def watch(self, hub: Any, outer: Outer) -> Callable[[], None]:
+    def watch(self, hub: Any, outer: Outer) -> None:
         if not _has_its_epoll(hub.loop):
             # libev would abort the process at the next start of any watcher.
             raise OSError(
@@ -123,10 +133,6 @@ class GeventHub(CooperativeHub):
             )
         # Without a kernel object, this watcher only keeps the loop alive: nobody sends to it.
         watcher = hub.loop.async_() if outer.fd is None else hub.loop.io(outer.fd, _READ)
-        watcher.start(outer.on_ready)
-        # libuv's watcher is a wrapper; its `ref` is that of the handle behind it.
-        outer.watcher = getattr(watcher, "_watcher_ref", watcher)
-        outer.watcher.ref = False
         loop = hub.loop
 
         def end() -> None:
@@ -136,22 +142,31 @@ class GeventHub(CooperativeHub):
             else:
                 watcher.callback = None  # a destroyed loop stops and frees nothing
 
-        return end
+        outer.unwatch = end
+        watcher.start(outer.callback(), None)
+        # libuv's loop hands out a front; what counts as a reference is the handle behind it.
+        outer.watcher = getattr(watcher, "_watcher_ref", watcher)
+        outer.watcher.ref = False
 
     def watch_anew(self, hub: Any) -> None:
         """Do nothing: when gevent's loop is re-initialised, it adds what its watchers name."""
 
     def watch_file(
-        self, hub: Any, fd: int, events: int, callback: Callable[..., None]
-    ) -> Callable[[], None]:
+        self,
+        hub: Any,
+        fd: int,
+        events: int,
+        callback: Callable[..., None],
+        undo: List[Callable[[], None]],
+    ) -> None:
         watcher = hub.loop.io(fd, events)  # gevent's numbers for read and write are the same
-        watcher.start(callback)
 
         def end() -> None:
             watcher.stop()
             watcher.close()
 
-        return end
+        undo.append(end)
+        watcher.start(callback, None)
 
     def report(self, hub: Any, culprit: Any, *exc_info: Any) -> None:
         # Without a culprit, gevent raises it in the main greenlet.

@@ -22,8 +22,8 @@ class ThreadEnd:
         self._all: List[Tuple[Outer, Callable[[], bool]]] = []
 
     def add(self, outer: Outer, has_ended: Callable[[], bool]) -> None:
-        """Add an outer poller, and close those whose hub has ended since."""
-        for each in [each for each in self._all if each[1]()]:
+        """Note a new one, and close those whose hub has ended since."""
+        for each in [each for each in self._all if each[0].gone or each[1]()]:
             self._all.remove(each)
             each[0].close()
         self._all.append((outer, has_ended))

@@ -20,16 +20,16 @@ Two kernel facts shape this module:
 
 from __future__ import annotations
 
-import sys
 from collections import deque
 from selectors import EVENT_READ
-from typing import Any, Deque, Dict, Optional
+from typing import Any, Callable, Deque, Dict, Optional
 
 from .. import _fork
 from .._backends import Backend
 from .._poller import Poller
 from .._shadow import open_pollable
 from .._wakeup import wakeup_fd
+from ._guarded import guarded
 from ._waiters import Adapter, Outer, Waiters
 
 # How often in a row the longest sleeper may be polled first.  Then the outer epoll is polled again:
@@ -73,36 +73,58 @@ class OuterPoller(Outer):
         return self._take_in(poller)
 
     def _take_in(self, poller: Poller) -> Optional[Waiters]:
-        with _fork.lock():  # so that nobody closes the poller or replaces its kernel object
-            if poller.closed:
-                poller.raise_closed()
+        # The lock keeps out other threads.  A signal handler may take the poller in, close it, or
+        # have its kernel object replaced between any two lines, and let other greenlets sleep.  So
+        # the tables are written first: whatever is taken out of them is told to look again.
+        while True:
             fd = poller.descriptor()
-            known: Optional[Waiters] = poller.waiters.get(self)
-            if known is not None and self._held.get(fd) is known:
-                return known
-            try:
-                self._backend.register(fd, EVENT_READ)
-            except FileExistsError:
-                self._backend.modify(fd, EVENT_READ, 0)
-            except OSError:
-                poller.refuse()
-                return None
-            waiters = self._held[fd] = Waiters(self, fd)
-            poller.joined(self, waiters)
-        return waiters
+            with _fork.lock():
+                if poller.closed:
+                    poller.raise_closed()
+                if fd != poller.descriptor():
+                    continue
+                before = self._held.pop(fd, None)
+                if before is not None:
+                    self.notify(before)
+                waiters = Waiters(self, fd)
+                waiters.disarmed = True  # until the kernel has it
+                if self._held.setdefault(fd, waiters) is not waiters:
+                    continue
+                poller.joined(self, waiters)
+                try:
+                    self._backend.register(fd, EVENT_READ)
+                except FileExistsError:
+                    self._backend.modify(fd, EVENT_READ, 0)
+                except OSError:
+                    if not poller.closed:
+                        poller.refuse()
+                        return None
+                waiters.disarmed = waiters.times_disarmed > 0
+                if poller.closed:
+                    poller.leave(self)
+                    poller.raise_closed()
+                return waiters
 
     def leave(self, waiters: Waiters) -> None:
-        """Drop a poller and wake whoever waits for it.  Any thread may call this."""
-        if self._held.get(waiters.fd) is waiters:
-            del self._held[waiters.fd]
-            if self._generation is _fork.generation:
-                try:
-                    self._backend.unregister(waiters.fd, 0 if waiters.disarmed else EVENT_READ)
-                    if waiters.fd in self._held:  # a signal handler has added it again
-                        self._backend.register(waiters.fd, EVENT_READ)
-                except (OSError, ValueError):
-                    pass  # the descriptor was closed by somebody else, or our hub has just ended
-        self.notify(waiters)
+        """Hold a poller no longer and wake whoever waits for it.  Any thread may call this."""
+        fd = waiters.fd
+        try:
+            # Whatever is held under this number: a signal handler may have taken it in anew.
+            held = self._held.pop(fd, None)
+            if held is not None and self._generation is _fork.generation:
+                self._let_go(fd, held)
+            if held is not None and held is not waiters:
+                self.notify(held)
+        finally:
+            self.notify(waiters)
+
+    def _let_go(self, fd: int, waiters: Waiters) -> None:
+        try:
+            self._backend.unregister(fd, 0 if waiters.disarmed else EVENT_READ)
+            if fd in self._held:  # since then
+                self._backend.register(fd, EVENT_READ)
+        except (OSError, ValueError):
+            pass  # the descriptor was closed by somebody else, or our hub has just ended
 
     def notify(self, waiters: Waiters) -> None:
         # Not through the hub's call_soon: eventlet has none that another thread may use.  This
@@ -116,16 +138,27 @@ class OuterPoller(Outer):
         self._to_wake.append(waiters)
         self._notify_hub()
 
-    def on_ready(self, *_: Any) -> None:
+    def callback(self) -> Callable[[Any], None]:
+        return guarded(self._on_ready, self._resume)
+
+    def _on_ready(self, _: Any) -> None:
+        if self.handed is not None:
+            self._take_back()
+        if self._generation is not _fork.generation:
+            self._stop_watching()
+        elif not self._wake_longest_sleepers():
+            self._wake_ready()
+
+    def _resume(self, *exc_info: Any) -> None:
+        """A signal handler may have raised at any line: what was under way must not get lost."""
         try:
             if self.handed is not None:
                 self._take_back()
-            if self._generation is not _fork.generation:
-                self._stop_watching()
-            elif not self._wake_longest_sleepers():
-                self._wake_ready()
-        except BaseException:
-            self._adapter.report(self._hub, None, *sys.exc_info())
+            if not self.gone and self._generation is _fork.generation:
+                self._notify_hub()
+        except (OSError, ValueError):
+            pass  # and this is why it was not a signal handler
+        self._adapter.report(self._hub, None, *exc_info)
 
     def _wake_longest_sleepers(self) -> bool:
         """Wake the greenlet that has slept longest, if its poller is ready, and then the next.
@@ -154,9 +187,12 @@ class OuterPoller(Outer):
                     self._alone = _GUESSES
                 return True
             self.handed = greenlet, source, pairs
-            self.switch_to(greenlet)
+            is_awake = self.switch_to(greenlet)
             if self.handed is not None:
                 self._take_back()
+            if not is_awake:
+                self.try_again(waiters)
+                return True
             woken += 1
             if self._alone:
                 self._alone -= 1
@@ -268,22 +304,26 @@ class OuterPoller(Outer):
         old.close()
         self._generation = _fork.generation
         self.fd = fresh.fileno()
-        self._unwatch = self._adapter.watch(self._hub, self)
+        self._adapter.watch(self._hub, self)
         self.watcher.ref = bool(self.sleepers)
 
     def _stop_watching(self) -> None:
         self.fd = None
-        unwatch, self._unwatch = self._unwatch, lambda: None
+        unwatch, self.unwatch = self.unwatch, lambda: None
         unwatch()
 
     def _wake_all(self) -> None:
-        """Have every waiter look again, and forget all pollers that are held here."""
-        all_waiters = {*self.sleepers.values(), *self._held.values(), *self.beside_threads}
+        """Everybody looks again, and those that hold on to what was taken in here find nothing."""
+        all_waiters = {*self.sleepers.values(), *self.beside_threads}
+        if self.not_yet_watched is not None:
+            all_waiters.add(self.not_yet_watched)
+        while self._held:  # one by one: a signal handler may add another
+            all_waiters.add(self._held.popitem()[1])
         for waiters in all_waiters:
             waiters.notified = True
-        self._to_wake.extend(waiters for waiters in all_waiters if waiters.greenlets)
+            if waiters.greenlets:
+                self._to_wake.append(waiters)
         self.beside_threads.clear()
-        self._held.clear()
         self.not_yet_watched = Waiters(self)
 
     def close(self) -> None:
@@ -292,19 +332,28 @@ class OuterPoller(Outer):
             self._held.clear()
             self._backend.close()
 
+    def try_again(self, waiters: Waiters) -> None:
+        if self._held.get(waiters.fd) is waiters:
+            self._disarm(waiters)  # or it would be reported at each turn until then
+        super().try_again(waiters)
+
     def _disarm(self, waiters: Waiters) -> None:
         waiters.disarmed = True
+        waiters.times_disarmed += 1
         try:
             self._backend.modify(waiters.fd, 0, EVENT_READ)
         except OSError:
             pass  # another thread has just closed its selector
 
     def _arm(self, waiters: Waiters) -> bool:
-        try:
-            self._backend.modify(waiters.fd, EVENT_READ, 0)
-        except OSError:
-            return False
-        waiters.disarmed = False
+        times = None
+        while times != waiters.times_disarmed:  # it was meanwhile, if a signal handler cut in
+            times = waiters.times_disarmed
+            try:
+                self._backend.modify(waiters.fd, EVENT_READ, 0)
+            except OSError:
+                return False
+            waiters.disarmed = False
         return True
 
     def _notify_hub(self) -> None:

@@ -7,11 +7,16 @@ If kernel objects can be nested, it is an `OuterPoller` (see _outer).
 from __future__ import annotations
 
 import sys
+from functools import partial
 from types import SimpleNamespace
 from typing import Any, Callable, Dict, List, Optional, Protocol, Tuple
 
 from .._poller import Poller
 from ._base import Source
+
+# Seconds until a greenlet is tried again that is in a signal handler, which waits for something
+# else than the greenlet was asleep for.
+_PAUSE = 0.001
 
 
 class Adapter(Protocol):
@@ -19,9 +24,11 @@ class Adapter(Protocol):
 
     def call_soon(self, hub: Any, function: Callable[[], None]) -> None: ...
 
+    def call_later(self, hub: Any, seconds: float, function: Callable[[], None]) -> None: ...
+
     def report(self, hub: Any, culprit: Any, *exc_info: Any) -> None: ...
 
-    def watch(self, hub: Any, outer: Outer) -> Callable[[], None]: ...
+    def watch(self, hub: Any, outer: Outer) -> None: ...
 
     def watch_anew(self, hub: Any) -> None: ...
 
@@ -33,7 +40,15 @@ class Adapter(Protocol):
 class Waiters:
     """The greenlets of one hub that wait for one poller."""
 
-    __slots__ = ("disarmed", "fd", "greenlets", "notified", "outer")
+    __slots__ = (
+        "disarmed",
+        "fd",
+        "greenlets",
+        "is_tried_again",
+        "notified",
+        "outer",
+        "times_disarmed",
+    )
 
     def __init__(self, outer: Outer, fd: int = -1) -> None:
         self.outer: Outer = outer
@@ -41,10 +56,13 @@ class Waiters:
         self.fd: int = fd
         #: The outer poller does not report the poller now.
         self.disarmed: bool = False
-        #: Something has happened since the poller was added: look again, and do not sleep here.
+        self.times_disarmed: int = 0
+        #: Something has happened since it was taken in: look again, and do not sleep here.
         self.notified: bool = False
-        #: {greenlet: what it collects from}, the longest sleeper first.  Only the greenlet itself
-        #: adds and removes its entry.  Nobody may switch to a greenlet without one.
+        #: The hub wakes the greenlets again in a moment, see `Outer.try_again`.
+        self.is_tried_again: bool = False
+        #: {greenlet: what it collects from}, in the order of their coming.  Only the greenlet
+        #: itself writes here, on its way into and out of the hub, and nobody may switch to others.
         self.greenlets: Dict[Any, Source] = {}
 
     def wake(self, *_: Any) -> None:
@@ -54,7 +72,7 @@ class Waiters:
             if greenlet in self.greenlets:  # an earlier one may have killed it
                 are_all_awake &= self.outer.switch_to(greenlet)
         if not are_all_awake:
-            self.outer.wake_soon(self)
+            self.outer.try_again(self)
 
 
 class Heartbeat(Waiters):
@@ -97,13 +115,14 @@ class Outer:
         self.handed: Optional[Tuple[Any, Source, List[Any]]] = None
         #: The waiters for which a thread waits; a forked child does not have these threads.
         self.beside_threads: Dict[Waiters, None] = {}
-        #: Its ``ref`` is true while a greenlet sleeps, so that the hub does not end.
-        self.watcher: Any = SimpleNamespace()
-        self._unwatch: Callable[[], None] = lambda: None
+        #: Its ``ref`` is true while somebody sleeps: the hub may not end then.
+        self.watcher: Any = SimpleNamespace(ref=False)
+        #: Ends that, also if the hub has ended before.
+        self.unwatch: Callable[[], None] = lambda: None
 
     def start(self) -> None:
         """Have the hub watch `fd`."""
-        self._unwatch = self._adapter.watch(self._hub, self)
+        self._adapter.watch(self._hub, self)
 
     def waiters_of(self, poller: Poller) -> Optional[Waiters]:
         """Where to wait for `poller`; None if its files have to be watched one by one."""
@@ -112,24 +131,39 @@ class Outer:
     def switch_to(self, greenlet: Any) -> bool:
         """Let a sleeper continue; only the hub may call this.
 
-        Returns False if it does not sleep now: a signal handler runs in it, and waits for something
-        else.
+        Returns False for one that does not sleep just now: a signal handler came in between, and
+        waits for something else.  So it does if one raises here before the switch.
         """
         try:
             if not self._adapter.is_asleep(greenlet):
                 return False
             greenlet.switch()
         except BaseException:
-            self._adapter.report(self._hub, greenlet, *sys.exc_info())
+            exc_info = sys.exc_info()
+            culprit = greenlet if greenlet.dead else None
+            self._adapter.report(self._hub, culprit, *exc_info)
+            return culprit is not None
         return True
 
-    # A signal handler may call select() while its own greenlet is in select().  Until it is done,
-    # the greenlet does not sleep where it slept before, and the hub must not switch to it for that.
+    def try_again(self, waiters: Waiters) -> None:
+        """Wake whoever waits there in a moment, and until nobody is left that could not be woken.
 
-    def suspend(self, greenlet: Any) -> Tuple[Waiters, Optional[Source]]:
-        """Remove a greenlet from the sleep that it is about to enter or to leave."""
-        waiters = self.sleepers[greenlet]
-        return waiters, waiters.greenlets.pop(greenlet, None)
+        Only this hub's own thread may call this.
+        """
+        if not (waiters.is_tried_again or self.gone):
+            self._adapter.call_later(self._hub, _PAUSE, partial(self._try, waiters))
+            waiters.is_tried_again = True
+
+    def _try(self, waiters: Waiters) -> None:
+        waiters.is_tried_again = False
+        try:
+            waiters.wake()
+        except BaseException:  # a signal handler's: it is for the hub to report
+            self.try_again(waiters)
+            raise
+
+    # A signal handler may select in the middle of a select() of its own greenlet.  While it does,
+    # the greenlet does not sleep where it slept before, and must not be switched to for that.
 
     def awake(
         self,
@@ -143,12 +177,14 @@ class Outer:
             if len(self.sleepers) == 1:
                 self.watcher.ref = False
             self.sleepers.pop(greenlet, None)
+            if self.sleepers and not self.watcher.ref:  # others have come in between
+                self.watcher.ref = True
         else:
             before, source = suspended
             self.sleepers[greenlet] = before
             if source is not None:
                 before.greenlets[greenlet] = source
-            self.notify(before)  # nobody was woken for what happened meanwhile
+            self.try_again(before)  # what happened meanwhile has woken nobody
 
     def notify(self, waiters: Waiters) -> None:
         """Have whoever waits there, or is about to, look again.  Any thread may call this."""
@@ -160,19 +196,20 @@ class Outer:
         """Wake whoever waits there at the hub's next turn."""
         self._adapter.call_soon(self._hub, waiters.wake)
 
-    def on_ready(self, *_: Any) -> None:
-        """The hub calls this when `fd` is readable."""
+    def callback(self) -> Callable[[Any], None]:
+        """What the hub calls, with anything, when `fd` is readable."""
+        return lambda _: None
 
     def close(self) -> None:
         """Release everything of ours, as the hub has ended or no longer watches us."""
         if self.gone:
             return
         self.gone = True
-        unwatch, self._unwatch = self._unwatch, lambda: None
+        unwatch, self.unwatch = self.unwatch, lambda: None
         try:
             unwatch()
         finally:
             # A selector may refer to us for long, and should not keep a hub alive.
             self._hub = None
-            self.watcher = SimpleNamespace()
+            self.watcher = SimpleNamespace(ref=False)
             self.beside_threads.clear()

@@ -15,6 +15,7 @@ from typing import Any, Callable, Dict, List, Optional
 
 from .. import _fork
 from .._backends import Pair
+from .._lock import SimpleQueue
 from .._poller import Poller
 from ._waiters import Waiters
 
@@ -26,6 +27,8 @@ class ThreadWait:
         self.poller = poller
         self.timeout = timeout
         self.waiters = waiters
+        #: The thread that waits, once there is one.
+        self.thread: Any = None
         self.is_over = False
         #: The greenlet has left, so nobody wants the result.
         self.is_cancelled = False
@@ -36,29 +39,21 @@ class ThreadWait:
 class _WaitingThread:
     """One thread, which performs one wait after another."""
 
-    def __init__(
-        self, pool: _Pool, start_thread: Callable[..., Any], lock: Callable[..., Any]
-    ) -> None:
+    def __init__(self, pool: _Pool, start_thread: Callable[..., Any]) -> None:
         self._pool = pool
-        self._wait: Optional[ThreadWait] = None
-        self._start = lock()
-        self._start.acquire()
+        #: What to wait for next.  One that is over already is passed by.
+        self.waits: Any = SimpleQueue()
         start_thread(self._run, ())
-
-    def begin(self, wait: ThreadWait) -> None:
-        self._wait = wait
-        self._start.release()
 
     def _run(self) -> None:
         while True:
-            self._start.acquire()
-            wait, self._wait = self._wait, None
-            assert wait is not None
-            try:
-                wait.pairs = wait.poller.block(wait.timeout)
-            except Exception:
-                pass  # the greenlet finds out for itself
-            self._pool.end(wait, self)
+            wait: ThreadWait = self.waits.get()
+            if not wait.is_over:
+                try:
+                    wait.pairs = wait.poller.block(wait.timeout)
+                except Exception:
+                    pass  # the greenlet finds out for itself
+                self._pool.end(wait, self)
             del wait
 
 
@@ -70,23 +65,27 @@ class _Pool:
         self._under_way: Dict[ThreadWait, None] = {}
         _fork.tell(self)
 
-    def begin(
-        self, wait: ThreadWait, start_thread: Callable[..., Any], lock: Callable[..., Any]
-    ) -> None:
-        with _fork.lock():
-            thread = self._idle.pop() if self._idle else None
-        if thread is None:
-            thread = _WaitingThread(self, start_thread, lock)
+    def begin(self, wait: ThreadWait, start_thread: Callable[..., Any]) -> None:
+        """Have a thread begin `wait`; `cancel` undoes that, wherever a signal handler raised."""
+        # Without the lock: a signal handler may wait in here for what such a thread does.
+        try:
+            wait.thread = self._idle.pop()
+        except IndexError:
+            wait.thread = _WaitingThread(self, start_thread)
         self._under_way[wait] = None
         wait.waiters.outer.beside_threads[wait.waiters] = None
-        thread.begin(wait)
+        wait.thread.waits.put(wait)
 
     def cancel(self, wait: ThreadWait) -> None:
         """End the thread's wait, because the greenlet is about to leave."""
         with _fork.lock():
+            if wait.thread is None:
+                return
             if not wait.is_over:
-                wait.is_cancelled = True
-                wait.poller.cancel_block(True)
+                if not wait.is_cancelled:
+                    wait.is_cancelled = True
+                    wait.poller.cancel_block(True)
+                wait.thread.waits.put(wait)  # once more, if it has it already: see `begin`
                 return
         _give_back(wait)  # the thread was faster, and nobody wants its result
 
@@ -100,7 +99,7 @@ class _Pool:
             self._idle.append(thread)
         if wait.is_cancelled:
             _give_back(wait)
-        self._under_way.pop(wait, None)
+        self._under_way.pop(wait, None)  # not before: a child looks here for whom to tell
         waiters.outer.beside_threads.pop(waiters, None)
         waiters.outer.notify(waiters)
 

@@ -8,9 +8,10 @@ from .. import _unpatched
 from .._backends import IN, OUT, DevpollBackend, Pair
 from .._backends._epoll import validate_with
 from .._files_poller import FilesPoller
+from .._pickling import reduced_home
 from ._poll import PRI, Watched, watched
 from ._user_poller import WithDescriptor
-from ._waiting import NATIVE, descriptor_of, find_way, in_time_slice, number_of, reduced, wait
+from ._waiting import NATIVE, descriptor_of, find_way, in_time_slice, number_of, wait
 
 
 class Devpoll(WithDescriptor):
@@ -93,7 +94,7 @@ class _Home:
     """Holds the function `devpoll` as a method; see `Select` for the reason."""
 
     def __reduce__(self) -> Any:
-        return reduced(self, "devpoll")
+        return reduced_home(self, "devpoll")
 
     def __deepcopy__(self, _: Any) -> _Home:
         return self

@@ -94,7 +94,7 @@ class Files:
             if now is not before:
                 self._native.register(fd, mask)
                 keys[fd] = now
-            shadow = poller.shadow  # another thread may drop it at any moment
+            shadow = poller.shadow
             if shadow is not None and shadow.is_as_it_was(fd, now, before):
                 continue
             if now is not before or shadow is not None:

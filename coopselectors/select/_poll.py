@@ -10,6 +10,7 @@ from .. import _unpatched
 from .._backends import IN, OUT, Pair, PollBackend
 from .._backends._epoll import validate_with
 from .._files_poller import FilesPoller
+from .._pickling import reduced_home
 from ._waiting import (
     NATIVE,
     Way,
@@ -18,7 +19,6 @@ from ._waiting import (
     in_time_slice,
     integer_of,
     number_of,
-    reduced,
     wait,
 )
 
@@ -119,10 +119,13 @@ class Poll:
                 return pairs
         if self._poller is None:
             self._poller = self._make_poller()
-        self._is_busy = True
         try:
-            return wait(way, self._poller, seconds)
-        finally:
+            try:
+                self._is_busy = True
+                return wait(way, self._poller, seconds)
+            finally:
+                self._is_busy = False
+        finally:  # a signal handler may have raised where the same was to be done above
             self._is_busy = False
 
     def _make_poller(self) -> FilesPoller:
@@ -136,7 +139,7 @@ class _Home:
     """Holds the function `poll` as a method; see `Select` for the reason."""
 
     def __reduce__(self) -> Any:
-        return reduced(self, "poll")
+        return reduced_home(self, "poll")
 
     def __deepcopy__(self, _: Any) -> _Home:
         return self

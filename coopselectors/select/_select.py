@@ -11,11 +11,12 @@ from typing import Any, Callable, Dict, List, Optional, Tuple
 from .. import _runtime, _unpatched
 from .._backends import IN, OUT, Pair
 from .._hubs import ForeignHub
+from .._pickling import reduced_home
 from .._runtime import owner
 from .._wakeup import wakeup_fd
 from ._files import NVAL, READABLE, WRITABLE, Files
 from ._poll import PRI
-from ._waiting import NATIVE, Way, find_way, in_time_slice, number_of, reduced, wait
+from ._waiting import NATIVE, Way, find_way, in_time_slice, number_of, wait
 
 _INT_MAX = 2**31 - 1
 
@@ -48,7 +49,7 @@ class Select:
         self.replaces: Any = replaces
 
     def __reduce__(self) -> Any:
-        return reduced(self, "select")
+        return reduced_home(self, "select")
 
     def __deepcopy__(self, _: Any) -> Select:
         return self

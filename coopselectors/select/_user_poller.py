@@ -11,6 +11,7 @@ from typing import Any, Dict, List, NoReturn, Optional, Set
 from .. import _fork, _owned
 from .._backends import Backend, Pair
 from .._files_poller import reports_once
+from .._pickling import PrimitiveType
 from .._poller import CLOSED, Poller
 from .._unpatched import system
 from .._wakeup import wakeup_fd
@@ -47,18 +48,20 @@ class UserPoller(Poller):
         self.special: Dict[int, int] = {}
 
     def note(self, fd: int, mask: int) -> None:
-        """Note that a file is now watched with this mask."""
-        self.special[fd] = mask
-        self.exclusive = self.exclusive | {fd} if mask & _EXCLUSIVE else self.exclusive - {fd}
+        """A file is now watched with such a mask."""
         once = bool(mask & _PRI) and reports_once(fd)
-        self.told_once = self.told_once | {fd} if once else self.told_once - {fd}
+        self.special[fd] = mask
+        with _fork.lock():
+            self.exclusive = self.exclusive | {fd} if mask & _EXCLUSIVE else self.exclusive - {fd}
+            self.told_once = self.told_once | {fd} if once else self.told_once - {fd}
         if once or mask & _EXCLUSIVE:
             self.leave_all()
 
     def forget(self, fd: int) -> None:
         self.special.pop(fd, None)
-        self.exclusive = self.exclusive - {fd}
-        self.told_once = self.told_once - {fd}
+        with _fork.lock():
+            self.exclusive = self.exclusive - {fd}
+            self.told_once = self.told_once - {fd}
 
     def collect(self, *how: Any) -> List[Pair]:
         """Return what the native ``poll`` or ``control`` returns for these arguments."""
@@ -133,7 +136,7 @@ class UserPoller(Poller):
             super().__del__()
 
 
-class WithDescriptor:
+class WithDescriptor(metaclass=PrimitiveType):
     """What `epoll`, `kqueue` and `devpoll` objects have in common."""
 
     __slots__ = ("__weakref__", "_poller", "_way")

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import operator
 import sys
-from importlib import import_module
 from types import SimpleNamespace
 from typing import Any, Callable, List, Mapping, NamedTuple, Optional
 
@@ -30,7 +29,6 @@ __all__ = [
     "integer_of",
     "modules",
     "number_of",
-    "reduced",
     "wait",
 ]
 
@@ -121,16 +119,6 @@ def integer_of(number: Any) -> Any:
         pass
     takes_int = _TAKES_INT and not isinstance(number, float)
     return number.__int__() if takes_int and hasattr(number, "__int__") else number
-
-
-def reduced(home: Any, name: str) -> Any:
-    """Return how to pickle the object that has our function `name` as a method.
-
-    While our function replaces the standard one, a process without coopselectors can load it.
-    """
-    if _runtime.offered(name) == getattr(home, name):
-        return import_module, ("select",)
-    return import_module, (_runtime.OURS,)
 
 
 def descriptor_of(file: Any) -> Any:

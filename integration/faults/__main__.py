@@ -47,6 +47,8 @@ NAMES = (
     "dropped_without_close",
     "descriptor_zero",
     "idle_files",
+    "everything_closed",
+    "thread_of_a_c_library",
 )
 
 

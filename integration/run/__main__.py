@@ -2,9 +2,11 @@
 
     python integration/run [NAME ...]
 
-Each starts as its users start it, once by ``python -m coopselectors run`` and once with the hook of
-a few lines that the documentation has.  In it, a selector whose class was captured at the import
-waits while a ticker counts.  Ends with 1 if one of them held the ticker up.
+Each starts as its users start it: by ``python -m coopselectors run`` with ``--gevent`` or
+``--eventlet``, by the same command without it, so that the program patches later by itself, and
+with the hook of a few lines that the documentation has.  In it, a selector whose class was captured
+at the import waits while a ticker counts.  Ends with 1 if one of them held the ticker up, or if it
+was not ours that the program got.
 """
 
 from __future__ import annotations
@@ -30,6 +32,13 @@ CELERY = ("-m", "celery", "-A", "tasks", "worker", "--loglevel", "error", "--wit
 CELERY += ("--without-gossip", "--without-mingle", "--concurrency", "2", "--pool")
 LOCUST = ("-m", "locust", "-f", str(HERE / "locustfile.py"), "--headless", "-u", "1")
 
+#: {way: what stands before the program}
+WAYS: dict[str, tuple[str, ...]] = {
+    "run": ("-m", "coopselectors", "run"),  # and it patches first
+    "later": ("-m", "coopselectors", "run"),  # and the program patches by itself
+    "hook": (),
+}
+
 #: {name: (module that it needs, runtime, command, arguments of the way without ``run``)}
 PROGRAMS = {
     "gunicorn, gevent": ("gunicorn.workers.ggevent", "gevent", ("-m", "gunicorn", "-k", "gevent")),
@@ -52,13 +61,15 @@ def main(wanted: list[str]) -> int:
         if not (_is_there(runtime) and _is_there(module)):
             print(f"{name:20} not installed: {module}")
             continue
-        for way in ("run", "hook"):
+        for way in WAYS:
             said = _look(name, runtime, command, way)
             good = said.get("runtime") == runtime and said.get("ticks", 0) > 10
             good = good and said.get("installed", False)
+            good = good and said.get("is ours", False)
+            good = good and said.get("select") == "coopselectors.select"
             wrong += not good
             print(
-                f"{name:20} {way:5} {'works' if good else 'WRONG'}: {json.dumps(said)}", flush=True
+                f"{name:20} {way:8} {'works' if good else 'WRONG'}: {json.dumps(said)}", flush=True
             )
     return 1 if wrong else 0
 
@@ -80,7 +91,7 @@ def _look(name: str, runtime: str, command: tuple[str, ...], way: str) -> dict[s
             PROBE_FILE=str(file),
             **({"PROBE_HOOK": "1"} if way == "hook" else {}),
         )
-        prefix = ("-m", "coopselectors", "run", f"--{runtime}") if way == "run" else ()
+        prefix = WAYS[way] and (*WAYS[way], *[f"--{runtime}"] * (way == "run"))
         rest: tuple[str, ...] = ()
         if name.startswith("gunicorn"):
             rest = ("--bind", f"unix:{folder}/socket", "application:application")

@@ -32,6 +32,7 @@ def probe():
             "runtime": coopselectors.current_runtime(),
             "class": f"{Captured.__module__}.{Captured.__name__}",
             "is ours": Captured.__module__.startswith("coopselectors"),
+            "select": sys.modules["select"].select.__module__,
             "ticks": len(ticks),
             "installed": coopselectors.is_installed(),
         }

@@ -12,7 +12,7 @@ import pytest
 
 import coopselectors
 from coopselectors import EVENT_READ, EVENT_WRITE
-from support import native
+from support import native, seams
 from support.runtimes import missing
 
 EXCLUSIVE, ET = 1 << 28, 1 << 31
@@ -134,12 +134,12 @@ def test_killing_a_greenlet_ends_the_wait_of_its_thread(runtime, selector, conne
     selector.register(other, EVENT_READ, extra_events=ET)
     before = runtime.threads()
     patient = runtime.spawn(told, selector, 30)
-    runtime.settle()
+    seams.until_threads_wait(runtime, 1)
     for _ in range(3):
         task = runtime.spawn(selector.select)
-        runtime.settle()
+        seams.until_threads_wait(runtime, 2)
         runtime.kill(task)
-        runtime.settle()
+        seams.until_threads_wait(runtime, 1)
     assert selector.select(0) == []  # what has called it back is no file of the program's
     assert runtime.threads() <= before + 2  # the second one was used again
     peer.send(b"x")
@@ -154,11 +154,11 @@ def test_threads_of_killed_greenlets_are_reused(runtime, selector, connect):
     before = runtime.threads()
     for _ in range(10):
         tasks = [runtime.spawn(selector.select) for _ in range(3)]
-        runtime.settle()
+        seams.until_threads_wait(runtime, 3)
         for task in tasks:
             runtime.kill(task)
-        runtime.settle()
-    assert runtime.threads() <= before + 4  # a late one may need a fourth
+        seams.until_threads_wait(runtime, 0)
+    assert runtime.threads() <= before + 3
     assert selector.select(0) == []
 
 

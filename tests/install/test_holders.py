@@ -475,35 +475,3 @@ def test_the_selectors_of_gevent_and_eventlet(run_python, library):
         """,
         PYTHONWARNINGS="ignore",
     )
-
-
-PICKLED = """
-import coopselectors, copy, pickle, select, sys
-coopselectors.install(select=True)
-for name in ("select", "poll", "epoll"):
-    thing = getattr(select, name)
-    for made in (pickle.loads(pickle.dumps(thing)), copy.copy(thing), copy.deepcopy([thing])[0]):
-        assert made == thing, (name, made)
-sys.stdout.write(pickle.dumps([select.select, select.poll], 0).decode())
-"""
-
-
-def test_replaced_functions_are_pickled_by_the_standard_name(run_python):
-    data = run_python(PICKLED)
-    run_python(
-        f"""
-        import pickle, select, sys
-        assert pickle.loads({data!r}.encode()) == [select.select, select.poll]
-        assert not [name for name in sys.modules if name.startswith("coopselectors")]
-        """
-    )
-
-
-def test_ours_are_pickled_as_ours_where_they_are_not_installed(run_python):
-    run_python(
-        """
-        import coopselectors.select as ours, copy, pickle
-        for thing in (ours.select, ours.poll, ours.epoll):
-            assert pickle.loads(pickle.dumps(thing)) == thing == copy.deepcopy(thing)
-        """
-    )

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import gc
+import inspect
+import json
+import os
+import pickle
 import selectors
 import signal
 import sys
@@ -321,35 +325,68 @@ def test_as_a_plug_in_of_gevents(run_python, tmp_path):
     assert output == "True\n"
 
 
-@pytest.mark.parametrize("name", ["gevent", "eventlet"])
-def test_a_patch_that_comes_later_and_install_again(run_python, name):
-    if missing({"gevent": "gevent-libev"}.get(name, name)):
-        pytest.skip(f"not installed: {name}")
-    patch = {
-        "gevent": "import gevent.monkey; gevent.monkey.patch_all()",
-        "eventlet": "import eventlet; eventlet.monkey_patch()",
-    }[name]
-    output = run_python(
-        f"""
-        import warnings
-        warnings.simplefilter("ignore")
-        import selectors
-        from selectors import DefaultSelector, EpollSelector
-        standard = DefaultSelector
-        import coopselectors
-        coopselectors.install()
-        {patch}
-        assert EpollSelector is coopselectors.EpollSelector
-        assert not hasattr(selectors, "EpollSelector")
-        coopselectors.install()
-        for name in ("DefaultSelector", "EpollSelector", "PollSelector", "SelectSelector"):
-            assert getattr(selectors, name) is getattr(coopselectors, name), name
-        coopselectors.uninstall()
-        assert EpollSelector is standard
-        print("done")
-        """
+PATCHES = {
+    "gevent": "import gevent.monkey; gevent.monkey.patch_all()",
+    "gevent, only select": "import gevent.monkey; gevent.monkey.patch_select()",
+    "gevent, not aggressive": "import gevent.monkey; gevent.monkey.patch_all(aggressive=False)",
+    "gevent, twice": "import gevent.monkey as monkey; monkey.patch_all(); monkey.patch_select()",
+    "eventlet": "import eventlet; eventlet.monkey_patch()",
+}
+
+#: What the standard modules offer: whose it is, and what the standard classes are built on.
+TELL = """
+import json, os, sys, warnings
+warnings.simplefilter("ignore")
+import select, selectors, subprocess
+if {ours}:
+    import coopselectors
+    coopselectors.install(select={select})
+{patch}
+if {ours}:
+    names = ["DefaultSelector", "EpollSelector", "PollSelector", "SelectSelector"]
+    import library
+    for name in names:
+        ours = getattr(coopselectors, name)
+        assert getattr(selectors, name) is getattr(library, name) is ours, name
+    for name in ("select", "poll", "epoll") if {select} else ():
+        assert getattr(select, name).__module__ == "coopselectors.select", name
+    done = coopselectors.install(select={select}).replaced
+    assert len(done) == len(set(done)), done
+    assert coopselectors.uninstall() == []
+    assert type(select) is type(selectors) is type(sys)
+    kept = [coopselectors.PollSelector]
+def say(thing):
+    thing = getattr(thing, "__func__", thing)
+    module = getattr(thing, "__module__", None) or type(thing).__module__
+    return module + "." + getattr(thing, "__name__", type(thing).__name__)
+said = {{"select": {{}}, "selectors": {{}}, "held": {{}}}}
+for module in (select, selectors):
+    for name, thing in sorted(vars(module).items()):
+        if not name.startswith("__") and not isinstance(thing, int):
+            said[module.__name__][name] = say(thing)
+        for held in ("_select", "_selector_cls"):
+            if name.endswith("Selector") and hasattr(thing, held):
+                said["held"][name + "." + held] = say(getattr(thing, held))
+print(json.dumps(said, indent=1))
+"""
+
+
+@pytest.mark.parametrize("select", [False, True], ids=["classes", "primitives"])
+@pytest.mark.parametrize("patch", PATCHES)
+def test_a_patch_that_comes_later_goes_beneath(run_python, tmp_path, patch, select):
+    """What is imported after it gets ours, and `uninstall` leaves what it would have put there."""
+    for name in ("gevent", "eventlet"):
+        if name in patch and missing({"gevent": "gevent-libev"}.get(name, name)):
+            pytest.skip(f"not installed: {name}")
+    (tmp_path / "library.py").write_text("from selectors import *\n")
+    path = os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")])
+    without, with_ours = (
+        run_python(TELL.format(ours=ours, select=select, patch=PATCHES[patch]), PYTHONPATH=path)
+        for ours in (False, True)
     )
-    assert output == "done\n"
+    # gevent's is a function that calls `select`, for a class would make a method of that.
+    without = without.replace("gevent.selectors._select", "gevent.select.select")
+    assert json.loads(with_ours) == json.loads(without)
 
 
 class Lazy:
@@ -415,3 +452,70 @@ def test_what_was_captured_after_eventlets_patch_is_ours_too(run_python):
         """
     )
     assert output == "done\n"
+
+
+def test_what_others_write_into_the_modules_stays(library):
+    """Those who are no hub, and what is not ours any more when a hub comes."""
+    standard = dict(vars(selectors))
+    coopselectors.install()
+    selectors.PollSelector = "mine"
+    del selectors.EpollSelector
+    selectors.something = 1
+    hub = types.ModuleType("gevent.monkey.api")
+    exec(
+        "def put(module, **items):\n    [setattr(module, *each) for each in items.items()]",
+        vars(hub),
+    )
+    exec("def remove(module, name):\n    delattr(module, name)", vars(hub))
+    hub.put(selectors, PollSelector="theirs", EpollSelector="theirs", other=2, _private=3)
+    hub.remove(selectors, "_private")
+    hub.put(selectors, SelectSelector="put")
+    hub.remove(selectors, "DefaultSelector")
+    with pytest.raises(AttributeError):
+        hub.remove(selectors, "no_such_name")
+    now = dict(vars(selectors))
+    others = {"PollSelector": "theirs", "EpollSelector": "theirs", "something": 1, "other": 2}
+    ours = {name: getattr(coopselectors, name) for name in ("SelectSelector", "DefaultSelector")}
+    assert now == {**standard, **others, **ours}
+    assert sorted(coopselectors.uninstall()) == [
+        "selectors.EpollSelector",
+        "selectors.PollSelector",
+    ]
+    try:
+        assert vars(selectors) == {
+            name: thing
+            for name, thing in {**standard, **others, "SelectSelector": "put"}.items()
+            if name != "DefaultSelector"
+        }
+    finally:
+        vars(selectors).clear()
+        vars(selectors).update(standard)
+
+
+def test_the_modules_are_still_modules():
+    for module in (selectors, sys.modules["select"]):
+        with pytest.raises(TypeError):
+            pickle.dumps(module)
+    coopselectors.install(select=True)
+    try:
+        for module in (selectors, sys.modules["select"]):
+            assert inspect.ismodule(module)
+            assert repr(module).startswith(f"<module '{module.__name__}' ")
+            # cloudpickle and the like know modules by their exact type, and ask others for this.
+            assert pickle.loads(pickle.dumps(module)) is module
+    finally:
+        coopselectors.uninstall()
+    assert type(selectors) is type(sys.modules["select"]) is types.ModuleType
+
+
+@pytest.mark.parametrize("name", ["selectors", "select"])
+def test_a_module_of_another_class_is_left_as_it_is(monkeypatch, name):
+    class Odd(types.ModuleType):
+        pass
+
+    module = sys.modules[name]
+    monkeypatch.setattr(module, "__class__", Odd)
+    coopselectors.install(select=True)
+    assert type(module) is Odd
+    assert coopselectors.uninstall() == []
+    assert type(module) is Odd

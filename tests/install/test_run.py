@@ -148,6 +148,27 @@ def test_a_program_that_patches_once_more(folder, what):
     assert done.stdout == f"gevent {OURS}\n", done.stderr
 
 
+@pytest.mark.epoll
+@pytest.mark.parametrize("options", [[], ["--no-select"]], ids=" ".join)
+@pytest.mark.parametrize("library", ["gevent", "eventlet"])
+def test_a_program_that_patches_by_itself(folder, library, options):
+    lack = missing({"gevent": "gevent-libev"}.get(library, library))
+    if lack:
+        pytest.skip(lack)
+    patch = {
+        "gevent": "import gevent.monkey; gevent.monkey.patch_all()",
+        "eventlet": "import eventlet; eventlet.monkey_patch()",
+    }[library]
+    (folder / "program.py").write_text(f"{patch}\nimport library\nprint(*library.tell())\n")
+    text = (folder / "library.py").read_text()
+    (folder / "library.py").write_text(text.replace(", epoll", ", select"))
+    done = run(folder, "-m", "coopselectors", "run", *options, "program.py")
+    *kinds, primitive = OURS.split()
+    if options:
+        primitive = {"gevent": "gevent.select", "eventlet": "eventlet.green.select"}[library]
+    assert done.stdout.split() == [*kinds, primitive], done.stderr
+
+
 @pytest.mark.skipif(missing("gevent-libev") != "", reason="not installed: gevent")
 def test_it_tells_of_what_blocks(folder):
     (folder / "blocks.py").write_text(

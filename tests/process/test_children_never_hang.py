@@ -15,7 +15,7 @@ import coopselectors.select
 from coopselectors import EVENT_READ, EVENT_WRITE
 
 OURS = os.path.dirname(coopselectors.__file__)
-FORKS = 500  # in each of the four runtimes
+FORKS = 500  # of each of four processes, in each runtime
 
 
 def uses(shared):
@@ -106,7 +106,8 @@ def fork_beside(runtime, forks):
 @pytest.mark.epoll
 @pytest.mark.once
 @pytest.mark.timeout(200)
-def test_two_thousand_children(fresh):
+@pytest.mark.parametrize("quarter", range(4))
+def test_two_thousand_children(fresh, quarter):
     assert fresh(fork_beside, FORKS) == []
 
 

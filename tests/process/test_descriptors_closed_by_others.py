@@ -256,6 +256,51 @@ def test_another_module_closes_one_of_our_descriptors(fresh, kind):
     assert count >= (1 if fresh.runtime == "native" else 2)
 
 
+def refused_waiters():
+    """[(what waits where the kernel nests no deeper, what closes it)]"""
+    chain = [coopselectors.select.epoll() for _ in range(4)]
+    for outer, inner in zip(chain, chain[1:]):
+        outer.register(inner.fileno(), 1)
+    reader, _writer = posix.pipe()
+    selector, own = coopselectors.EpollSelector(), coopselectors.select.epoll()
+    for each in (reader, chain[0].fileno()):
+        selector.register(each, EVENT_READ)
+    own.register(chain[0].fileno(), 1)
+    return {"files": lambda: selector.select(0.4), "thread": lambda: own.poll(0.4)}, chain
+
+
+def duplicates_closed(runtime, what):
+    """Close what is open during a wait only, and use the numbers: they stay the program's."""
+    waits, chain = refused_waiters()
+    wait = waits[what]
+    runtime.join(runtime.spawn(wait))
+    before = numbers()
+    task = runtime.spawn(wait)
+    runtime.settle()
+    taken = sorted(numbers() - before)
+    for fd in taken:
+        posix.close(fd)
+    # Of two kinds: pipes, and what shares its inode with all epolls.
+    made, epolls = set(), []
+    while not made >= set(taken):
+        epolls.append(runtimes.standard.EpollSelector())
+        made |= {epolls[-1].fileno(), *posix.pipe()}
+    files = Files(taken)
+    runtime.join(task)
+    for each in chain:
+        each.close()
+    return [len(taken), files.lost()]
+
+
+@pytest.mark.epoll
+@pytest.mark.runtimes("gevent-libev", "gevent-libuv", "eventlet")
+@pytest.mark.parametrize("what", ["files", "thread"])
+def test_a_duplicate_is_closed_only_while_it_is_one(fresh, what):
+    count, lost = fresh(duplicates_closed, what)
+    assert count
+    assert lost == []
+
+
 def test_an_interpreter_without_ctypes_ends_as_any_other(run_python):
     said = run_python(
         """

@@ -10,7 +10,7 @@ import pytest
 
 from coopselectors import EVENT_READ
 
-pytestmark = [pytest.mark.runtimes("native"), pytest.mark.wakes_threads]
+pytestmark = [pytest.mark.wakes_threads]
 
 
 class CThread:

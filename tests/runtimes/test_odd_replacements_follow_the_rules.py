@@ -439,3 +439,28 @@ def test_a_working_primitive_waits_for_no_files_whatever_select_is(runtime, put,
         for asked in (2, 3):  # once to see whether it works
             assert selector.select(0.01) == []
             assert len(calls) >= asked
+
+
+def test_a_select_that_does_not_wait_is_not_asked_all_the_time(runtime, put, Selector, connect):
+    calls = []
+
+    def hasty(real):
+        def replacement(*arguments):
+            calls.append(arguments)
+            return [], [], []
+
+        return replacement
+
+    reader, writer = connect()
+    put(["select"], hasty)
+    with Selector() as selector:
+        key = selector.register(reader, EVENT_READ)
+        started = time.monotonic()
+        assert selector.select(0.1) == []
+        assert time.monotonic() - started >= 0.1
+        assert len(calls) <= 40
+        # SelectSelector takes its word for what is ready.
+        if Selector is not coopselectors.SelectSelector:
+            task = runtime.spawn(lambda: (runtime.sleep(0.02), writer.send(b"x")))
+            assert selector.select(10) == [(key, EVENT_READ)]
+            runtime.join(task)

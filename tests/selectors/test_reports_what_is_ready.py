@@ -5,7 +5,9 @@ from __future__ import annotations
 import contextlib
 import os
 import time
-from posix import close, write  # gevent's os.close puts the real one off, eventlet's os.write waits
+
+# gevent's os.close puts the real one off, and eventlet's os.write waits.
+from posix import close, dup, write
 
 import pytest
 
@@ -319,3 +321,31 @@ def test_the_cost_of_a_call_does_not_depend_on_the_idle_files(runtime, Selector,
     assert ratios[10] <= 1.3
     few.close()
     many.close()
+
+
+@pytest.mark.epoll
+@pytest.mark.parametrize("turns", range(5))
+def test_what_is_drained_between_two_looks_ends_no_wait_early(runtime, Selector, connect, turns):
+    if not runtime.cooperative:
+        pytest.skip("nobody else runs between two looks")
+    reader, writer = connect()
+    doomed, other = connect()
+    number = dup(doomed.fileno())
+
+    def drain():
+        for _ in range(turns):
+            runtime.sleep(0)
+        reader.recv(1)
+
+    with Selector() as selector:
+        selector.register(reader, EVENT_READ)
+        selector.register(number, EVENT_READ)
+        close(number)  # its file lives on, and the kernel goes on to report it
+        selector.unregister(number)
+        other.send(b"x")
+        writer.send(b"x")
+        task = runtime.spawn(drain)
+        started = time.monotonic()
+        ready = selector.select(0.05)
+        assert ready or time.monotonic() - started >= 0.05
+        runtime.join(task)

@@ -51,6 +51,22 @@ FUNCTIONS = [
 ]
 
 
+@pytest.fixture(params=["imported", "installed"])
+def either_way(request):
+    """Ours are imported only, or stand in the standard modules, too."""
+    if request.param == "imported":
+        yield
+        return
+    # No others, or what the tests compare with would be replaced as well.
+    coopselectors.install(modules=["selectors", "select"], select=True)
+    try:
+        assert selectors.SelectSelector is coopselectors.SelectSelector
+        assert select.select.__module__ == "coopselectors.select"
+        yield
+    finally:
+        coopselectors.uninstall()
+
+
 def test_every_difference_is_documented():
     page = PAGE.read_text()
     for names in DIFFERENCES.values():
@@ -64,6 +80,7 @@ def test_the_module_has_every_name():
     assert set(standard.__dict__.get("__all__", ())) <= set(coopselectors.__all__)
 
 
+@pytest.mark.usefixtures("either_way")
 @pytest.mark.parametrize("name", NAMES)
 def test_a_class_and_its_instances_have_every_member(name):
     theirs, ours = getattr(standard, name), getattr(coopselectors, name)
@@ -85,6 +102,7 @@ def shape(function):
     ]
 
 
+@pytest.mark.usefixtures("either_way")
 @pytest.mark.parametrize("name", [*NAMES, "BaseSelector"])
 def test_signatures_are_the_standard_ones_but_for_keywords(name):
     theirs, ours = getattr(standard, name), getattr(coopselectors, name)
@@ -104,6 +122,7 @@ def test_a_subclass_has_the_signature_of_its_own_constructor():
     assert str(inspect.signature(coopselectors.DefaultSelector)).startswith("(*, runtime: ")
 
 
+@pytest.mark.usefixtures("either_way")
 @pytest.mark.parametrize("name", NAMES)
 def test_tools_look_at_a_class(name):
     ours = getattr(coopselectors, name)
@@ -119,6 +138,7 @@ def test_tools_look_at_a_class(name):
             assert f"{member}(" in text
 
 
+@pytest.mark.usefixtures("either_way")
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_tools_look_at_a_function(name):
     ours = getattr(coopselectors, name)
@@ -132,6 +152,7 @@ def test_tools_look_at_a_function(name):
         mock.create_autospec(ours)("one", "two", "three", "four")
 
 
+@pytest.mark.usefixtures("either_way")
 @pytest.mark.parametrize("name", NAMES)
 def test_a_mock_with_its_specification_takes_what_it_takes(name):
     made = mock.create_autospec(getattr(coopselectors, name))()
@@ -155,6 +176,7 @@ def outcome(function, thing):
         return str(error)
 
 
+@pytest.mark.usefixtures("either_way")
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("function", [pickle.dumps, copy.copy, copy.deepcopy])
 def test_instances_are_pickled_and_copied_as_the_standard_ones(name, function):
@@ -185,6 +207,7 @@ def test_a_select_selector_comes_back_with_its_files(runtime, connect, again):
         assert before.select(1) == [(key, EVENT_READ)]
 
 
+@pytest.mark.usefixtures("either_way")
 @pytest.mark.parametrize("name", ["select", "poll", "epoll"])
 def test_tools_look_at_a_primitive(name):
     if native.find(name) is None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sys
 import threading
+import time
 from typing import Any
 
 from coopselectors import _unpatched, _wakeup, select
@@ -43,6 +44,17 @@ def outer_epoll(hub: Any) -> int | None:
 def forget_idle_threads(monkeypatch: Any) -> None:
     """Have threads that wait for greenlets started anew, so that a test sees how many it takes."""
     monkeypatch.setattr(_waiting_thread.pool, "_idle", [])
+
+
+def until_threads_wait(runtime: Any, count: int) -> None:
+    """Let others run until so many threads wait for greenlets, and the others are idle.
+
+    When a killed greenlet is gone, its thread is still on its way back, and nobody hears of it.
+    """
+    until = time.monotonic() + 10
+    while len(_waiting_thread.pool._under_way) != count:
+        assert time.monotonic() < until
+        runtime.sleep(0.002)
 
 
 def trace_all_threads(monkeypatch: Any) -> None:

@@ -1,0 +1,36 @@
+"""How does a callback of ours survive a signal handler that raises in it?
+
+An exception that leaves a callback has both hubs stop watching the file, and nothing of it is heard
+any more.  A handler may raise on entry to a function, before its first line.  A generator is
+entered where it was left, in the middle of its `try`.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Any, Callable, Generator, List
+
+
+def guarded(function: Callable[[Any], None], failed: Callable[..., None]) -> Callable[[Any], None]:
+    """What calls `function`, and `failed` with the exc_info if that raises anything."""
+    is_begun: List[bool] = []
+    served = _serve(function, failed, is_begun)
+    next(served)
+    is_begun.append(True)
+    return served.send
+
+
+def _serve(
+    function: Callable[[Any], None], failed: Callable[..., None], is_begun: List[bool]
+) -> Generator[None, Any, None]:
+    while True:
+        try:
+            while True:
+                argument = yield
+                function(argument)
+        except GeneratorExit:
+            return
+        except BaseException:
+            if not is_begun:
+                raise
+            failed(*sys.exc_info())

@@ -1,0 +1,60 @@
+"""By which name are our classes and functions pickled?
+
+By the standard one while they stand in its place, so that a process without coopselectors can load
+it; by their own otherwise.
+
+A pickle of a class says its module and its name, unless `copyreg` knows better for the metaclass.
+"""
+
+from __future__ import annotations
+
+import copyreg
+import sys
+from abc import ABCMeta
+from importlib import import_module
+from typing import Any
+
+from . import _runtime
+
+
+class InstalledSelectorType(ABCMeta):
+    """The metaclass of our selector classes, and of what is derived from them, while installed.
+
+    Not before: a class with two bases whose metaclasses are both derived from ABCMeta has to say
+    which one it wants.
+    """
+
+
+class PrimitiveType(type):
+    """The metaclass of our own `epoll` and the like."""
+
+
+class _Module:
+    """Is pickled as the module of that name."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def __reduce__(self) -> Any:
+        return import_module, (self._name,)
+
+
+def reduced_class(kind: type) -> Any:
+    """What a pickle says of a class of ours, or one that is derived from it."""
+    name = kind.__name__
+    if kind.__module__.partition(".")[0] == __package__:
+        for module in ("selectors", "select"):
+            if getattr(sys.modules.get(module), name, None) is kind:
+                return getattr, (_Module(module), name)
+    return kind.__qualname__  # of its own module, as usual
+
+
+def reduced_home(home: Any, name: str) -> Any:
+    """Return how to pickle the object that has our function `name` as a method."""
+    if _runtime.offered(name) == getattr(home, name):
+        return import_module, ("select",)
+    return import_module, (_runtime.OURS,)
+
+
+copyreg.pickle(InstalledSelectorType, reduced_class)
+copyreg.pickle(PrimitiveType, reduced_class)
