@@ -265,7 +265,7 @@ def test_a_shadow_that_is_dismissed_when_it_is_asked_why_it_was_readable(poll, f
     poller.pollable()
     shadow = poller.shadow
     shadow.poller.close()
-    assert _shadow.woken_in_vain(poller)
+    assert _shadow.woken_in_vain(poller, shadow)
 
 
 def test_what_the_shadow_takes_of_a_file_that_reports_once(poll, connect, monkeypatch):
