@@ -104,8 +104,8 @@ def test_a_descriptor_that_is_too_large_for_it(kind, connect, asked, monkeypatch
             started = time.monotonic()
             assert selector.select(0.05) == []
             assert time.monotonic() - started >= 0.05
-            assert asked[-1][0][0] >= 1500
-            assert len(asked) < 10  # it was waited for otherwise, and not asked again and again
+            assert max(max(readers, default=0) for [readers, *_] in asked) >= 1500
+            assert len(asked) < 50  # it sleeps in between, and is not asked again and again
             writer.send(b"x")
             assert len(selector.select(20)) == 1
     finally:
