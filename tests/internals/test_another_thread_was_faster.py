@@ -15,6 +15,7 @@ import pytest
 
 import coopselectors
 from coopselectors import EVENT_READ, EVENT_WRITE, _ready, _rebuild, _shadow
+from coopselectors._hubs._foreign import ForeignHub
 
 _IN, _OUT = 1, 4  # <poll.h>
 
@@ -264,7 +265,7 @@ def test_a_shadow_that_is_dismissed_when_it_is_asked_why_it_was_readable(poll, f
     poller.pollable()
     shadow = poller.shadow
     shadow.poller.close()
-    assert _shadow.woken_in_vain(poller)
+    assert _shadow.woken_in_vain(poller, shadow)
 
 
 def test_what_the_shadow_takes_of_a_file_that_reports_once(poll, connect, monkeypatch):
@@ -364,3 +365,13 @@ def test_what_reports_once_is_kept_by_whoever_took_it(epoll, file):
     poller = epoll._poller
     poller.has_extras, poller.told_once = True, {file.fileno()}
     assert poller.give_back([(file.fileno(), 2)]) == [(file.fileno(), 2)]
+
+
+def test_a_selector_that_is_closed_before_somebodys_function_is_asked(epoll, file):
+    def replacement(*how):
+        raise AssertionError("asked")
+
+    epoll.register(file, EVENT_READ)
+    epoll.close()
+    with pytest.raises(ValueError, match="closed"):
+        ForeignHub(replacement, None).wait(epoll._poller, 5, None)

@@ -66,7 +66,7 @@ def test_a_wait_in_a_thread_that_fails_ends(runtime, connect):
         poller, outer = Poller(), runtime.hub()._coopselectors_outer
         waiters = type(outer.not_yet_watched or _Waiters(outer))(outer)
         wait = _waiting_thread.ThreadWait(poller, 5, waiters)
-        _waiting_thread.pool.begin(wait, hub.start_thread, hub.allocate_lock)
+        _waiting_thread.pool.begin(wait, hub.start_thread)
         for _ in range(500):
             if wait.is_over:
                 break
