@@ -138,8 +138,9 @@ class EpollBackend(Backend):
             _owned.abandon(native)
 
     def close_inherited(self) -> None:
-        # Polling it, as `close` does, would take events that the parent gets only once.
-        if self._fd < 0 or _owned.release(self._fd, self):
+        # Not by a poll, as in `close`: that would take what the kernel reports to the parent once.
+        is_ours = self.is_ours()
+        if (_owned.release(self._fd, self) and is_ours) or self._fd < 0:
             self.native.close()
         elif not self.native.closed:
             _owned.abandon(self.native)

@@ -125,8 +125,11 @@ class CooperativeHub(PerFileSleep, Hub):
         """
 
     @abstractmethod
-    def watch_anew(self, hub: Any) -> None:
-        """In a forked child: tell the hub that `outer.fd` names another kernel object."""
+    def watch_anew(self, hub: Any, outer: Outer, is_needed: bool) -> None:
+        """In a forked child: tell the hub that `outer.fd` names another kernel object.
+
+        It is needed if greenlets sleep there; otherwise the next wait may open another one.
+        """
 
     @abstractmethod
     def watch_file(
@@ -305,6 +308,12 @@ class CooperativeHub(PerFileSleep, Hub):
             raise
         kept = poller.give_back(wait.pairs)
         return _merge(kept, poller.poll(0)) if kept else []
+
+    @staticmethod
+    def forget(hub: Any, outer: Outer) -> None:
+        """Close an outer poller; the next wait opens another one."""
+        setattr(hub, _OUTER, None)
+        outer.close()
 
     def _open_outer(self, hub: Any) -> Outer:
         outer = open_outer(self, hub)

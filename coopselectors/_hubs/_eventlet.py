@@ -124,7 +124,7 @@ class EventletHub(CooperativeHub):
         # The listener would keep the greenlet alive that happened to be the first to wait.
         hub.listeners[hub.READ][outer.fd].greenlet = hub.greenlet
 
-    def watch_anew(self, hub: Any) -> None:
+    def watch_anew(self, hub: Any, outer: Outer, is_needed: bool) -> None:
         # eventlet keeps using the parent's epoll.  Whatever either process registers there wakes
         # the other one too.  So the child's hub gets its own epoll, with the same listeners.
         if hub is not self.hub_if_any():

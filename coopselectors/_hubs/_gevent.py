@@ -148,8 +148,11 @@ class GeventHub(CooperativeHub):
         outer.watcher = getattr(watcher, "_watcher_ref", watcher)
         outer.watcher.ref = False
 
-    def watch_anew(self, hub: Any) -> None:
-        """Do nothing: when gevent's loop is re-initialised, it adds what its watchers name."""
+    def watch_anew(self, hub: Any, outer: Outer, is_needed: bool) -> None:
+        # gevent's loop adds whatever its watchers name when it is reinitialized.  It aborts if a
+        # descriptor is closed by then, and many children close all that they have.
+        if not is_needed:
+            self.forget(hub, outer)
 
     def watch_file(
         self,

@@ -190,6 +190,8 @@ class OuterPoller(Outer):
             is_awake = self.switch_to(greenlet)
             if self.handed is not None:
                 self._take_back()
+            if self.gone:
+                return True  # it has forked, and this is the child
             if not is_awake:
                 self.try_again(waiters)
                 return True
@@ -229,7 +231,7 @@ class OuterPoller(Outer):
         self._guesses = -_PROOFS
         backend = self._backend
         for fd, _mask in pairs:
-            if self._backend is not backend:
+            if self._backend is not backend or self.gone:
                 return  # the pairs came from another kernel object
             waiters = self._held.get(fd)
             if waiters is None:
@@ -269,7 +271,8 @@ class OuterPoller(Outer):
                 self.not_yet_watched = start
         except OSError:
             pass  # the next wait tries again, and gets the error
-        self._adapter.watch_anew(self._hub)
+        is_needed = bool(self.sleepers) or self._generation is not _fork.generation
+        self._adapter.watch_anew(self._hub, self, is_needed)
 
     def _renew(self) -> None:
         """In a forked child, put another kernel object behind our descriptor."""

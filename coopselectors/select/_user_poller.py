@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from typing import Any, Dict, List, NoReturn, Optional, Set
 
-from .. import _fork, _owned
+from .. import _fork, _owned, _unpatched
 from .._backends import Backend, Pair
+from .._duplicates import is_epoll
 from .._files_poller import reports_once
 from .._pickling import PrimitiveType
 from .._poller import CLOSED, Poller
@@ -122,16 +123,20 @@ class UserPoller(Poller):
         with _fork.lock():
             if self._duplicate >= 0:
                 self.leave_all()
-                if _owned.release(self._duplicate, self._duplicates_owner):
-                    system.close(self._duplicate)
-                self._duplicate = -1
+                self._close_duplicate()
             super().close()
+
+    def _close_duplicate(self) -> None:
+        # Any other marked file is no epoll, and somebody else's.
+        fd, self._duplicate = self._duplicate, -1
+        is_one = fd >= 0 and (_unpatched.epoll is None or is_epoll(fd))
+        if _owned.release(fd, self._duplicates_owner) and is_one:
+            system.close(fd)
 
     def __del__(self) -> None:
         if self.state is not CLOSED and self._view_of is not None:
             self.leave_all()
-            if _owned.release(self._duplicate, self._duplicates_owner):
-                system.close(self._duplicate)
+            self._close_duplicate()
         else:
             super().__del__()
 
