@@ -226,6 +226,7 @@ def test_without_any_primitive_that_has_a_descriptor(runtime, Selector, connect)
 
 @pytest.mark.pollable
 @pytest.mark.classes("PollSelector", "SelectSelector")
+@pytest.mark.epoll
 def test_a_file_that_no_epoll_can_hold(runtime, selector, connect):
     """Chains of epolls may be five deep, and poll(2) waits for the last of them all the same."""
     reader, writer = connect()
