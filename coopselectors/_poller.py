@@ -71,7 +71,7 @@ class Poller:
     told_once: Set[int] = _NO_FDS
     #: Reports of such files that a caller took and could not use.
     taken: Sequence[Pair] = ()
-    #: The kernel refused to nest our descriptor in an outer poller.
+    #: The kernel refused to add our descriptor to an outer poller.
     refused: bool = False
     #: How many calls of `block` are being cancelled.
     cancelled: int = 0
@@ -216,7 +216,7 @@ class Poller:
                 self.waiters.pop(outer, None)
 
     def refuse(self) -> None:
-        """Leave every outer poller for good: the kernel does not nest a file any deeper."""
+        """Leave every outer poller for good, as the kernel does not allow one more level."""
         self.refused = True
         self.leave_all()
 

@@ -1,4 +1,4 @@
-"""How does a greenlet sleep where the kernel nests its poller no deeper?
+"""How does a greenlet sleep if the kernel refuses to add its poller to the outer poller?
 
 The hub watches the files one by one.  It is given duplicates, which nobody else knows of and so
 nobody can close.
@@ -36,7 +36,7 @@ class PerFileSleep:
     def _sleep_on_files(
         self, hub: Any, outer: Outer, poller: Poller, source: Source, seconds: Optional[float]
     ) -> None:
-        """The kernel refuses to nest `poller` in the outer poller: watch its files one by one.
+        """The outer poller cannot hold `poller`: watch its files one by one.
 
         The hub is given duplicates.  Nobody else knows them, so nobody can close them.
         """

@@ -94,7 +94,7 @@ class Heartbeat(Waiters):
 
 
 class Outer:
-    """The sleepers of one hub, on a platform that cannot nest kernel objects (Windows, Solaris).
+    """The sleepers of one hub, where no outer epoll or kqueue is possible (Windows, Solaris).
 
     `hub` is the runtime's own object, and `adapter` is its adapter.
     """

@@ -105,6 +105,7 @@ def test_an_unpatched_process(pytester):
 def test_it_is_not_loaded_by_itself(pytester):
     result = pytester.runpytest_subprocess("--hub-blocked=fail")
     result.stderr.fnmatch_lines(["*unrecognized arguments: --hub-blocked=fail*"])
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
 
 
 def test_bad_options(pytester):

@@ -358,7 +358,7 @@ def test_a_shadow_may_be_dismissed_by_two(poll):
     poller.dismiss_shadow()
     poller.dismiss_shadow()
     assert poller.shadow is None
-    poller.tell_shadow("add", 0, EVENT_READ)  # who has found one a moment ago
+    poller.tell_shadow("add", 0, EVENT_READ)  # a caller that found the old one a moment ago
 
 
 def test_what_reports_once_is_kept_by_whoever_took_it(epoll, file):

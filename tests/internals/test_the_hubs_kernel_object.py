@@ -131,7 +131,9 @@ def test_a_poller_is_not_taken_out_of_another_generations(outer, selector):
     generation, outer._generation = outer._generation, object()
     selector._poller.leave(outer)
     outer._generation = generation
-    outer._backend.unregister(waiters.fd, EVENT_READ)  # it is in there, for the parent
+    outer._backend.unregister(waiters.fd, EVENT_READ)  # it was still in there, for the parent
+    with pytest.raises(FileNotFoundError):
+        outer._backend.unregister(waiters.fd, EVENT_READ)
 
 
 def test_a_kernel_object_that_somebody_closed_is_replaced(outer, is_woken):

@@ -86,6 +86,7 @@ def test_a_thread_cannot_be_woken_if_no_descriptor_is_left(epoll, monkeypatch):
 
     monkeypatch.setattr(_poller, "wakeup_fd", fail)
     epoll._poller.notify(True)
+    assert epoll.poll(0) == []  # and nothing was added
 
 
 def test_who_has_left_already_need_not_leave(epoll):

@@ -257,7 +257,7 @@ def test_another_module_closes_one_of_our_descriptors(fresh, kind):
 
 
 def refused_waiters():
-    """[(what waits where the kernel nests no deeper, what closes it)]"""
+    """{what is watched: a wait for an epoll that no outer poller can hold}, and the epolls"""
     chain = [coopselectors.select.epoll() for _ in range(4)]
     for outer, inner in zip(chain, chain[1:]):
         outer.register(inner.fileno(), 1)

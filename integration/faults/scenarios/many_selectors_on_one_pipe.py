@@ -1,8 +1,8 @@
 """1200 greenlets wait on one shared pipe, each with a selector of its own
 
 A pool of workers is often told to stop in this way.  eventlet allows one reader for each file.  A
-selector that gave its epoll to the hub would meet another limit: the kernel nests one file in a few
-hundred epolls only, and libev and libuv abort the process if it refuses.
+selector that gave its epoll to the hub would meet another limit: the kernel allows one file in a
+few hundred epolls only, and libev and libuv abort the process if it refuses.
 """
 
 import os
