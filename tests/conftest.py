@@ -21,8 +21,8 @@ from posix import waitpid as posix_waitpid
 
 import pytest
 
-from support import fresh as fresh_interpreters
 from support import alike, quick, runtimes, standins, summary, workers
+from support import fresh as fresh_interpreters
 
 if workers.PLATFORM:
     standins.install(workers.PLATFORM)
