@@ -415,7 +415,7 @@ Client.fget.fget Client.fset.fset Client.fdel.fdel Client.own_property.fget
 Client.in_classmethod.fget Client.own_static.__func__ Client.own_class.__func__
 remembered bound.__self__ bound_to.__func__ own_partial.func piece.stop repeated mapped getter
 variable
-""".split()
+"""
 
 #: A piece of the path to each of the others.
 CHANGE = """
@@ -424,7 +424,7 @@ Client.in_staticmethod.func Client.method.func Client.arguments.keywords Client.
 Client.dynamic.fget factory.default_factory both.default_factory both['kind']
 own_factory.default_factory deep_factory.default_factory own_table.attribute stopped.value
 weakref.finalize
-""".split()
+"""
 
 
 @pytest.mark.parametrize("thing", ["PollSelector", "poll", "EpollSelector", "epoll"])
@@ -457,7 +457,7 @@ def test_what_audit_says_that_install_replaces_is_replaced(run_python, name, thi
     if (name, thing) == ("gevent", "PollSelector"):  # gevent has given it a poll() of its own
         script = "assert not [each for each in coopselectors.audit() if each.held is held[0]]"
     start = f"import selectors, select, sys, types, coopselectors\nODD = {ODD!r}\n"
-    start += f"STAY, CHANGE = {STAY!r}, {CHANGE!r}\n"
+    start += f"STAY, CHANGE = {STAY.split()!r}, {CHANGE.split()!r}\n"
     take = SCRIPT.partition("them = ")[0] + (
         "them = take('theirs', ODD)\nheld = (THINGS.pop(sys.argv[1]),)\nTHINGS.clear()\n"
     )
