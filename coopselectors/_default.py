@@ -122,11 +122,14 @@ class DefaultSelector(Selector):
 
     def __init__(self, *, runtime: Optional[str] = None) -> None:
         # Only for subclasses, whose backend is chosen in the same way.
-        chosen, _ = open_best(runtime=runtime)
-        self._primitive_name, self._backend_cls = chosen._primitive_name, chosen._backend_cls  # type: ignore[misc]
-        self._selector_cls = self._primitive = chosen._primitive  # type: ignore[misc]
-        chosen.close()
-        super().__init__(runtime=runtime)
+        if DefaultSelector in type(self).__mro__:
+            chosen, _ = open_best(runtime=runtime)
+            self._primitive_name, self._backend_cls = chosen._primitive_name, chosen._backend_cls  # type: ignore[misc]
+            self._selector_cls = self._primitive = chosen._primitive  # type: ignore[misc]
+            chosen.close()
+            super().__init__(runtime=runtime)
+        else:  # called by another that has been set on the class, see _follow()
+            Selector.__init__(self, runtime=runtime)
 
     @_where_there_is_one
     def fileno(self) -> int:
@@ -188,7 +191,7 @@ def open_best(*, runtime: Optional[str] = None) -> Tuple[Selector, List[str]]:
             tried.append(f"{kind.__name__}: {reason}")
             continue
         try:
-            selector = kind(runtime=runtime)
+            selector = kind() if runtime is None else kind(runtime=runtime)
             if not kind._backend_cls.made_is_proof:
                 try:
                     selector._poller.poll(0)
