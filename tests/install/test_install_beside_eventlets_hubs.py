@@ -5,6 +5,7 @@ eventlet makes its hub from a copy of the standard modules, which must not get o
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 
@@ -34,7 +35,9 @@ def tick():
         ticks.append(1)
         eventlet.sleep(0.01)
 def answer():
-    eventlet.sleep(0.1)
+    before = len(ticks)
+    while len(ticks) < before + 3:
+        eventlet.sleep(0.01)
     theirs.send(b"x")
 task = eventlet.spawn(tick)
 ours, theirs = socket.socketpair()
@@ -43,9 +46,7 @@ for kind in (selectors.DefaultSelector, selectors.SelectSelector):
         assert kind.__module__.startswith("coopselectors")
         selector.register(ours, selectors.EVENT_READ)
         eventlet.spawn(answer)
-        before = len(ticks)
         assert len(selector.select(10)) == 1
-        assert len(ticks) > before + 2
         assert ours.recv(1) == b"x"
 eventlet.spawn(answer)
 assert ours.recv(1) == b"x"
@@ -71,28 +72,29 @@ MADE = {
 }
 
 
-@pytest.mark.parametrize("made", MADE)
-def test_it_finds_no_lock_that_it_cannot_make_green(made):
-    script = f"import coopselectors, coopselectors.select\n{MADE[made]}\n{IMPORT}{PATCH}"
+def said_by(script):
+    """What a program writes to stderr.  What a test has started, eventlet tells nothing of locks."""
+    own = {name: value for name, value in os.environ.items() if name != "PYTEST_CURRENT_TEST"}
     done = subprocess.run(
         [sys.executable, "-W", "ignore", "-c", script],
+        env=own,
         capture_output=True,
         text=True,
         timeout=60,
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    assert "not greened" not in done.stderr
+    return done.stderr
 
 
+@pytest.mark.parametrize("made", MADE)
+def test_it_finds_no_lock_that_it_cannot_make_green(made):
+    script = f"import coopselectors, coopselectors.select\n{MADE[made]}\n{IMPORT}{PATCH}"
+    assert "not greened" not in said_by(script)
+
+
+@pytest.mark.skipif(sys.version_info < (3, 10), reason="eventlet does not find locks there")
 def test_it_tells_of_a_lock_that_it_cannot_make_green():
     """The test above looks for what eventlet says."""
-    script = f"import _thread\nclass Own(_thread.RLock): pass\nkept = Own()\n{IMPORT}{PATCH}"
-    done = subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", script],
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-    assert "not greened" in done.stderr
+    held = "import threading\nkept = (threading.RLock(),)\n"
+    assert "not greened" in said_by(held + IMPORT + PATCH)
