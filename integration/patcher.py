@@ -59,6 +59,8 @@ def main(wanted: list[str]) -> int:
                 (folder / "sitecustomize.py").write_text(first + INSTALL)
                 failed = failures(source, hub, folder)
                 new = {test for test in failed if not others.expectation(test)}
+                if new:  # their limits are short: on a busy machine they have to fail twice
+                    new &= failures(source, hub, folder)
                 print(f"{hub:8} {order:18} {len(failed)} failed, {len(new)} new", flush=True)
                 for test in sorted(new):
                     print(f"    NEW: {test}", flush=True)

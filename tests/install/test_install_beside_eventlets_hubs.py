@@ -73,7 +73,7 @@ MADE = {
 
 
 def said_by(script):
-    """What a program writes to stderr.  What a test has started, eventlet tells nothing of locks."""
+    """What a program writes to stderr; in what a test has started, eventlet looks for no locks."""
     own = {name: value for name, value in os.environ.items() if name != "PYTEST_CURRENT_TEST"}
     done = subprocess.run(
         [sys.executable, "-W", "ignore", "-c", script],
