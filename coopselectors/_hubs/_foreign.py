@@ -169,9 +169,12 @@ class ForeignHub(Hub):
         if not can_nest(poller.keys if own is None else (own,)):
             self._nap(kind, timeout)
         elif kind is not SelectBackend and (
-            not poller.keys or (poller.has_extras and poller.backend.edges)
+            not poller.keys
+            or poller.backend.others
+            or (poller.has_extras and poller.backend.edges)
         ):
-            self._wait_for(own, kind, timeout)  # a new object would report each edge again
+            # A new object would report each edge again, and knows nothing but files.
+            self._wait_for(own, kind, timeout)
         else:
             try:
                 return self._mirror(poller, kind, self._primitive, own, timeout)
