@@ -5,6 +5,7 @@ On the stand-in here (COOPSELECTORS_TEST_PLATFORM=kqueue); on macOS and the BSDs
 
 from __future__ import annotations
 
+import functools
 import os
 import signal
 import subprocess
@@ -154,7 +155,7 @@ def test_file_by_file_kevents_are_looked_for(runtime, selector, refuse_nesting):
 
 @pytest.mark.parametrize("timeout", [0, 20])
 def test_an_unknown_kqueue_does_not_hide_them(runtime, selector, connect, monkeypatch, timeout):
-    monkeypatch.setattr("select.kqueue", lambda: native.kqueue(), raising=False)
+    monkeypatch.setattr("select.kqueue", functools.partial(native.kqueue), raising=False)
     selector.register(connect()[0], EVENT_READ)
     key = selector.register_kevent(kevent(1, TIMER, flags=ONESHOT, data=50))
     if timeout == 0:
