@@ -455,11 +455,7 @@ def test_the_results_and_errors_are_those_of_before(runtime, wrap, wrapper, name
     if not wrap(names.split(), WRAPPERS[wrapper]):
         pytest.skip(f"{runtime.owner} has deleted {names}")
     before = coopselectors.info()["evidence"]
-    is_called = coopselectors.current_runtime() == "foreign"
-    # eventlet's select() reports one file at a time, and some that are not ready any more.  What
-    # it leaves behind when it is given a closed file is in the way of later calls.
-    with_own = CLASSES[:2] if is_called and runtime.owner == "eventlet" else CLASSES
-    for name in with_own:
+    for name in CLASSES:
         assert told(runtime, name, story) == expected()[story][name], name
     assert coopselectors.info()["evidence"] == before  # nothing was found to be broken
 
