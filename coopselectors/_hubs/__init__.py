@@ -112,7 +112,7 @@ def pinned_hub(runtime: str) -> Hub:
 
 # Held while an adapter is imported, and while the process forks.  Otherwise a child that needs the
 # adapter could wait for ever for the import of a thread that does not exist there.
-_importing = Lock()
+_importing = Lock(during_imports=True)
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(
         before=_importing.__enter__,
