@@ -130,8 +130,10 @@ class ForeignHub(Hub):
         if timeout != 0 and not poller.has_descriptor():
             # A new descriptor may get the number of a file that was just closed.
             pairs = poller.poll(0)
-            if pairs and (self._primitive is None or poller.has_extras or has_hub):
+            if pairs and (self._primitive is None or poller.has_extras):
                 return pairs
+            if pairs and has_hub:
+                timeout = 0
         if timeout != 0 and poller.shadow is not None and poller.must_look_first():
             timeout = 0  # a closed file, say, which our descriptor does not tell of
         inner = None if pairs or timeout == 0 else poller.pollable()
