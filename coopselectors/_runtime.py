@@ -19,6 +19,9 @@ replaced, and works   the replacement is given the files at each call
 replaced, and broken  as if it were missing
 ====================  ====================  ======================  ================================
 
+Once gevent's or eventlet's functions are loaded, a replacement may be a wrapper around one.  It
+then waits for our own descriptor in each case, as a hub must not be given a user's file.
+
 A replacement is "broken" if it cannot be called, raises anything when it is called without
 arguments, returns an object without ``register`` and ``poll``, or if its ``poll`` returns no list.
 It is also broken if it raises TypeError, AttributeError, NotImplementedError, or OSError with
@@ -169,6 +172,11 @@ def _deleted_by_hub(name: str) -> bool:
         return True
     patched = getattr(sys.modules.get("eventlet.patcher"), "already_patched", None)
     return type(patched) is dict and bool(patched.get("select"))
+
+
+def has_hub() -> bool:
+    """Whether gevent's or eventlet's functions are there, so that somebody may have wrapped one."""
+    return any(name in sys.modules for name in _PATCHERS)
 
 
 def current_runtime() -> str:

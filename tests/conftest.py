@@ -265,6 +265,13 @@ def refuse_nesting():
 
 
 @pytest.fixture
+def no_hub_is_loaded(monkeypatch):
+    """As in a process that has no gevent and no eventlet; another test may have imported them."""
+    for name in ("gevent.select", "eventlet.green.select"):
+        monkeypatch.delitem(sys.modules, name, raising=False)
+
+
+@pytest.fixture
 def trace_all_threads(monkeypatch):
     seams.trace_all_threads(monkeypatch)
 

@@ -28,21 +28,31 @@ class DevpollBackend(Backend):
             _owned.claim(self._fd, self)
 
     def register(self, fd: int, events: int, extra: int = 0) -> None:
-        self.native.register(fd, _MASKS[events] | extra)
+        self._call("register", fd, _MASKS[events] | extra)
 
     def modify(self, fd: int, events: int, before: int, extra: int = 0) -> None:
-        self.native.modify(fd, _MASKS[events] | extra)
+        self._call("modify", fd, _MASKS[events] | extra)
 
     def unregister(self, fd: int, before: int) -> None:
         try:
-            self.native.unregister(fd)
+            self._call("unregister", fd)
         except OSError:
             pass  # closing a file removes it
 
     def poll(self, timeout: Optional[float]) -> List[Pair]:
         # DP_POLL counts in milliseconds; rounded up, so as never to be early.
-        pairs: List[Pair] = self.native.poll(timeout and math.ceil(timeout * 1e3))
+        pairs: List[Pair] = self._call("poll", timeout and math.ceil(timeout * 1e3))
         return pairs
+
+    def _call(self, method: str, *arguments: Any) -> Any:
+        """Call a method of the native object, and of its successor if `replace` has closed it."""
+        while True:
+            native = self.native
+            try:
+                return getattr(native, method)(*arguments)
+            except (OSError, ValueError):
+                if native is self.native:
+                    raise
 
     def fileno(self) -> int:
         fd: int = self.native.fileno()
@@ -59,9 +69,14 @@ class DevpollBackend(Backend):
 
     def replace(self, fresh: DevpollBackend) -> None:
         # A child may not use its parent's, whatever the number says.
-        self.close()
+        old, is_still_ours = self.native, self._fd >= 0 and _owned.release(self._fd, self)
         self.native, self._fd = fresh.native, fresh._fd
         _owned.claim(self._fd, self)
+        # Closed only now: other threads may be in any call of it, see `_call`.
+        if is_still_ours:
+            old.close()
+        elif not old.closed:
+            _owned.abandon(old)
 
     def validate_timeout(self, argument: Any) -> None:
         validate_with(_unpatched.devpoll(), argument)

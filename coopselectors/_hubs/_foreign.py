@@ -4,6 +4,11 @@ Whatever the patcher wants to happen in a wait can only happen in its own functi
 called, at any cost.  A replaced ``select.poll`` or ``select.epoll`` gets the whole list of files at
 each call.  A replaced ``select.select`` is asked to wait for our descriptor.  Our descriptor is
 among the files in either case; it becomes readable when the selector is closed.
+
+The replacement may be a wrapper around that of gevent or eventlet, and libev and libuv abort the
+process if a file is closed that they are about to watch.  So where one of these is loaded, a
+replacement never gets a user's file.  It waits for our descriptor, and the kernel says what is
+ready.
 """
 
 from __future__ import annotations
@@ -62,6 +67,13 @@ def _duplicate(inner: Any, poller: Any) -> Optional[Duplicate]:
     return duplicate
 
 
+def _checked_poll(mirror: Backend, timeout: Optional[float]) -> List[Pair]:
+    pairs = mirror.poll(timeout)
+    if type(pairs) is not list:
+        raise TypeError("it returns no list of pairs")
+    return pairs
+
+
 class ForeignHub(Hub):
     """Waits in `primitive`, a replacement of the poller's own primitive, or else in `select`."""
 
@@ -113,19 +125,24 @@ class ForeignHub(Hub):
 
     def _ask(self, poller: Any, source: Source, timeout: Optional[float]) -> List[Pair]:
         """Return what is ready after one call of the foreign function, even if it was early."""
+        has_hub = _runtime.has_hub()
         pairs: List[Pair] = []
         if timeout != 0 and not poller.has_descriptor():
             # A new descriptor may get the number of a file that was just closed.
             pairs = poller.poll(0)
             if pairs and (self._primitive is None or poller.has_extras):
                 return pairs
+            if pairs and has_hub:
+                timeout = 0
+        if timeout != 0 and poller.shadow is not None and poller.must_look_first():
+            timeout = 0  # a closed file, say, which our descriptor does not tell of
         inner = None if pairs or timeout == 0 else poller.pollable()
         duplicate = None if inner is None else _duplicate(inner, poller)
         own = None if duplicate is None else duplicate.fd
         # While this refers to the kernel object, `close` finds it in use, and notifies it.
         held = None if inner is None else inner.backend.native
         try:
-            if self._primitive is None:
+            if self._primitive is None or (has_hub and poller.backend.name == "select"):
                 found = self._ask_select(poller, source, own, timeout)
             else:
                 found = self._ask_own(poller, own, timeout)
@@ -150,7 +167,11 @@ class ForeignHub(Hub):
         self, poller: Any, source: Source, own: Optional[int], timeout: Optional[float]
     ) -> Optional[List[Pair]]:
         """Wait in a replacement of select(2); None means that the poller says what is ready."""
-        if timeout == 0 or not can_nest(poller.keys if own is None else (own,)):
+        if (
+            timeout == 0
+            or (own is None and _runtime.has_hub())
+            or not can_nest(poller.keys if own is None else (own,))
+        ):
             self._nap(SelectBackend, timeout)
         elif own is None:
             return self._mirror_by_select(poller, source, timeout)
@@ -166,12 +187,16 @@ class ForeignHub(Hub):
     ) -> Optional[List[Pair]]:
         """Wait in a replacement of the poller's own primitive; None means as above."""
         kind = type(poller.backend)
-        if not can_nest(poller.keys if own is None else (own,)):
+        is_guarded = _runtime.has_hub()
+        if (is_guarded and own is None) or not can_nest(poller.keys if own is None else (own,)):
             self._nap(kind, timeout)
+        elif is_guarded:
+            self._wait_for(own, kind, timeout)
         elif kind is not SelectBackend and (
-            not poller.keys or (poller.has_extras and poller.backend.edges)
+            not poller.keys or poller.backend.others or (poller.has_extras and poller.backend.edges)
         ):
-            self._wait_for(own, kind, timeout)  # a new object would report each edge again
+            # A new object would report each edge again, and knows nothing but files.
+            self._wait_for(own, kind, timeout)
         else:
             try:
                 return self._mirror(poller, kind, self._primitive, own, timeout)
@@ -222,7 +247,7 @@ class ForeignHub(Hub):
         try:
             if own is not None:
                 mirror.register(own, EVENT_READ)
-            mirror.poll(timeout)
+            _checked_poll(mirror, timeout)
         finally:
             mirror.close()
 
@@ -244,11 +269,9 @@ class ForeignHub(Hub):
             if own is not None:
                 with suppress(OSError):
                     mirror.register(own, EVENT_READ)
-            pairs = mirror.poll(timeout)
+            pairs = _checked_poll(mirror, timeout)
         finally:
             mirror.close()
-        if type(pairs) is not list:
-            raise TypeError("it returns no list of pairs")
         if poller.closed:
             poller.raise_closed()
         return [pair for pair in pairs if pair[0] != own]

@@ -41,8 +41,9 @@ class PerFileSleep:
         The hub is given duplicates.  Nobody else knows them, so nobody can close them.
         """
         waiters = Waiters(outer)
-        if poller.has_extras and (seconds is None or seconds > _SECOND_LOOK):
-            seconds = _SECOND_LOOK  # a hub knows READ and WRITE only
+        is_known = not (poller.has_extras or poller.backend.others)
+        if not is_known and (seconds is None or seconds > _SECOND_LOOK):
+            seconds = _SECOND_LOOK  # a hub knows READ and WRITE of files only
         told: Set[int] = set()
         try:
             try:

@@ -14,7 +14,10 @@ import coopselectors
 from support import native
 from support.runtimes import standard
 
-pytestmark = pytest.mark.usefixtures("trace_all_threads")
+pytestmark = [
+    pytest.mark.usefixtures("trace_all_threads"),
+    pytest.mark.any_platform(reason="it measures how long a hub does not turn, whatever blocks it"),
+]
 
 hubs_only = pytest.mark.runtimes("gevent-libev", "gevent-libuv", "eventlet")
 

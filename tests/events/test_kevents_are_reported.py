@@ -5,6 +5,7 @@ On the stand-in here (COOPSELECTORS_TEST_PLATFORM=kqueue); on macOS and the BSDs
 
 from __future__ import annotations
 
+import functools
 import os
 import signal
 import subprocess
@@ -146,8 +147,22 @@ def test_file_by_file_kevents_are_looked_for(runtime, selector, refuse_nesting):
     refuse_nesting(selector)
     task = runtime.spawn(selector.select, 20)
     runtime.sleep(0.03)
+    started = time.monotonic()
     key = selector.register_kevent(kevent(1, TIMER, flags=ONESHOT, data=50))
     assert runtime.join(task) == [(key, 0)]
+    assert time.monotonic() - started < 5  # not at the end of the wait
+
+
+@pytest.mark.parametrize("timeout", [0, 20])
+def test_an_unknown_kqueue_does_not_hide_them(runtime, selector, connect, monkeypatch, timeout):
+    monkeypatch.setattr("select.kqueue", functools.partial(native.kqueue), raising=False)
+    selector.register(connect()[0], EVENT_READ)
+    key = selector.register_kevent(kevent(1, TIMER, flags=ONESHOT, data=50))
+    if timeout == 0:
+        time.sleep(0.1)
+    started = time.monotonic()
+    assert selector.select(timeout) == [(key, 0)]
+    assert time.monotonic() - started < 5
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore:.*fork")

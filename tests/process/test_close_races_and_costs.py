@@ -54,11 +54,13 @@ def closed_at(runtime, Selector, call, line):
                 runtime.join_thread(runtime.start_thread(selector.close))
         return trace
 
+    gc.disable()  # a finalizer holds the lock, and this thread must not stop in one
     sys.settrace(trace)
     try:
         found = outcome(lambda: call(selector, fd))
     finally:
         sys.settrace(None)
+        gc.enable()
         selector.close()
         close(fd)
         close(other)

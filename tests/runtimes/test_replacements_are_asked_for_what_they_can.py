@@ -18,7 +18,7 @@ import coopselectors
 from coopselectors import EVENT_READ
 from support import native, seams
 
-pytestmark = pytest.mark.epoll
+pytestmark = [pytest.mark.epoll, pytest.mark.usefixtures("no_hub_is_loaded")]
 
 KINDS = ("EpollSelector", "PollSelector", "SelectSelector")
 

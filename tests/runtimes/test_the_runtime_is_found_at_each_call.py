@@ -343,7 +343,7 @@ def test_a_foreign_select_that_comes_back_early_is_called_again(connect):
             assert len(calls) == 3
 
 
-def test_a_foreign_select_where_nothing_has_a_descriptor(connect):
+def test_a_foreign_select_where_nothing_has_a_descriptor(connect, no_hub_is_loaded):
     reader, writer = connect()
     foreign = Recorder(select.select)
     with mock.patch.multiple(seams.platform, epoll=None), coopselectors.PollSelector() as selector:

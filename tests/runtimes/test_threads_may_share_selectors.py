@@ -20,13 +20,17 @@ hubs_only = pytest.mark.runtimes("gevent-libev", "gevent-libuv", "eventlet")
 
 def test_a_selector_of_a_threads_own_beside_the_main_one(runtime, Selector, connect):
     reader, writer = connect()
+    found = []
 
     def in_thread():
         with Selector() as selector:
             selector.register(reader, EVENT_READ)
-            return selector.select(0.01), len(selector.select(20))
+            found.append(selector.select(0.01))
+            return found[0], len(selector.select(20))
 
     thread = runtime.start_thread(in_thread)
+    while not (found or thread):  # a busy machine starts it late
+        runtime.sleep(0.01)
     runtime.sleep(0.1)
     writer.send(b"x")
     assert runtime.join_thread(thread) == ([], 1)

@@ -12,7 +12,7 @@ from posix import close, dup, write
 
 import pytest
 
-from coopselectors import EVENT_READ, EVENT_WRITE
+from coopselectors import EVENT_READ, EVENT_WRITE, SelectSelector
 from support import seams
 
 
@@ -97,6 +97,9 @@ def test_the_number_means_the_old_file_again(runtime, selector, descriptors, wai
 
 @pytest.mark.parametrize("orphans", [1, 2, 200])
 def test_left_over_files_take_no_room_from_the_others(runtime, selector, descriptors, orphans):
+    # eventlet's asyncio hub keeps three descriptors of each thread that has ended.
+    if isinstance(selector, SelectSelector) and len(runtime.descriptors()) + 3 * orphans > 1000:
+        pytest.skip("too few numbers are left that select(2) takes")
     duplicates = []
     for _ in range(orphans):
         fd, peer = descriptors()

@@ -201,7 +201,7 @@ def runtime_of(item: pytest.Item) -> str:
 
 def _is_elsewhere(item: pytest.Item) -> bool:
     """Whether a test is one for the runtimes and the platform under test."""
-    if PLATFORM and item.get_closest_marker("epoll"):
+    if PLATFORM and (item.get_closest_marker("epoll") or item.get_closest_marker("any_platform")):
         return False
     if PLATFORM in ("devpoll", "select"):
         if item.get_closest_marker("pollable"):
