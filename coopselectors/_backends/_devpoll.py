@@ -34,10 +34,7 @@ class DevpollBackend(Backend):
         self.native.modify(fd, _MASKS[events] | extra)
 
     def unregister(self, fd: int, before: int) -> None:
-        try:
-            self.native.unregister(fd)
-        except OSError:
-            pass  # closing a file removes it
+        self.native.unregister(fd)
 
     def poll(self, timeout: Optional[float]) -> List[Pair]:
         # DP_POLL counts in milliseconds; rounded up, so as never to be early.
@@ -55,7 +52,7 @@ class DevpollBackend(Backend):
             _owned.abandon(self.native)
 
     def is_ours(self) -> bool:
-        return self._fd < 0 or _owned.is_owner(self._fd, self)
+        return _owned.is_owner(self._fd, self)
 
     def replace(self, fresh: DevpollBackend) -> None:
         # A child may not use its parent's, whatever the number says.

@@ -103,6 +103,9 @@ class Outer:
     fd: Optional[int] = None
     #: Where greenlets wait until the hub watches `fd`; None once it does.
     not_yet_watched: Optional[Waiters] = None
+    #: Where to wait for a poller that has a descriptor; None if its files have to be watched one by
+    #: one.  Here, no poller has one.
+    waiters_of: Callable[[Poller], Optional[Waiters]]
 
     def __init__(self, adapter: Adapter, hub: Any) -> None:
         self._adapter = adapter
@@ -123,10 +126,6 @@ class Outer:
     def start(self) -> None:
         """Have the hub watch `fd`."""
         self._adapter.watch(self._hub, self)
-
-    def waiters_of(self, poller: Poller) -> Optional[Waiters]:
-        """Where to wait for `poller`; None if its files have to be watched one by one."""
-        return None
 
     def switch_to(self, greenlet: Any) -> bool:
         """Let a sleeper continue; only the hub may call this.
@@ -201,9 +200,10 @@ class Outer:
         return lambda _: None
 
     def close(self) -> None:
-        """Release everything of ours, as the hub has ended or no longer watches us."""
-        if self.gone:
-            return
+        """Release everything of ours, as the hub has ended or no longer watches us.
+
+        Calling this twice does no harm.
+        """
         self.gone = True
         unwatch, self.unwatch = self.unwatch, lambda: None
         try:
