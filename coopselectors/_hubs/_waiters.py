@@ -133,16 +133,16 @@ class Outer:
         Returns False for one that does not sleep just now: a signal handler came in between, and
         waits for something else.  So it does if one raises here before the switch.
         """
+        is_awake = False
         try:
-            if not self._adapter.is_asleep(greenlet):
-                return False
-            greenlet.switch()
+            is_awake = self._adapter.is_asleep(greenlet)
+            if is_awake:
+                greenlet.switch()
         except BaseException:
             exc_info = sys.exc_info()
-            culprit = greenlet if greenlet.dead else None
-            self._adapter.report(self._hub, culprit, *exc_info)
-            return culprit is not None
-        return True
+            is_awake = bool(greenlet.dead)
+            self._adapter.report(self._hub, greenlet if is_awake else None, *exc_info)
+        return is_awake
 
     def try_again(self, waiters: Waiters) -> None:
         """Wake whoever waits there in a moment, and until nobody is left that could not be woken.
