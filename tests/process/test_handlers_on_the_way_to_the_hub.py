@@ -192,7 +192,7 @@ def test_a_handler_that_raises_when_the_hub_is_about_to_wake_somebody(
 ):
     if timeout != LONG and runtime.owner == "gevent":
         pytest.skip("gevent's timers wake whoever is there, without a look")
-    selector, key, reader, writer = warm
+    selector, key, _, writer = warm
     found = []
     sleeper = start(kind, lambda: found.append(selector.select(timeout)))
     runtime.sleep(0)
@@ -246,7 +246,7 @@ def test_a_greenlet_that_fails_after_its_wait_takes_nobody_along(
 
 @pytest.mark.runtimes("eventlet")
 def test_a_handler_that_raises_before_the_time_out_is_set(runtime, warm, monkeypatch):
-    selector, key, reader, writer = warm
+    selector, key, _, writer = warm
 
     def fail(*how):
         monkeypatch.undo()
