@@ -52,7 +52,7 @@ class DevpollBackend(Backend):
             _owned.abandon(self.native)
 
     def is_ours(self) -> bool:
-        return _owned.is_owner(self._fd, self)
+        return self._fd < 0 or _owned.is_owner(self._fd, self)
 
     def replace(self, fresh: DevpollBackend) -> None:
         # A child may not use its parent's, whatever the number says.

@@ -146,6 +146,8 @@ class EpollBackend(Backend):
             _owned.abandon(self.native)
 
     def is_ours(self) -> bool:
+        if self._fd < 0:
+            return True
         if not _owned.is_owner(self._fd, self):
             return False
         try:

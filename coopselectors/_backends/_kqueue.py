@@ -117,7 +117,7 @@ class KqueueBackend(Backend):
         # must never be finalized, or it closes that number (python/cpython 110395).
         if self._process != system.getpid():
             return False
-        return self._is_kqueue()
+        return self._fd < 0 or self._is_kqueue()
 
     def _is_kqueue(self) -> bool:
         try:
