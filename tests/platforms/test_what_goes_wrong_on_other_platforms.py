@@ -91,12 +91,25 @@ print("done")
 
 # As on macOS, where a kqueue takes no flag.
 UNMARKED = """
-marks, os.set_blocking = os.set_blocking, None
 def refuse(fd, blocking):
     if "eventpoll" in os.readlink(f"/proc/self/fd/{fd}"):
+        refused.append(fd)
         raise OSError(25, "Inappropriate ioctl for device")
-    marks(fd, blocking)
-os.set_blocking = refuse
+    os.set_blocking(fd, blocking)
+
+def find_spec(*how):
+    spec = find(*how)
+    if spec is not None:
+        execute = spec.loader.exec_module
+        def execute_and_replace(module):
+            execute(module)
+            module.system.set_blocking = refuse
+        spec.loader.exec_module = execute_and_replace
+    return spec
+
+refused = []
+hook = sys.meta_path[0]  # the stand-in's, for the module that keeps the system's calls
+find, hook.find_spec = hook.find_spec, find_spec
 """
 
 
@@ -105,7 +118,7 @@ def test_a_number_that_others_have_closed_is_not_closed_again(run_on, platform):
 
 
 def test_nor_where_our_descriptors_cannot_be_marked(run_on):
-    assert run_on("kqueue", CLOSED_BY_OTHERS, prepare=UNMARKED) == "done\n"
+    assert run_on("kqueue", CLOSED_BY_OTHERS + "assert refused\n", prepare=UNMARKED) == "done\n"
 
 
 def test_time_outs_are_those_of_the_standard_class(run_on, platform):
@@ -297,4 +310,31 @@ for each in (pickle.loads(pickle.dumps(ours.devpoll)), copy.deepcopy(ours.devpol
     assert each == ours.devpoll
     assert type(each()) is type(ours.devpoll())
 """,
+    )
+
+
+@pytest.mark.parametrize("name", ["gevent-libev", "eventlet"])
+def test_a_hang_up_that_select_does_not_report_to_a_writer(run_on, name):
+    run_on(
+        "kqueue",
+        """
+reader.setblocking(False)
+try:
+    while True:
+        reader.send(bytes(4096))
+except BlockingIOError:
+    pass
+with coopselectors.SelectSelector() as selector:
+    selector.register(reader, coopselectors.EVENT_WRITE)
+    key = selector.register(idle, EVENT_READ)
+    assert selector.select(0.01) == []
+    reader.shutdown(socket.SHUT_RDWR)
+    before = time.process_time()
+    assert selector.select(0.2) == []
+    assert time.process_time() - before < 0.1
+    task = runtime.spawn(lambda: (runtime.sleep(0.01), peer.send(b"x")))
+    assert selector.select(20) == [(key, EVENT_READ)]
+    runtime.join(task)
+""",
+        runtime=name,
     )
