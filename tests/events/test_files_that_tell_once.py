@@ -14,6 +14,7 @@ import textwrap
 
 import pytest
 
+import coopselectors.select
 from support import runtimes
 
 SETUP = """
@@ -157,3 +158,19 @@ def test_the_caller_is_told(name, source, way, order):
     if done.stdout.startswith("cannot:"):
         pytest.skip(f"{SOURCES[source]} takes no trigger: {done.stdout[8:].strip()}")
     assert done.stdout == "[True, True]\n"
+
+
+@pytest.mark.pollable
+@pytest.mark.runtimes("gevent-libev", "gevent-libuv", "eventlet")
+@pytest.mark.skipif(not os.path.exists("/proc/self/mounts"), reason="this platform has no /proc")
+def test_no_thread_waits_once_such_a_file_is_forgotten(runtime, connect, new_threads):
+    poll = coopselectors.select.poll()
+    with open("/proc/self/mounts") as file:
+        poll.register(file, 2)  # POLLPRI
+        poll.unregister(file)
+        poll.register(connect()[0], 1)
+        before = runtime.threads()
+        waiting = runtime.spawn(poll.poll, 50)
+        runtime.settle()
+        assert runtime.threads() == before
+        assert runtime.join(waiting) == []

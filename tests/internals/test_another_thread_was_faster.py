@@ -6,6 +6,7 @@ here, by hand, at that moment.
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import select
@@ -495,3 +496,45 @@ def test_at_the_end_of_the_interpreter_nothing_is_closed(monkeypatch):
     assert closed == []
     end.__del__()
     assert closed == [None]
+
+
+@pytest.mark.runtimes("native")
+def test_a_child_asks_for_the_descriptor_of_the_users_own_object_first(file, in_child):
+    made = coopselectors.select.epoll()
+    made.register(file, EVENT_READ)
+    poller = made._poller
+
+    def ask():
+        poller.waiters = {}  # the parent's
+        return poller.descriptor() == made.fileno(), poller.closed
+
+    assert in_child(ask)() == (True, False)
+    assert poller.state is not None
+
+
+def test_what_is_reported_once_is_kept_while_the_kernel_is_asked_again(epoll, connect):
+    (reader, writer), (stale, peer) = connect(), connect()
+    key = epoll.register(reader, EVENT_READ)
+    epoll.register(stale, EVENT_READ)
+    poller = epoll._poller
+    poller.has_extras, poller.told_once = True, {reader.fileno()}
+    writer.send(b"x")
+    peer.send(b"x")
+    poll = poller.poll
+
+    def poll_once(timeout):
+        found = poll(timeout)
+        reader.setblocking(False)
+        with contextlib.suppress(BlockingIOError):
+            reader.recv(1)  # so that it is not reported any more
+        return found
+
+    poller.poll = poll_once
+    with stale.dup():  # the kernel goes on about it
+        number = stale.fileno()
+        stale.close()
+        epoll.unregister(number)
+        poller.told_once = {reader.fileno()}
+        assert epoll.select(1) == [(key, EVENT_READ)]
+    del poller.poll
+    poller.told_once = frozenset()

@@ -1153,7 +1153,6 @@ ON_A_STAND_IN = (
             "runtimes/test_fork_leaves_the_parent_alone.py",
         ),
     ),
-    ("", "eventlet-selects", ("runtimes/test_fork_leaves_the_parent_alone.py",)),
     (
         "devpoll",
         "native,gevent-libev",

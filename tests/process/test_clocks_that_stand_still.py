@@ -83,3 +83,20 @@ def test_a_clock_that_was_replaced_before_the_import(run_python):
         """,
         limit=20,
     )
+
+
+def test_another_clock_that_was_replaced_before_the_import(run_python):
+    said = run_python(
+        """
+        import time
+        usual, time.perf_counter = time.perf_counter, lambda: 1.0
+        import coopselectors
+        with coopselectors.DefaultSelector() as selector:
+            for _ in range(2):
+                started = usual()
+                assert selector.select(0.05) == []
+                assert usual() - started >= 0.05
+        print(time.perf_counter())  # which is left as it was
+        """
+    )
+    assert said == "1.0\n"
