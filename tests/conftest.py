@@ -21,8 +21,8 @@ from posix import waitpid as posix_waitpid
 
 import pytest
 
+from support import alike, quick, runtimes, standins, summary, workers
 from support import fresh as fresh_interpreters
-from support import quick, runtimes, standins, summary, workers
 
 if workers.PLATFORM:
     standins.install(workers.PLATFORM)
@@ -30,6 +30,9 @@ if workers.PLATFORM:
 # Before anything is patched: the order in which most programs get it wrong.
 import coopselectors
 from support import native, primitives, seams
+
+if workers.IS_WORKER:  # no test there is for a runtime, and to read all pages takes long
+    collect_ignore = ["docs/test_code_blocks_do_what_they_say.py"]
 
 CLASSES = [name for name in coopselectors.__all__ if name.endswith("Selector")]
 CLASSES.remove("BaseSelector")
@@ -101,6 +104,8 @@ def pytest_collection_modifyitems(items):
     for item in items:
         if quick.is_quick(item.nodeid):
             item.add_marker("quick")
+        if alike.is_alike(item.nodeid):
+            item.add_marker("alike")
 
 
 @pytest.fixture(scope="session")

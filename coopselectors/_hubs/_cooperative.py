@@ -92,8 +92,8 @@ class CooperativeHub(PerFileSleep, Hub):
         """Have the hub call `function` at its next turn; from any thread, if the hub allows it."""
 
     @abstractmethod
-    def call_later(self, hub: Any, seconds: float, function: Callable[[], None]) -> None:
-        """Have the hub, which is the calling thread's, call `function` in so many seconds."""
+    def retry_soon(self, hub: Any, outer: Outer) -> None:
+        """Have the hub, which is the calling thread's, call ``outer.retry(None)`` in a moment."""
 
     @abstractmethod
     def others_are_due(self, hub: Any) -> bool:

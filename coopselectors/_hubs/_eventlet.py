@@ -106,8 +106,9 @@ class EventletHub(CooperativeHub):
         if hub is not None:
             hub.schedule_call_global(0, function)
 
-    def call_later(self, hub: Any, seconds: float, function: Callable[[], None]) -> None:
-        hub.schedule_call_global(seconds, function)
+    def retry_soon(self, hub: Any, outer: Outer) -> None:
+        if not (outer.timers and outer.timers[0].pending):
+            outer.timers[:] = [hub.schedule_call_global(_AGAIN, outer.retry, None)]
 
     def others_are_due(self, hub: Any) -> bool:
         return True  # eventlet gains nothing from a chain of wake-ups; see `OuterPoller`

@@ -6,6 +6,7 @@ Written against the sources of gevent 26.7 and 26.9.
 from __future__ import annotations
 
 import errno
+from functools import partial
 from typing import Any, Callable, List
 
 import gevent.os
@@ -30,6 +31,9 @@ _put_off = getattr(gevent.os, "_closing_fd_to_event", ())
 # gevent switches between greenlets without a turn for 5 ms and more (`sys.getswitchinterval`), and
 # meanwhile no timer and no file wakes anybody (seen in 26.9).
 _TIME_SLICE = 0.0005
+
+# Seconds until a greenlet is woken again that was in a signal handler.
+_PAUSE = 0.001
 
 # libuv does not say which callbacks are pending.
 _says_what_is_pending = "libuv" not in config.loop.__module__
@@ -84,7 +88,8 @@ class GeventHub(CooperativeHub):
     def sleep_at_most(self, hub: Any, seconds: float) -> None:
         # The waiter switches only to a greenlet that waits in it, not to a signal handler that
         # waits elsewhere.
-        timer, waiter = hub.loop.timer(seconds), Waiter(hub)
+        waiter = Waiter(hub)
+        timer = hub.loop.timer(seconds)
         try:
             try:
                 # The loop's time is that of its last turn; without the update, the timer would be
@@ -92,9 +97,9 @@ class GeventHub(CooperativeHub):
                 timer.start(waiter.switch, None, update=True)
                 waiter.get()
             finally:
-                timer.stop()
+                timer.close()
         finally:
-            timer.close()
+            timer.close()  # see `_end`
 
     def call_soon(self, hub: Any, function: Callable[[], None]) -> None:
         try:
@@ -104,16 +109,15 @@ class GeventHub(CooperativeHub):
                 raise
             # Another thread's hub, which has just been destroyed: nobody waits there any more.
 
-    def call_later(self, hub: Any, seconds: float, function: Callable[[], None]) -> None:
-        if hub.loop is None:
+    def retry_soon(self, hub: Any, outer: Outer) -> None:
+        loop = hub.loop
+        if loop is None:
             return  # it has just been destroyed
-        timer = hub.loop.timer(seconds)
-
-        def call() -> None:
-            timer.close()
-            function()
-
-        timer.start(call, update=True)
+        if not outer.timers:
+            outer.end_timers = partial(_end, loop, outer.timers)
+            outer.timers.append(loop.timer(_PAUSE))
+        if not outer.timers[0].active:
+            outer.timers[0].start(outer.retry, None, update=True)
 
     def others_are_due(self, hub: Any) -> bool:
         # libuv gains nothing from a chain of wake-ups; see `OuterPoller`.
@@ -130,18 +134,12 @@ class GeventHub(CooperativeHub):
                 "the descriptor of gevent's loop was closed; gevent.reinit() or a new hub opens "
                 "another",
             )
-        # Without a kernel object, this watcher only keeps the loop alive: nobody sends to it.
-        watcher = hub.loop.async_() if outer.fd is None else hub.loop.io(outer.fd, _READ)
         loop = hub.loop
-
-        def end() -> None:
-            if loop.ptr:
-                watcher.stop()
-                watcher.close()
-            else:
-                watcher.callback = None  # a destroyed loop stops and frees nothing
-
-        outer.unwatch = end
+        made: List[Any] = []
+        outer.unwatch = partial(_end, loop, made)
+        # Without a kernel object, this watcher only keeps the loop alive: nobody sends to it.
+        made.append(loop.async_() if outer.fd is None else loop.io(outer.fd, _READ))
+        watcher = made[0]
         watcher.start(outer.callback(), None)
         # libuv's loop hands out a front; what counts as a reference is the handle behind it.
         outer.watcher = getattr(watcher, "_watcher_ref", watcher)
@@ -161,19 +159,30 @@ class GeventHub(CooperativeHub):
         callback: Callable[..., None],
         undo: List[Callable[[], None]],
     ) -> None:
-        watcher = hub.loop.io(fd, events)  # gevent's numbers for read and write are the same
-
-        def end() -> None:
-            watcher.stop()
-            watcher.close()
-
-        undo.append(end)
-        watcher.start(callback, None)
+        made: List[Any] = []
+        undo.append(partial(_end, hub.loop, made))
+        made.append(hub.loop.io(fd, events))  # gevent's numbers for read and write are the same
+        made[0].start(callback, None)
 
     def report(self, hub: Any, culprit: Any, *exc_info: Any) -> None:
         # Without a culprit, gevent raises it in the main greenlet.
         if hub is not None:
             hub.handle_error(culprit, *exc_info)
+
+
+def _end(loop: Any, watchers: List[Any]) -> None:
+    """Close these watchers of a loop, and forget those that are closed.
+
+    Each must be closed, whatever a signal handler raises.  libuv goes on using the memory of one
+    that was freed without that, and the process is killed or hangs (seen in gevent 26.9).
+    """
+    while watchers:
+        if loop.ptr:
+            watchers[-1].stop()
+            watchers[-1].close()
+        else:
+            watchers[-1].callback = None  # a destroyed loop stops and frees nothing
+        watchers.pop()
 
 
 def _has_its_epoll(loop: Any) -> bool:

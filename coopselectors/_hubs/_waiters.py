@@ -7,16 +7,12 @@ If kernel objects can be nested, it is an `OuterPoller` (see _outer).
 from __future__ import annotations
 
 import sys
-from functools import partial
 from types import SimpleNamespace
 from typing import Any, Callable, Dict, List, Optional, Protocol, Tuple
 
 from .._poller import Poller
 from ._base import Source
-
-# Seconds until a greenlet is tried again that is in a signal handler, which waits for something
-# else than the greenlet was asleep for.
-_PAUSE = 0.001
+from ._guarded import guarded
 
 
 class Adapter(Protocol):
@@ -24,7 +20,7 @@ class Adapter(Protocol):
 
     def call_soon(self, hub: Any, function: Callable[[], None]) -> None: ...
 
-    def call_later(self, hub: Any, seconds: float, function: Callable[[], None]) -> None: ...
+    def retry_soon(self, hub: Any, outer: Outer) -> None: ...
 
     def report(self, hub: Any, culprit: Any, *exc_info: Any) -> None: ...
 
@@ -44,7 +40,6 @@ class Waiters:
         "disarmed",
         "fd",
         "greenlets",
-        "is_tried_again",
         "notified",
         "outer",
         "times_disarmed",
@@ -59,8 +54,6 @@ class Waiters:
         self.times_disarmed: int = 0
         #: Something has happened since it was taken in: look again, and do not sleep here.
         self.notified: bool = False
-        #: The hub wakes the greenlets again in a moment, see `Outer.try_again`.
-        self.is_tried_again: bool = False
         #: {greenlet: what it collects from}, in the order of their coming.  Only the greenlet
         #: itself writes here, on its way into and out of the hub, and nobody may switch to others.
         self.greenlets: Dict[Any, Source] = {}
@@ -122,6 +115,14 @@ class Outer:
         self.watcher: Any = SimpleNamespace(ref=False)
         #: Ends that, also if the hub has ended before.
         self.unwatch: Callable[[], None] = lambda: None
+        #: Those that `retry` wakes once more.
+        self._to_retry: Dict[Waiters, None] = {}
+        #: What the hub calls, with anything, a moment after `Adapter.retry_soon`.
+        self.retry: Callable[[Any], None] = guarded(self._retry, self._retry_failed)
+        #: The adapter's timer for that, if there is one.
+        self.timers: List[Any] = []
+        #: Ends it, also if the hub has ended before.
+        self.end_timers: Callable[[], None] = lambda: None
 
     def start(self) -> None:
         """Have the hub watch `fd`."""
@@ -149,17 +150,23 @@ class Outer:
 
         Only this hub's own thread may call this.
         """
-        if not (waiters.is_tried_again or self.gone):
-            self._adapter.call_later(self._hub, _PAUSE, partial(self._try, waiters))
-            waiters.is_tried_again = True
+        if not self.gone:
+            self._to_retry[waiters] = None
+            self._adapter.retry_soon(self._hub, self)
 
-    def _try(self, waiters: Waiters) -> None:
-        waiters.is_tried_again = False
-        try:
-            waiters.wake()
-        except BaseException:  # a signal handler's: it is for the hub to report
-            self.try_again(waiters)
-            raise
+    def _retry(self, _: Any) -> None:
+        for waiters in tuple(self._to_retry):
+            try:
+                self._to_retry.pop(waiters, None)
+                waiters.wake()
+            except BaseException:  # a signal handler's
+                self._to_retry[waiters] = None
+                raise
+
+    def _retry_failed(self, *exc_info: Any) -> None:
+        if self._to_retry and not self.gone:
+            self._adapter.retry_soon(self._hub, self)
+        self._adapter.report(self._hub, None, *exc_info)
 
     # A signal handler may select in the middle of a select() of its own greenlet.  While it does,
     # the greenlet does not sleep where it slept before, and must not be switched to for that.
@@ -209,6 +216,7 @@ class Outer:
         try:
             unwatch()
         finally:
+            self.end_timers()
             # A selector may refer to us for long, and should not keep a hub alive.
             self._hub = None
             self.watcher = SimpleNamespace(ref=False)

@@ -394,3 +394,32 @@ def test_a_handler_that_sleeps_does_not_make_the_hub_spin(fresh, kind):
     lines, used = fresh(seconds_used_by_a_handler_that_sleeps, kind)
     assert lines > 40
     assert used < 0.03
+
+
+def timers_left_open(runtime, what, in_hub):
+    """How many timers of libuv's stay open, after one round and two; and how many were made."""
+    loop, made = runtime.hub().loop, []
+    make = type(loop).timer
+
+    def timer(*arguments, **options):
+        made.append(make(loop, *arguments, **options))
+        return made[-1]
+
+    loop.timer = timer
+    left_open = []
+    for _ in range(2):
+        at_every_line(runtime, "EpollSelector", what, in_hub)
+        # close() takes the loop away from a timer.
+        left_open.append(len([each for each in made if getattr(each, "loop", None) is not None]))
+    return [*left_open, len(made)]
+
+
+@pytest.mark.epoll
+@pytest.mark.runtimes("gevent-libuv")
+@pytest.mark.parametrize("in_hub", [False, True], ids=["in_its_greenlet", "in_the_hub"])
+@pytest.mark.parametrize("what", ["raises", "looks at the same"])
+def test_a_handler_leaves_no_timer_open(fresh, what, in_hub):
+    # libuv goes on using the memory of a timer that was freed without that.
+    first, second, made = fresh(timers_left_open, what, in_hub)
+    assert second == first <= 1  # one is kept, which wakes whoever was in a signal handler
+    assert made > 20

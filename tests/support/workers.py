@@ -4,6 +4,9 @@ Patching cannot be undone, so each runtime has an interpreter of its own: a work
 pytest session over the same tests that runs what it is told to.  The main session sends it the
 ids of the tests that belong to it, one by one, and shows the reports that come back as its own.
 A worker that dies or hangs fails the test that it was at, and the next test gets a new one.
+
+Tests that look through the whole process have a worker that knows their own file only: to look
+through the several thousand tests of the main session takes half of all the time.
 """
 
 from __future__ import annotations
@@ -33,14 +36,17 @@ PLATFORM = os.environ.get("COOPSELECTORS_TEST_PLATFORM", "")
 #: The runtimes that the tests are for.
 UNDER_TEST = _wanted.split(",") if _wanted else list(RUNTIMES)
 
+#: The files of tests that look through the whole process, or their folders.
+LOOK_EVERYWHERE = ("tests/install/", "tests/selectors/test_the_surface_is_the_standard_one.py")
+
 #: Whether this process is a worker, which needs to know its own tests only.
 IS_WORKER = _OWN_RUNTIME in os.environ
 
 
 class Worker:
-    """One runtime's interpreter."""
+    """One runtime's interpreter, for the tests below `only`, or for all of them."""
 
-    def __init__(self, runtime: str, config: pytest.Config) -> None:
+    def __init__(self, runtime: str, config: pytest.Config, only: str = "") -> None:
         orders, self._orders = os.pipe()
         self._answers, answers = os.pipe()
         self._log = tempfile.TemporaryFile(mode="w+")  # noqa: SIM115 - closed in `close`
@@ -48,7 +54,7 @@ class Worker:
         command += ["-c", str(config.inipath), "--rootdir", str(config.rootpath)]
         # A test that hangs shall say where, so the worker's own limit comes first.
         command += ["--timeout", str(float(config.getini("timeout")) / 2)]
-        command += ["--worker", f"{orders},{answers}", *config.args]
+        command += ["--worker", f"{orders},{answers}", *([only] if only else config.args)]
         self._process = subprocess.Popen(
             command,
             env={**os.environ, _OWN_RUNTIME: runtime},
@@ -108,7 +114,8 @@ class MainSession:
     """Hands every test of another runtime to that runtime's worker."""
 
     def __init__(self) -> None:
-        self._workers: dict[str, Worker] = {}
+        #: {(runtime, file that it is for or ""): the worker}
+        self._workers: dict[tuple[str, str], Worker] = {}
 
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
         if _wanted or PLATFORM:
@@ -122,14 +129,17 @@ class MainSession:
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> bool | None:
         runtime = runtime_of(item)
-        if runtime == OWN or any(item.iter_markers("skip")):
+        only = str(item.path) if item.nodeid.startswith(LOOK_EVERYWHERE) else ""
+        if (runtime == OWN and not only) or any(item.iter_markers("skip")):
             return None
-        worker = self._workers.get(runtime)
+        for key in [key for key in self._workers if only and key[1] not in ("", only)]:
+            self._workers.pop(key).close()
+        worker = self._workers.get((runtime, only))
         if worker is not None and not worker.alive():
             worker.close()
             worker = None
         if worker is None:
-            worker = self._workers[runtime] = Worker(runtime, item.config)
+            worker = self._workers[runtime, only] = Worker(runtime, item.config, only)
         item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
         for report in worker.run(item):
             item.ihook.pytest_runtest_logreport(report=report)
@@ -157,8 +167,10 @@ class WorkerSession:
         return True
 
     @pytest.hookimpl(trylast=True)
-    def pytest_collection_finish(self) -> None:
-        _freeze()
+    def pytest_collection_finish(self, session: pytest.Session) -> None:
+        # What is frozen takes longer to look through.
+        if not session.items[0].nodeid.startswith(LOOK_EVERYWHERE):
+            _freeze()
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         data = self._config.hook.pytest_report_to_serializable(config=self._config, report=report)
