@@ -15,7 +15,7 @@ import textwrap
 import pytest
 
 import coopselectors.select
-from support import runtimes
+from support import runtimes, seams
 
 SETUP = """
 import ctypes, os, select, sys, threading, time, warnings
@@ -163,14 +163,19 @@ def test_the_caller_is_told(name, source, way, order):
 @pytest.mark.pollable
 @pytest.mark.runtimes("gevent-libev", "gevent-libuv", "eventlet")
 @pytest.mark.skipif(not os.path.exists("/proc/self/mounts"), reason="this platform has no /proc")
-def test_no_thread_waits_once_such_a_file_is_forgotten(runtime, connect, new_threads):
+def test_no_thread_waits_once_such_a_file_is_forgotten(runtime, connect):
     poll = coopselectors.select.poll()
+    reader, writer = connect()
     with open("/proc/self/mounts") as file:
         poll.register(file, 2)  # POLLPRI
-        poll.unregister(file)
-        poll.register(connect()[0], 1)
-        before = runtime.threads()
-        waiting = runtime.spawn(poll.poll, 50)
-        runtime.settle()
-        assert runtime.threads() == before
-        assert runtime.join(waiting) == []
+        poll.register(reader, 1)
+        for threads in (1, 0):
+            waiting = runtime.spawn(poll.poll, 20_000)
+            runtime.settle()
+            seams.until_threads_wait(runtime, threads)
+            writer.send(b"x")
+            assert runtime.join(waiting) == [(reader.fileno(), 1)]
+            reader.recv(1)
+            seams.until_threads_wait(runtime, 0)
+            if threads:
+                poll.unregister(file)

@@ -117,8 +117,9 @@ def test_a_thread_that_is_ready_just_before_its_greenlet_sleeps(runtime, connect
             self.looked += 1
             if self.looked == 2:
                 writer.send(b"x")
-                while not self.is_so:
+                while not (self.is_so and self.waiters.notified):
                     native.select([], [], [], 0.001)
+                self.waiters.notified = False  # as if that had come just before
             return self.is_so
 
         @is_over.setter

@@ -86,6 +86,20 @@ for is_used in (True, False):
     assert inode(number) == before
     for each in mine:
         posix.close(each)
+    # Another one of ours gets the number.
+    with coopselectors.DefaultSelector() as another:
+        assert another.fileno() == number
+        gc.collect()
+        key = another.register(reader, EVENT_READ)
+        writer.send(b"x")
+        assert another.select(5) == [(key, EVENT_READ)]
+        reader.recv(1)
+    try:
+        posix.fstat(number)
+    except OSError:
+        pass
+    else:
+        raise AssertionError("it was not closed")
 print("done")
 """
 
@@ -118,7 +132,14 @@ def test_a_number_that_others_have_closed_is_not_closed_again(run_on, platform):
 
 
 def test_nor_where_our_descriptors_cannot_be_marked(run_on):
-    assert run_on("kqueue", CLOSED_BY_OTHERS + "assert refused\n", prepare=UNMARKED) == "done\n"
+    script = """
+assert refused
+from support import seams
+number = seams.wakeup_fd()
+posix.close(number)
+assert posix.fstat(seams.wakeup_fd())
+"""
+    assert run_on("kqueue", CLOSED_BY_OTHERS + script, prepare=UNMARKED) == "done\n"
 
 
 def test_time_outs_are_those_of_the_standard_class(run_on, platform):
@@ -138,11 +159,14 @@ def outcome(make, timeout):
 
 name = f"{sys.argv[2].capitalize()}Selector"
 seen = []
-for timeout in (Fraction(1, 100), Decimal("0.01"), Decimal("1e30"), Decimal("nan"), "soon", 0.01):
+class Seconds(float):
+    pass
+
+for timeout in (Seconds(0.01), Fraction(1, 100), Fraction(10**30), Decimal("0.01"), "soon", 1e30):
     expected = outcome(getattr(runtimes.standard, name), timeout)
     assert outcome(getattr(coopselectors, name), timeout) == expected, (timeout, expected)
     seen.append(expected)
-assert [] in seen and TypeError in seen, seen
+assert seen[0] == [] and TypeError in seen and OverflowError in seen, seen
 """,
     )
 
@@ -267,15 +291,26 @@ selector = coopselectors.DefaultSelector()
 key = selector.register(reader, EVENT_READ)
 runtime.introduce(selector)
 
+waiting = runtime.spawn(selector.select, 20)
+runtime.settle()
+
 def use():
     runtime.enter_child()
     task = runtime.spawn(lambda: (runtime.sleep(0.01), writer.send(b"x")))
     started = time.monotonic()
-    assert selector.select(20) == [(key, EVENT_READ)]
+    assert runtime.join(waiting) == [(key, EVENT_READ)]
     assert time.monotonic() - started < 15
     runtime.join(task)
+    assert selector.select(20) == [(key, EVENT_READ)]
 
-in_child(use)
+def use_in_child():
+    before = seams.outer_epoll(runtime.hub())
+    use()
+    assert seams.outer_epoll(runtime.hub()) == before == outer  # which the loop has gone on with
+
+from support import seams
+outer = seams.outer_epoll(runtime.hub())
+in_child(use_in_child)
 reader.recv(1)
 use()
 """,

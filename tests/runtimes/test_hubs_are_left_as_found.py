@@ -266,9 +266,9 @@ def test_eventlets_asyncio_hub_may_wait_with_ours(run_python):
         before, cpu = time.monotonic(), time.process_time()
         ticks = []
         eventlet.spawn(lambda: [(eventlet.sleep(0.02), ticks.append(1)) for _ in range(5)])
-        eventlet.sleep(0.3)
-        assert time.monotonic() - before >= 0.3
-        assert time.process_time() - cpu < 0.2
+        eventlet.sleep(0.5)
+        assert time.monotonic() - before >= 0.5
+        assert time.process_time() - cpu < 0.1
         print(type(own._selector).__module__, len(ticks))
         """,
         EVENTLET_HUB="asyncio",
