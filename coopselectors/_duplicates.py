@@ -84,8 +84,8 @@ class Duplicate:
         return False
 
 
-def is_epoll(fd: int) -> bool:
-    """Whether a descriptor is one of an epoll, where there are any."""
+def is_epoll(fd: int, or_outer: bool = True) -> bool:
+    """Whether a descriptor is one of an epoll; without `or_outer`, of no outer epoll of ours."""
     try:
         native = _unpatched.epoll.fromfd(system.dup(fd))
     except OSError:
@@ -98,7 +98,7 @@ def is_epoll(fd: int) -> bool:
         return False
     else:
         native.modify(wakeup_fd(), IN)  # an outer epoll of ours, as it was
-        return True
+        return or_outer
     finally:
         native.close()
 

@@ -16,8 +16,8 @@ from gevent.hub import Waiter
 from gevent.monkey import get_original
 
 from .. import _unpatched
-from .._unpatched import clock, system
-from .._wakeup import wakeup_fd
+from .._duplicates import is_epoll
+from .._unpatched import clock
 from ._cooperative import CooperativeHub
 from ._waiters import Outer
 
@@ -189,21 +189,7 @@ def _has_its_epoll(loop: Any) -> bool:
     """Whether libev's epoll, if it has one, is still that."""
     if loop.backend != "epoll" or not _says_what_is_pending or _unpatched.epoll is None:
         return True
-    try:
-        native = _unpatched.epoll.fromfd(system.dup(loop.fileno()))
-    except OSError:
-        return False
-    try:
-        native.modify(wakeup_fd(), 0)
-    except FileNotFoundError:
-        return True  # it is not there, which an epoll alone knows
-    except OSError:
-        return False
-    else:
-        native.modify(wakeup_fd(), _READ)
-        return False  # an outer epoll of ours, which has got the number since
-    finally:
-        native.close()
+    return is_epoll(loop.fileno(), or_outer=False)
 
 
 adapter = GeventHub()
