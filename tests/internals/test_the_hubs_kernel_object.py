@@ -280,6 +280,22 @@ def test_a_selector_that_is_closed_while_it_is_taken_in(outer, selector, monkeyp
     assert not poller.waiters
 
 
+def test_a_selector_that_is_closed_just_before_it_is_noted(outer, selector, monkeypatch):
+    poller = selector._poller
+    poller.leave(outer)
+    joined = poller.joined
+
+    def close_and_join(*how):
+        selector.close()
+        joined(*how)
+
+    monkeypatch.setattr(poller, "joined", close_and_join)
+    with pytest.raises(ValueError, match="closed"):
+        outer._take_in(poller)
+    assert not outer._held
+    assert not poller.waiters
+
+
 def test_a_selector_that_gets_another_kernel_object_while_it_is_taken_in(
     outer, selector, monkeypatch, is_woken
 ):

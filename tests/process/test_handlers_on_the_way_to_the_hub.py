@@ -141,12 +141,26 @@ def test_a_handler_that_selects(runtime, connect, warm, interrupt, timeout):
 @pytest.mark.parametrize("timeout", [None, LONG])
 def test_a_handler_that_sleeps(runtime, warm, interrupt, timeout):
     selector, key, reader, writer = warm
-    started = time.monotonic()
-    interrupt(lambda: (writer.send(b"x"), runtime.sleep(0.01)))
+
+    def act():
+        writer.send(b"x")
+        used.append(-time.process_time())
+        runtime.sleep(0.1)
+        used.append(time.process_time())
+
+    used, started = [], time.monotonic()
+    interrupt(act)
     assert selector.select(timeout) == [(key, EVENT_READ)]
+    assert sum(used) < 0.05  # the hub does not try to wake it all the time
     assert is_on_time(started)
     reader.recv(1)
     assert selector.select(0.01) == []
+
+
+def test_a_handler_that_takes_what_the_hub_has_collected(runtime, warm, interrupt):
+    selector, _, reader, writer = warm
+    interrupt(lambda: (writer.send(b"x"), runtime.sleep(0.01), reader.recv(1)))
+    assert selector.select(0.3) == []
 
 
 # On its way to the hub, a timed wait of gevent runs no Python in which a signal could be handled.
