@@ -90,6 +90,7 @@ for is_used in (True, False):
     with coopselectors.DefaultSelector() as another:
         assert another.fileno() == number
         gc.collect()
+        assert posix.fstat(number)
         key = another.register(reader, EVENT_READ)
         writer.send(b"x")
         assert another.select(5) == [(key, EVENT_READ)]
@@ -142,12 +143,14 @@ assert posix.fstat(seams.wakeup_fd())
     assert run_on("kqueue", CLOSED_BY_OTHERS + script, prepare=UNMARKED) == "done\n"
 
 
-def test_time_outs_are_those_of_the_standard_class(run_on, platform):
+@pytest.mark.parametrize("name", ["native", "gevent-libev"])
+def test_time_outs_are_those_of_the_standard_class(run_on, platform, name):
     run_on(
         platform,
         """
 from decimal import Decimal
 from fractions import Fraction
+from unittest import mock
 
 def outcome(make, timeout):
     with make() as selector:
@@ -158,16 +161,19 @@ def outcome(make, timeout):
             return type(error)
 
 name = f"{sys.argv[2].capitalize()}Selector"
+real = getattr(standins, sys.argv[2])
 seen = []
 class Seconds(float):
     pass
 
 for timeout in (Seconds(0.01), Fraction(1, 100), Fraction(10**30), Decimal("0.01"), "soon", 1e30):
-    expected = outcome(getattr(runtimes.standard, name), timeout)
+    with mock.patch.object(select, sys.argv[2], real, create=True):  # hubs have deleted it
+        expected = outcome(getattr(runtimes.standard, name), timeout)
     assert outcome(getattr(coopselectors, name), timeout) == expected, (timeout, expected)
     seen.append(expected)
 assert seen[0] == [] and TypeError in seen and OverflowError in seen, seen
 """,
+        runtime=name,
     )
 
 
