@@ -6,7 +6,8 @@ replaces what makes plain locks.  Nobody touches the interpreter's dict and queu
 It is re-entrant, since a finalizer or a signal handler may run while it is held.  A handler may
 raise before the lock is noted as held, or before it is given back.  So whoever has waited for a
 second, where it is never held longer than some system calls take, looks whether its owner is
-anywhere in this package, and takes it over if not.
+anywhere in this package, and takes it over if not.  A lock that is held during an import is taken
+over after that second in any case: the import may be waiting for the very thread that waits here.
 """
 
 from __future__ import annotations
@@ -31,11 +32,16 @@ _HERE = os.path.dirname(__file__)
 
 
 class Lock:
-    """A re-entrant lock of real threads; nothing may switch, block or import while it is held."""
+    """A re-entrant lock of real threads; nothing may switch, block or import while it is held.
 
-    __slots__ = ("_depth", "_freed", "_owners")
+    With `during_imports`, it may be held while something is imported, and is waited for no longer
+    than a second.
+    """
 
-    def __init__(self) -> None:
+    __slots__ = ("_depth", "_during_imports", "_freed", "_owners")
+
+    def __init__(self, during_imports: bool = False) -> None:
+        self._during_imports = during_imports
         #: {0: the thread that holds it}, empty while none does.  A thread that finds itself in
         #: there holds it, so that taking it and noting that are one.
         self._owners: Dict[int, Any] = {}
@@ -68,7 +74,9 @@ class Lock:
 
     def _take_over(self) -> None:
         owner = self._owners.get(0)
-        if owner is None or (self._depth and _is_in_here(owner)):
+        if owner is None:
+            return
+        if self._depth and not self._during_imports and _is_in_here(owner):
             return
         self._depth = 0
         self._owners.pop(0, None)

@@ -112,7 +112,7 @@ def pinned_hub(runtime: str) -> Hub:
 
 # Held while an adapter is imported, and while the process forks.  Otherwise a child that needs the
 # adapter could wait for ever for the import of a thread that does not exist there.
-_importing = Lock()
+_importing = Lock(during_imports=True)
 # Windows has neither fork() nor this function.
 getattr(os, "register_at_fork", lambda **_: None)(
     before=_importing.__enter__,

@@ -6,6 +6,7 @@ import os
 import posix
 import signal
 import sys
+import textwrap
 import threading
 
 import pytest
@@ -215,5 +216,42 @@ def test_a_failing_at_fork_hook_does_not_stop_the_others(run_python):
             os._exit(0 if all(owner.told for owner in owners) else 1)
         print(os.waitpid(child, 0)[1])
         """
+    )
+    assert output == "0\n"
+
+
+def test_a_fork_within_an_import_that_the_adapter_waits_for(run_python, tmp_path):
+    # The module forks while it is imported, as some do by subprocess.  Another thread imports the
+    # adapter, and with it a library that imports this very module.
+    (tmp_path / "eventlet.py").write_text("is_begun.append(True)\nimport forks\n")
+    (tmp_path / "forks.py").write_text(
+        textwrap.dedent(
+            """
+            import os, threading, time
+            import coopselectors
+            def first_use():
+                try:
+                    coopselectors.EpollSelector(runtime="eventlet")
+                except ImportError:
+                    pass  # this is no eventlet
+            threading.Thread(target=first_use).start()
+            while not is_begun:
+                time.sleep(0.001)
+            time.sleep(0.05)
+            child = os.fork()
+            if not child:
+                os._exit(0)
+            print(os.waitpid(child, 0)[1])
+            """
+        )
+    )
+    output = run_python(
+        """
+        import builtins, sys
+        sys.path.insert(0, sys.argv[1])
+        builtins.is_begun = []
+        import forks
+        """,
+        str(tmp_path),
     )
     assert output == "0\n"
