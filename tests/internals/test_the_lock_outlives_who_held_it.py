@@ -75,3 +75,14 @@ def test_whoever_cannot_be_seen_keeps_it(held, monkeypatch):
     ended = threading.Event()
     lock = held(lambda: ended.wait(0.3))
     assert seconds_until_it_is_free(lock) > 0.2
+
+
+def test_whoever_takes_it_when_it_has_just_become_free_keeps_it():
+    class Owners(dict):
+        def get(self, key):
+            self[0] = "another thread"  # just after the look
+
+    lock = _lock.Lock()
+    lock._owners = Owners()
+    lock._take_over()
+    assert lock._owners == {0: "another thread"}
