@@ -566,3 +566,52 @@ def test_a_greenlet_is_taken_out_although_a_handler_raises(outer, selector, monk
     assert not outer.sleepers
     assert not selector._poller.waiters[outer].greenlets
     assert not outer.watcher.ref
+
+
+def test_who_is_tried_again_is_so_although_a_handler_raises(runtime, outer, told):
+    class Failing(Waiters):
+        """Whose first wake-up a handler cuts short."""
+
+        def wake(self, *_):
+            woken.append(None)
+            if len(woken) == 1:
+                raise Stop
+
+    woken = []
+    outer.try_again(Failing(outer))
+    for _ in range(100):
+        if len(woken) == 2:
+            break
+        runtime.sleep(0.005)
+    assert len(woken) == 2
+    assert [type(each) for each in told] == [Stop]
+
+
+def test_nobody_is_tried_again_when_the_hub_has_ended(outer, monkeypatch):
+    with monkeypatch.context() as patch:
+        patch.setattr(outer, "gone", True)
+        outer.try_again(Waiters(outer))
+    assert not outer._to_retry
+
+
+@pytest.mark.runtimes("eventlet")
+def test_a_failure_after_a_sleep_wakes_nobody(runtime, outer, monkeypatch):
+    greenlet = pytest.importorskip("greenlet")
+
+    def wait_and_fail():
+        outer._adapter.sleep_at_most(runtime.hub(), 0.001)
+        raise ZeroDivisionError
+
+    def report(*how):
+        told.append(type(how[3]))
+        if len(told) == 1:
+            raise Stop
+
+    told = []
+    with monkeypatch.context() as patch:
+        patch.setattr(outer._adapter, "report", report)
+        failing = greenlet.greenlet(wait_and_fail, parent=runtime.hub().greenlet)
+        runtime.call_in_hub(failing.switch)
+        runtime.sleep(0.02)
+    assert failing.dead
+    assert told == [ZeroDivisionError, Stop]

@@ -152,3 +152,10 @@ def test_a_callback_that_is_interrupted_before_it_is_one_tells_its_maker():
     with pytest.raises(ZeroDivisionError):
         served.throw(ZeroDivisionError())
     assert told == []
+
+
+@pytest.mark.runtimes("gevent-libev", "gevent-libuv")
+def test_a_loop_that_was_destroyed_wakes_nobody_again(runtime):
+    outer = SimpleNamespace(timers=[])
+    hub_for("select").retry_soon(SimpleNamespace(loop=None), outer)
+    assert outer.timers == []

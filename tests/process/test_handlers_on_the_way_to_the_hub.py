@@ -124,15 +124,12 @@ def test_a_handler_that_selects(runtime, connect, warm, interrupt, timeout):
         with coopselectors.DefaultSelector() as other:
             other.register(connect()[0], EVENT_READ)
             writer.send(b"x")
-            used.append(-time.process_time())
-            seen.append(other.select(0.1))
-            used.append(time.process_time())
+            seen.append(other.select(0.01))
 
-    seen, used, started = [], [], time.monotonic()
+    seen, started = [], time.monotonic()
     interrupt(act)
     assert selector.select(timeout) == [(key, EVENT_READ)]
     assert seen == [[]]
-    assert sum(used) < 0.05  # the hub does not go on about what nobody is there for
     assert is_on_time(started)
     reader.recv(1)
     assert selector.select(0.01) == []
@@ -141,17 +138,9 @@ def test_a_handler_that_selects(runtime, connect, warm, interrupt, timeout):
 @pytest.mark.parametrize("timeout", [None, LONG])
 def test_a_handler_that_sleeps(runtime, warm, interrupt, timeout):
     selector, key, reader, writer = warm
-
-    def act():
-        writer.send(b"x")
-        used.append(-time.process_time())
-        runtime.sleep(0.1)
-        used.append(time.process_time())
-
-    used, started = [], time.monotonic()
-    interrupt(act)
+    started = time.monotonic()
+    interrupt(lambda: (writer.send(b"x"), runtime.sleep(0.01)))
     assert selector.select(timeout) == [(key, EVENT_READ)]
-    assert sum(used) < 0.05  # the hub does not try to wake it all the time
     assert is_on_time(started)
     reader.recv(1)
     assert selector.select(0.01) == []
