@@ -6,7 +6,7 @@ no other code.  A reference of any other kind is found as well, but cannot be re
 
 from __future__ import annotations
 
-from collections import deque
+from collections import Counter, defaultdict, deque
 from functools import partial
 from itertools import chain
 from types import CellType, FunctionType, ModuleType
@@ -69,6 +69,10 @@ def _in_dict(table: Any, wanted: Table, path: Path) -> Iterator[Place]:
             yield Place(path.root, label, None, held, *_places.key(table, held))
         else:
             yield fixed(path.root, label, held, _in_one_of_its_own(table))
+
+
+def _in_defaultdict(table: Any, wanted: Table, path: Path) -> Iterator[Place]:
+    return chain(_in_dict(table, wanted, path), _attributes(table, wanted, path))
 
 
 def _in_sequence(sequence: Any, wanted: Table, path: Path) -> Iterator[Place]:
@@ -138,17 +142,26 @@ def _attributes(holder: Any, wanted: Table, path: Path) -> Iterator[Place]:
         label = in_object(holder, path, str(key))
         yield Place(path.root, label, key, held, *_places.entry(namespace, key))
     for name, accessor, held in _inert.slots_of(holder):
-        if id(held) in wanted:
-            label = in_object(holder, path, name)
+        if id(held) not in wanted:
+            continue
+        label = in_object(holder, path, name)
+        if _places.is_read_only(holder, accessor):
+            yield fixed(path.root, label, held, _in_one_of_its_own(holder))
+        else:
             yield Place(path.root, label, name, held, *_places.slot(holder, accessor))
 
 
 def _in_object(holder: Any, wanted: Table, path: Path) -> Iterator[Place]:
     places = list(_attributes(holder, wanted, path))
     yield from places
-    if not places:
-        for each in wanted.keys() & set(map(id, referents_of(holder))):
-            yield fixed(path.root, path.text, wanted[each], _in_one_of_its_own(holder))
+    shown = Counter(id(place.held) for place in places)
+    inside, namespace = referents_of(holder), _inert.own_vars(holder)
+    if namespace is not None and any(each is namespace for each in inside):
+        # It holds the dictionary, and not what is in it.
+        shown -= Counter(map(id, dict.values(namespace)))
+    # What C keeps to itself, as `functools.lru_cache` does the function beside its __wrapped__.
+    for each in Counter(id(each) for each in inside if id(each) in wanted) - shown:
+        yield fixed(path.root, path.text, wanted[each], _in_one_of_its_own(holder))
 
 
 def _nothing(holder: Any, wanted: Table, path: Path) -> Iterator[Place]:
@@ -160,6 +173,7 @@ _Look = Callable[[Any, Table, Path], Iterator[Place]]
 
 _BY_TYPE: Dict[Any, _Look] = {
     **dict.fromkeys(MAPPINGS, _in_dict),
+    defaultdict: _in_defaultdict,
     **dict.fromkeys((list, deque), _in_sequence),
     tuple: _in_tuple,
     set: _in_set,

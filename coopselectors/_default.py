@@ -3,11 +3,24 @@
 from __future__ import annotations
 
 from abc import ABCMeta
-from typing import TYPE_CHECKING, Any, Callable, List, Optional, Set, Tuple, Type, TypeVar, cast
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    Callable,
+    Dict,
+    List,
+    Optional,
+    Set,
+    Tuple,
+    Type,
+    TypeVar,
+    cast,
+)
 
 from . import _runtime, _selectors
 from ._base_selector import Selector
 from ._hubs import is_usable, is_usable_select
+from ._pickling import FOLLOWERS
 from ._runtime import modules, offered
 
 if TYPE_CHECKING:
@@ -33,6 +46,13 @@ _first_seen: Any = object(), {}, None
 
 # The classes that isinstance() takes for DefaultSelector.
 _chosen: Set[Type[Selector]] = set()
+
+_ABSENT: Any = object()
+
+# What others have set on DefaultSelector while it was installed, and so on the classes above:
+# {name: value}, and {(class, name): what the class itself had there before}.
+_given: Dict[str, Any] = {}
+_before: Dict[Tuple[Type[Selector], str], Any] = {}
 
 
 class _WhereThereIsOne:
@@ -100,11 +120,14 @@ class DefaultSelector(Selector):
 
     def __init__(self, *, runtime: Optional[str] = None) -> None:
         # Only for subclasses, whose backend is chosen in the same way.
-        chosen, _ = open_best(runtime=runtime)
-        self._primitive_name, self._backend_cls = chosen._primitive_name, chosen._backend_cls  # type: ignore[misc]
-        self._selector_cls = self._primitive = chosen._primitive  # type: ignore[misc]
-        chosen.close()
-        super().__init__(runtime=runtime)
+        if DefaultSelector in type(self).__mro__:
+            chosen, _ = open_best(runtime=runtime)
+            self._primitive_name, self._backend_cls = chosen._primitive_name, chosen._backend_cls  # type: ignore[misc]
+            self._selector_cls = self._primitive = chosen._primitive  # type: ignore[misc]
+            chosen.close()
+            super().__init__(runtime=runtime)
+        else:  # called by another that has been set on the class, see _follow()
+            Selector.__init__(self, runtime=runtime)
 
     @_where_there_is_one
     def fileno(self) -> int:
@@ -113,6 +136,45 @@ class DefaultSelector(Selector):
         An instance that uses poll or select has no such method.
         """
         return self._poller.descriptor()
+
+
+# As it is without what others set.
+_own = dict(vars(DefaultSelector))
+
+
+def _follow(name: str, value: Any = _ABSENT) -> None:
+    """Have the chosen classes follow a change of DefaultSelector; without `value`, a deletion."""
+    if value is _own.get(name, _ABSENT):
+        _given.pop(name, None)
+        for kind in _chosen:
+            _write(kind, name, _before.pop((kind, name), vars(kind).get(name, _ABSENT)))
+    else:
+        _given[name] = value
+        for kind in _chosen:
+            _give(kind, name, value)
+
+
+FOLLOWERS[DefaultSelector] = _follow
+
+
+def follow_no_more() -> None:
+    """Put back what the classes had before they followed DefaultSelector."""
+    for (kind, name), before in _before.items():
+        _write(kind, name, before)
+    _given.clear()
+    _before.clear()
+
+
+def _give(kind: Type[Selector], name: str, value: Any) -> None:
+    _before.setdefault((kind, name), vars(kind).get(name, _ABSENT))
+    _write(kind, name, value)
+
+
+def _write(kind: Type[Selector], name: str, value: Any) -> None:
+    if value is not _ABSENT:
+        type.__setattr__(kind, name, value)
+    elif name in vars(kind):
+        type.__delattr__(kind, name)
 
 
 def open_best(*, runtime: Optional[str] = None) -> Tuple[Selector, List[str]]:
@@ -127,7 +189,7 @@ def open_best(*, runtime: Optional[str] = None) -> Tuple[Selector, List[str]]:
             tried.append(f"{kind.__name__}: {reason}")
             continue
         try:
-            selector = kind(runtime=runtime)
+            selector = kind() if runtime is None else kind(runtime=runtime)
             if not kind._backend_cls.made_is_proof:
                 try:
                     selector._poller.poll(0)
@@ -141,6 +203,8 @@ def open_best(*, runtime: Optional[str] = None) -> Tuple[Selector, List[str]]:
             # In the standard module both names are one class, so isinstance() must be true.
             ABCMeta.register(DefaultSelector, kind)
             _chosen.add(kind)
+            for given, value in _given.items():
+                _give(kind, given, value)
         is_foreign = _runtime.owner(own) == _runtime.FOREIGN  # and may turn out to be broken
         if kind is _first and kind._backend_cls.made_is_proof and not is_foreign:
             offers = _runtime.offers_of(_runtime.select_module())

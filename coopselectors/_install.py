@@ -12,7 +12,7 @@ from importlib import import_module
 from types import FrameType, ModuleType
 from typing import Any, Dict, Iterable, List, NamedTuple, Optional, Set
 
-from . import _inert, _places, _runtime, _standard
+from . import _default, _inert, _places, _runtime, _standard
 from ._bindings import attribute, places_in
 from ._holders import Kept, Table, undisturbed
 from ._paths import Paths
@@ -102,6 +102,7 @@ def uninstall() -> List[str]:
     changes = _changes[:]
     _changes.clear()
     others = _undo(changes)
+    _default.follow_no_more()
     if any(each.is_patched and each.place.root == "selectors" for each in changes):
         _finish_patch()
     return others
@@ -234,7 +235,7 @@ def _put(place: Place, ours: Any) -> None:
     try:
         place.set(ours)
     except (AttributeError, TypeError):
-        del _changes[-1]  # it is read-only in C, as the functions of a property are
+        del _changes[-1]  # C keeps it as it is, as the attributes of a built-in type
 
 
 def _undo(changes: List[_Change]) -> List[str]:

@@ -12,9 +12,12 @@ import copyreg
 import sys
 from abc import ABCMeta
 from importlib import import_module
-from typing import Any
+from typing import Any, Callable, Dict
 
 from . import _runtime
+
+#: {a class: what is called with each name, and its new value, that is set on it while installed}
+FOLLOWERS: Dict[type, Callable[..., None]] = {}
 
 
 class InstalledSelectorType(ABCMeta):
@@ -22,7 +25,20 @@ class InstalledSelectorType(ABCMeta):
 
     Not before: a class with two bases whose metaclasses are both derived from ABCMeta has to say
     which one it wants.
+
+    It also has what is set on DefaultSelector, by `mock.patch.object` for example, reach the class
+    of its instances.  In the standard module the two are one class.
     """
+
+    def __setattr__(cls, name: str, value: Any) -> None:
+        super().__setattr__(name, value)
+        if cls in FOLLOWERS:
+            FOLLOWERS[cls](name, value)
+
+    def __delattr__(cls, name: str) -> None:
+        super().__delattr__(name)
+        if cls in FOLLOWERS:
+            FOLLOWERS[cls](name)
 
 
 class PrimitiveType(type):

@@ -8,6 +8,7 @@ it, so that what was there before can be put back as it was.
 from __future__ import annotations
 
 import operator
+from collections import deque
 from functools import partial
 from types import FunctionType
 from typing import Any, Callable, NamedTuple, Optional, Tuple, cast
@@ -92,6 +93,20 @@ def slot(holder: Any, accessor: Any) -> Access:
             return ABSENT
 
     return get, partial(accessor.__set__, holder)
+
+
+def is_read_only(holder: Any, accessor: Any) -> bool:
+    """Whether a slot cannot be written to, as those of a property or a bound method."""
+    if "__slots__" in _inert.vars_of_class(accessor.__objclass__):
+        return False
+    # Nothing else tells it of a slot of a type in C.  What is there is written again, all in C, so
+    # that no other thread comes in between.
+    there = map(accessor.__get__, (holder,))
+    try:
+        deque(map(accessor.__set__, (holder,), there), maxlen=0)
+    except (AttributeError, TypeError):
+        return True
+    return False
 
 
 def item(sequence: Any, index: int) -> Access:

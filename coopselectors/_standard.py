@@ -217,5 +217,5 @@ def _only_describes(holder: Any) -> bool:
     if kind is BuiltinFunctionType and _inert.is_module(holder.__self__):
         return True  # a function of the module that we have looked for
     if _inert.is_a_hint(kind) or _inert.home_of(kind) in _DESCRIBES:
-        return True
+        return _inert.full_name(kind) != "weakref.finalize._Info"  # it calls what it holds
     return _inert.name_of(kind) in _DESCRIPTORS

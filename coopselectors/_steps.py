@@ -38,6 +38,8 @@ ARGUMENTS = "arguments"
 INTERNAL = "internal"  # the interpreter's own, such as a __mro__
 PLAIN = "plain"
 
+_NO_KEY: Any = object()
+
 
 class Path(NamedTuple):
     """How an object is reached."""
@@ -62,7 +64,10 @@ def step(holder: Any, above: Path, thing: Any) -> Path:
 def _in_dict(holder: Any, above: Path, thing: Any) -> Path:
     if _inert.is_a_hint(type(above.owner)):
         return above
-    return Path(above.root, at_key(above, _key_of(holder, thing, "?")))
+    key = _key_of(holder, thing, _NO_KEY)
+    if key is _NO_KEY and type(holder) is not dict:
+        return _in_object(holder, above, thing)  # an attribute, or the factory of a defaultdict
+    return Path(above.root, at_key(above, "?" if key is _NO_KEY else key))
 
 
 def _in_sequence(holder: Any, above: Path, thing: Any) -> Path:

@@ -9,6 +9,7 @@ if anything fails.  ``python integration/frozen.py zipapp`` takes this way only.
 from __future__ import annotations
 
 import argparse
+import functools
 import importlib.util
 import os
 import subprocess
@@ -97,51 +98,74 @@ if runtime != "native":
 print("bundled" if getattr(sys, "frozen", False) or "__compiled__" in globals() else __file__)
 """
 
+#: What PyInstaller makes of it: one analysis, and both kinds of bundle.
+SPEC = """
+from PyInstaller.utils.hooks import collect_submodules
+
+# What a program that patches imports by name, PyInstaller has its own hooks for.
+by_name = collect_submodules("eventlet") + collect_submodules("dns")
+analysis = Analysis(["program.py"], hiddenimports=by_name, excludes={excludes})
+modules = PYZ(analysis.pure)
+EXE(modules, analysis.scripts, analysis.binaries, analysis.datas, name="one-file")
+program = EXE(modules, analysis.scripts, exclude_binaries=True, name="program")
+COLLECT(program, analysis.binaries, analysis.datas, name="one-folder")
+"""
+
+#: gevent, eventlet and dnspython import these if they are installed, and work without them.  Each
+#: brings its own: in an environment with all that `integration` needs, there are hundreds.
+LEFT_OUT = """
+    MySQLdb OpenSSL aioquic anyio cryptography django gevent.testing gevent.tests h2 httpcore httpx
+    hypothesis numpy psutil psycopg2 pytest _pytest setuptools test tkinter trio twisted zmq
+"""
+
 RUNTIMES = {"native": "", "gevent": "gevent", "eventlet": "eventlet"}
 
 #: Seconds for a build, and for a run.
 BUILD, RUN = 900, 60
 
 
-def pyinstaller(folder: Path, program: Path, *options: str) -> List[str]:
-    """The command that runs the program, once PyInstaller has built it."""
+@functools.cache
+def pyinstaller(folder: Path) -> Path:
+    """The folder with both bundles: to analyse what a program imports takes longest, so once."""
+    bundles = folder / "pyinstaller"
+    bundles.mkdir(exist_ok=True)
+    (bundles / "program.py").write_text(PROGRAM)
+    (bundles / "both.spec").write_text(SPEC.format(excludes=LEFT_OUT.split()))
     command = [sys.executable, "-m", "PyInstaller", "--noconfirm", "--log-level", "ERROR"]
-    # What a program that patches imports by name, PyInstaller has its own hooks for.
-    command += ["--collect-submodules", "eventlet", "--collect-submodules", "dns"]
-    _build([*command, *options, str(program)], folder)
-    built = folder / "dist" / program.stem
-    return [str(built / program.stem if built.is_dir() else built)]
+    _build([*command, "both.spec"], bundles)
+    return bundles / "dist"
 
 
-def one_folder(folder: Path, program: Path) -> List[str]:
-    return pyinstaller(folder, program, "--onedir")
+def one_folder(folder: Path) -> List[str]:
+    return [str(pyinstaller(folder) / "one-folder" / "program")]
 
 
-def one_file(folder: Path, program: Path) -> List[str]:
-    return pyinstaller(folder, program, "--onefile")
+def one_file(folder: Path) -> List[str]:
+    return [str(pyinstaller(folder) / "one-file")]
 
 
-def nuitka(folder: Path, program: Path) -> List[str]:
+def nuitka(folder: Path) -> List[str]:
     """The program and our package are compiled, the rest is imported as it is installed."""
+    (folder / "program.py").write_text(PROGRAM)
     command = [sys.executable, "-m", "nuitka", "--quiet", "--assume-yes-for-downloads"]
     command += ["--follow-import-to=coopselectors", "--output-filename=compiled.bin"]
-    _build([*command, f"--output-dir={folder}", str(program)], folder)
+    _build([*command, f"--output-dir={folder}", "program.py"], folder)
     return [str(folder / "compiled.bin")]
 
 
-def zip_application(folder: Path, program: Path) -> List[str]:
+def zip_application(folder: Path) -> List[str]:
     source = folder / "source"
     found = importlib.util.find_spec("coopselectors")
     copytree(
         Path(found.origin).parent, source / "coopselectors", ignore=ignore_patterns("__pycache__")
     )
-    (source / "__main__.py").write_text(program.read_text())
+    (source / "__main__.py").write_text(PROGRAM)
     zipapp.create_archive(source, folder / "program.pyz")
     # Run without PYTHONPATH: coopselectors is to come out of the archive.
     return [sys.executable, str(folder / "program.pyz")]
 
 
-WAYS: Dict[str, Callable[[Path, Path], List[str]]] = {
+WAYS: Dict[str, Callable[[Path], List[str]]] = {
     "zipapp": zip_application,
     "one-folder": one_folder,
     "one-file": one_file,
@@ -166,11 +190,9 @@ def lack(way: str) -> str:
 
 def tried(way: str, folder: Path) -> int:
     """How many runs of the program went wrong, built in one way."""
-    program = folder / "program.py"
-    program.write_text(PROGRAM)
     started = time.monotonic()
     try:
-        command = WAYS[way](folder, program)
+        command = WAYS[way](folder)
     except (subprocess.SubprocessError, OSError) as error:
         print(f"{way:11} cannot be built: {error}", flush=True)
         return 1
@@ -210,13 +232,13 @@ def main() -> int:
     parser.add_argument("ways", nargs="*", metavar="WAY", help=", ".join(WAYS))
     options = parser.parse_args()
     wrong = 0
-    for way in options.ways or WAYS:
-        reason = lack(way)
-        if reason:
-            print(f"{way:11} not run: {reason}", flush=True)
-            continue
-        with tempfile.TemporaryDirectory() as folder:
-            wrong += tried(way, Path(folder))
+    with tempfile.TemporaryDirectory() as folder:
+        for way in options.ways or WAYS:
+            reason = lack(way)
+            if reason:
+                print(f"{way:11} not run: {reason}", flush=True)
+            else:
+                wrong += tried(way, Path(folder))
     return 1 if wrong else 0
 
 

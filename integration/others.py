@@ -86,6 +86,9 @@ EXPECTED: Dict[str, str] = {
     "isolated.patcher_blocking_select_methods_are_deleted": (
         "it expects that monkey_patch() deletes select.epoll and the like; ours stay there"
     ),
+    "patcher_test.py::test_blocking_select_methods_are_deleted": (
+        "the same, where `patcher` runs it as eventlet does"
+    ),
     "green_select_test.test_select_mark_file_as_reopened": (
         "it tells the hub that a number has a new file, so that whoever watches it there gets"
         " IOClosed; the hub is never given the files of ours, which are checked by number"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import textwrap
+
 import pytest
 
 from support.runtimes import missing
@@ -339,6 +341,130 @@ def test_what_is_read_only_stays_as_it_is(run_python):
         assert not [where for where in done if "Client" in where], done
         assert coopselectors.uninstall() == []
         """
+    )
+
+
+#: Holders of `thing` that Python does not look up by name alone.
+ODD = """
+import collections, contextvars, functools, itertools, operator, types, weakref
+
+class Alive:
+    pass
+
+class OwnPartial(functools.partial):
+    pass
+
+class OwnProperty(property):
+    pass
+
+class OwnStatic(staticmethod):
+    pass
+
+class OwnClass(classmethod):
+    pass
+
+class OwnDefault(collections.defaultdict):
+    pass
+
+class OwnTable(dict):
+    pass
+
+class Client:
+    fget = property(thing)
+    fset = property(None, thing)
+    fdel = property(None, None, thing)
+    own_property = OwnProperty(thing)
+    cached = functools.cached_property(thing)
+    of_classmethod = property(classmethod(thing))
+    of_staticmethod = property(staticmethod(thing))
+    of_partial = property(functools.partial(thing))
+    in_classmethod = classmethod(property(thing))
+    in_staticmethod = staticmethod(functools.partial(thing))
+    own_static = OwnStatic(thing)
+    own_class = OwnClass(thing)
+    method = functools.partialmethod(thing, 1)
+    arguments = functools.partialmethod(print, thing, how=thing)
+    single = functools.singledispatchmethod(thing)
+    dynamic = types.DynamicClassAttribute(thing)
+
+remembered = functools.lru_cache(maxsize=None)(thing)
+factory = collections.defaultdict(thing)
+both = collections.defaultdict(thing, kind=thing)
+own_factory = OwnDefault(thing)
+deep_factory = collections.defaultdict(functools.partial(thing))
+own_table = OwnTable(kind=1)
+own_table.attribute = thing
+counted = collections.Counter({thing: 2})
+bound = types.MethodType(print, thing)
+bound_to = types.MethodType(thing, 1)
+own_partial = OwnPartial(thing)
+piece = slice(thing)
+repeated = itertools.repeat(thing)
+mapped = map(thing, [1])
+getter = operator.itemgetter(thing)
+variable = contextvars.ContextVar("variable", default=thing)
+stopped = StopIteration(thing)
+alive = Alive()
+finalizer = weakref.finalize(alive, thing)
+finalizer.atexit = False
+"""
+
+#: Those of them that nobody can change.
+STAY = """
+Client.fget.fget Client.fset.fset Client.fdel.fdel Client.own_property.fget
+Client.in_classmethod.fget Client.own_static.__func__ Client.own_class.__func__
+remembered bound.__self__ bound_to.__func__ own_partial.func piece.stop repeated mapped getter
+variable
+"""
+
+#: A piece of the path to each of the others.
+CHANGE = """
+Client.cached.func Client.of_classmethod.fget Client.of_staticmethod.fget Client.of_partial.fget
+Client.in_staticmethod.func Client.method.func Client.arguments.keywords Client.single
+Client.dynamic.fget factory.default_factory both.default_factory both['kind']
+own_factory.default_factory deep_factory.default_factory own_table.attribute stopped.value
+weakref.finalize
+"""
+
+
+@pytest.mark.parametrize("thing", ["PollSelector", "poll", "EpollSelector", "epoll"])
+@pytest.mark.parametrize("name", PATCHES)
+def test_what_audit_says_that_install_replaces_is_replaced(run_python, name, thing):
+    lack = missing({"gevent": "gevent-libev"}.get(name, name))
+    if name != "native" and lack:
+        pytest.skip(lack)
+    script = """
+        found = [each for each in coopselectors.audit() if each.held is held[0]]
+        done = coopselectors.install(select=True).replaced
+        left = [each.where for each in coopselectors.audit() if each.held is held[0]]
+        promised = {each.where for each in found if each.advice.endswith(" replaces it")}
+        assert promised <= {*done}, promised - {*done}
+        assert not promised & {*left}, promised & {*left}
+        assert not {each.where for each in found} - promised - {*left}
+        for each in STAY:
+            advice = {one.advice for one in found if one.where == f"theirs.{each}"}
+            assert len(advice) == 1, (each, advice)
+            assert advice.pop().endswith("before it is made"), each
+            assert f"theirs.{each}" in left, each
+        for each in CHANGE:
+            assert [where for where in promised if each in where], each
+            assert not [where for where in left if each in where], each
+        assert them.factory.default_factory.__module__.startswith("coopselectors")
+        assert coopselectors.uninstall() == []
+        assert them.factory.default_factory is them.both["kind"] is held[0]
+        assert them.Client.__dict__["cached"].func is held[0]
+    """
+    if (name, thing) == ("gevent", "PollSelector"):  # gevent has given it a poll() of its own
+        script = "assert not [each for each in coopselectors.audit() if each.held is held[0]]"
+    start = f"import selectors, select, sys, types, coopselectors\nODD = {ODD!r}\n"
+    start += f"STAY, CHANGE = {STAY.split()!r}, {CHANGE.split()!r}\n"
+    take = SCRIPT.partition("them = ")[0] + (
+        "them = take('theirs', ODD)\nheld = (THINGS.pop(sys.argv[1]),)\nTHINGS.clear()\n"
+    )
+    run_python(
+        start + take + PATCHES[name] + "\n" + textwrap.dedent(script),
+        thing,
+        PYTHONWARNINGS="ignore",
     )
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import pytest
 
 from support.runtimes import missing
@@ -223,3 +225,41 @@ def test_many_objects_take_no_longer_than_a_second(run_python):
     install, audit = map(float, output.split())
     assert install < 1
     assert audit < 2  # of the processor's time: other tests run beside
+
+
+@pytest.mark.skipif(sys.implementation.name != "cpython", reason="it is about CPython's memory")
+def test_an_object_that_only_says_that_it_is_a_function(run_python):
+    """As Nuitka's are: derived from the interpreter's function type, which no class can be.
+
+    The accessors of a function then read whatever lies in the object's memory in that place.
+    """
+    run_python(
+        """
+        import coopselectors, ctypes, selectors, sys, types
+
+        WORDS = 24  # more than a function has
+        class Compiled:
+            __slots__ = tuple(f"word_{index}" for index in range(WORDS))
+        made = Compiled()
+        for name in Compiled.__slots__:
+            setattr(made, name, selectors.PollSelector)
+
+        order = (Compiled, types.FunctionType, object)
+        size = ctypes.sizeof(ctypes.c_void_p)
+        memory = (ctypes.c_void_p * (type.__basicsize__ // size)).from_address(id(Compiled))
+        place = list(memory).index(id(Compiled.__mro__))
+        before, memory[place] = memory[place], id(order)
+        assert issubclass(Compiled, types.FunctionType)
+        assert types.FunctionType.__closure__.__get__(made) is selectors.PollSelector  # it is not
+
+        expected = [f"__main__.made.word_{index}" for index in range(WORDS)]
+        found = [each.where for each in coopselectors.audit()]
+        assert [each for each in found if "made" in each] == sorted(expected), found
+        done = coopselectors.install().replaced
+        assert [each for each in done if "made" in each] == sorted(expected), done
+        assert made.word_0 is made.word_23 is coopselectors.PollSelector
+        assert coopselectors.uninstall() == []
+        assert made.word_0 is made.word_23 is selectors.PollSelector
+        memory[place] = before
+        """
+    )
