@@ -615,3 +615,22 @@ def test_a_failure_after_a_sleep_wakes_nobody(runtime, outer, monkeypatch):
         runtime.sleep(0.02)
     assert failing.dead
     assert told == [ZeroDivisionError, Stop]
+
+
+def test_a_handler_that_raises_when_there_is_nobody_left_to_try_again(outer, told, monkeypatch):
+    class Failing(Waiters):
+        """Whose wake-up ends the hub, and is cut short."""
+
+        def wake(self, *_):
+            patch.setattr(outer, "gone", True)
+            raise Stop
+
+    with monkeypatch.context() as patch:
+        patch.setattr(outer._adapter, "retry_soon", lambda *how: asked.append(how))
+        asked = []
+        outer.try_again(Failing(outer))
+        assert len(asked) == 1
+        outer.retry(None)
+        assert len(asked) == 1  # not once more
+    outer._to_retry.clear()
+    assert [type(each) for each in told] == [Stop]
