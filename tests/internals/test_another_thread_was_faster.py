@@ -539,3 +539,15 @@ def test_what_is_reported_once_is_kept_while_the_kernel_is_asked_again(epoll, co
         assert epoll.select(1) == [(key, EVENT_READ)]
     del poller.poll
     poller.told_once = frozenset()
+
+
+def test_a_shadow_stays_readable_as_long_as_any_file_is_always_ready(poll, tmp_path):
+    (tmp_path / "file").write_bytes(b"")
+    with open(tmp_path / "file") as one, open(tmp_path / "file") as other:
+        for each in (one, other):
+            poll.register(each, EVENT_READ)
+        inner = poll._poller.pollable()
+        poll.unregister(one)
+        assert inner.poll(0)
+        poll.unregister(other)
+        assert not inner.poll(0)
