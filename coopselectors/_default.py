@@ -110,9 +110,7 @@ class DefaultSelector(Selector):
             return super().__new__(cls)
         module, offers, own = _first_seen
         try:
-            if modules["select"] is module and (
-                offers[_first_name] is own if own is not None else _first_name not in offers
-            ):
+            if modules["select"] is module and offers.get(_first_name) is own:
                 made: Any = _first(*args, **kwargs) if args or kwargs else _first()
                 return cast("Self", made)
         except (OSError, KeyError):

@@ -39,7 +39,9 @@ class Duplicate:
         try:
             self._identity = _identity(self.fd)
         except OSError:
+            _owned.forget(self.fd, None)
             system.close(self.fd)
+            self.fd = -1  # or `close` would close whatever has the number by then
             raise
         if not is_ours and _is_anonymous(self._identity) and _unpatched.epoll is not None:
             self._witness = _witness_of(self.fd)

@@ -52,9 +52,9 @@ class Paths:
             wanted = set(map(id, frontier))
             for holder in holders_of(frontier):
                 held = wanted.intersection(map(id, referents_of(holder)))
-                # A greenlet refers to the variables of its functions, since CPython 3.15.
-                if held & self.variables.keys() and is_greenlet(holder):
-                    held -= self.variables.keys()
+                if sys.version_info >= (3, 15):  # a greenlet refers to its functions' variables
+                    if held & self.variables.keys() and is_greenlet(holder):
+                        held -= self.variables.keys()
                 for each in held:
                     self._parents.setdefault(each, Kept()).append(holder)
             outer = Kept()

@@ -192,8 +192,8 @@ class Poller:
         """Wake the threads that are blocked in `poll`."""
         try:
             self.backend.notify(wakeup_fd(), on)
-        except OSError:
-            pass  # no descriptor is left for that, and nothing can be done
+        except (OSError, ValueError):
+            pass  # it is notified already, closed, another object by now, or nothing is left
 
     # The outer pollers and other waiters that have to be told.
 

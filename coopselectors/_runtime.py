@@ -40,7 +40,7 @@ from __future__ import annotations
 
 import sys
 from types import ModuleType
-from typing import Any, Iterator, Mapping
+from typing import Any, Mapping, Protocol
 
 from . import _unpatched
 
@@ -65,7 +65,7 @@ _module: Any = sys.modules["select"]
 modules: Mapping[str, Any] = sys.modules
 if getattr(_module, "__name__", None) == "eventlet.green.select":
     modules = {"select": _module}
-_offers: Mapping[str, Any] = vars(_module)
+_offers: Offers = vars(_module)
 
 # Replacements that turned out to be broken when they were called, the latest last.
 _broken: Any = []
@@ -80,7 +80,7 @@ def select_module() -> Any:
     return _module if found is None or found is sys.modules.get(OURS) else found
 
 
-class _Attributes(Mapping[str, Any]):
+class _Attributes:
     """Reads names of an object that is not a module, but replaces one."""
 
     def __init__(self, thing: Any) -> None:
@@ -92,14 +92,22 @@ class _Attributes(Mapping[str, Any]):
         except Exception:  # the object may be anything
             raise KeyError(name) from None
 
-    def __iter__(self) -> Iterator[str]:
-        return iter(dir(self._thing))
+    def get(self, name: str) -> Any:
+        try:
+            return self[name]
+        except KeyError:
+            return None
 
-    def __len__(self) -> int:
-        return len(dir(self._thing))
+
+class Offers(Protocol):
+    """What is asked of a module's namespace."""
+
+    def __getitem__(self, name: str, /) -> Any: ...
+
+    def get(self, name: str, /) -> Any: ...
 
 
-def offers_of(module: Any) -> Mapping[str, Any]:
+def offers_of(module: Any) -> Offers:
     """A mapping from the names of a module to what it offers."""
     return vars(module) if isinstance(module, ModuleType) else _Attributes(module)
 

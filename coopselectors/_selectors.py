@@ -116,9 +116,6 @@ class _OverriddenSelect(Hub):
             ready[fd] = ready.get(fd, 0) | EVENT_WRITE
         return list(ready.items())
 
-    def describe(self) -> str:
-        return f"{type(self._selector).__qualname__}._select"
-
 
 if _unpatched.poll is not None:
 

@@ -79,16 +79,12 @@ class Shadow:
 
     def remove(self, fd: int, events: int) -> bool:
         """Stop watching a file; returns whether this shadow can still be used."""
-        try:
-            if fd not in self.always_ready:
-                self.poller.unregister(fd, events)
-                return True
-            self.always_ready.discard(fd)
-            if not self.always_ready:
-                self.poller.unregister(wakeup_fd(), EVENT_READ)
-        except ValueError:
-            if not self.poller.closed:
-                raise
+        if fd not in self.always_ready:
+            self.poller.unregister(fd, events)
+            return True
+        self.always_ready.discard(fd)
+        if not self.always_ready:
+            self.poller.unregister(wakeup_fd(), EVENT_READ)
         return True
 
     def _note_always_ready(self, fd: int) -> None:

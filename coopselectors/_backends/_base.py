@@ -130,7 +130,10 @@ class Backend(ABC):
         self.replace(fresh)
 
     def notify(self, wakeup_fd: int, on: bool) -> None:
-        """Wake whoever is blocked in `poll`, until this is turned off again."""
+        """Wake whoever is blocked in `poll`, until this is turned off again.
+
+        Raises OSError if it is on or off already, and ValueError if this is closed.
+        """
 
     def report_changes_only(self, fd: int, events: int, extra: int = 0) -> None:
         """Make `fd` edge-triggered from now on."""

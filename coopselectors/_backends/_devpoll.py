@@ -34,10 +34,7 @@ class DevpollBackend(Backend):
         self._call("modify", fd, _MASKS[events] | extra)
 
     def unregister(self, fd: int, before: int) -> None:
-        try:
-            self._call("unregister", fd)
-        except OSError:
-            pass  # closing a file removes it
+        self._call("unregister", fd)
 
     def poll(self, timeout: Optional[float]) -> List[Pair]:
         # DP_POLL counts in milliseconds; rounded up, so as never to be early.

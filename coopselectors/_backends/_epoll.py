@@ -142,7 +142,7 @@ class EpollBackend(Backend):
         is_ours = self.is_ours()
         if (_owned.release(self._fd, self) and is_ours) or self._fd < 0:
             self.native.close()
-        elif not self.native.closed:
+        else:
             _owned.abandon(self.native)
 
     def is_ours(self) -> bool:
@@ -175,13 +175,10 @@ class EpollBackend(Backend):
             _owned.claim(self._fd, self)
 
     def notify(self, wakeup_fd: int, on: bool) -> None:
-        try:
-            if on:
-                self.native.register(wakeup_fd, IN)
-            else:
-                self.native.unregister(wakeup_fd)
-        except (OSError, ValueError):
-            pass  # registered already, closed, another epoll by now, or no memory
+        if on:
+            self.native.register(wakeup_fd, IN)
+        else:
+            self.native.unregister(wakeup_fd)
 
     def report_changes_only(self, fd: int, events: int, extra: int = 0) -> None:
         self.native.modify(fd, _MASKS[events] | extra | _ET)

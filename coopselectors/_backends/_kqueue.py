@@ -108,7 +108,7 @@ class KqueueBackend(Backend):
         if self._fd < 0 or (self._process == system.getpid() and self._is_kqueue()):
             _owned.release(self._fd, self)
             self.native.close()
-        elif not self.native.closed:
+        else:
             _owned.abandon(self.native)
         self.others.clear()
 
@@ -158,11 +158,8 @@ class KqueueBackend(Backend):
         _owned.claim(fd, self)
 
     def notify(self, wakeup_fd: int, on: bool) -> None:
-        try:
-            event = _unpatched.kevent(wakeup_fd, _FILTER_READ, _ADD if on else _DELETE)
-            self.native.control([event], 0, 0)
-        except (OSError, ValueError):
-            pass  # not registered, or closed
+        event = _unpatched.kevent(wakeup_fd, _FILTER_READ, _ADD if on else _DELETE)
+        self.native.control([event], 0, 0)
 
     def report_changes_only(self, fd: int, events: int, extra: int = 0) -> None:
         for event, kind in _FILTERS:

@@ -113,12 +113,12 @@ def pinned_hub(runtime: str) -> Hub:
 # Held while an adapter is imported, and while the process forks.  Otherwise a child that needs the
 # adapter could wait for ever for the import of a thread that does not exist there.
 _importing = Lock(during_imports=True)
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(
-        before=_importing.__enter__,
-        after_in_parent=_importing.__exit__,
-        after_in_child=_importing.__exit__,
-    )
+# Windows has neither fork() nor this function.
+getattr(os, "register_at_fork", lambda **_: None)(
+    before=_importing.__enter__,
+    after_in_parent=_importing.__exit__,
+    after_in_child=_importing.__exit__,
+)
 
 
 def _adapter(runtime: str) -> Hub:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import errno
 from abc import ABC, abstractmethod
 from contextlib import closing
-from typing import Any, ClassVar, Collection, Iterable, List, Optional, Protocol
+from typing import Any, Callable, ClassVar, Collection, Iterable, List, Optional, Protocol
 
 from .. import _unpatched
 from .._backends import IN, Pair
@@ -72,6 +72,5 @@ class Hub(ABC):
         given, it is asked for ready files instead of `poller`.
         """
 
-    @abstractmethod
-    def describe(self) -> str:
-        """What waits, in a few words.  Asking starts nothing."""
+    #: What waits, in a few words; asked of whatever `hub_for` returns.  Asking starts nothing.
+    describe: Callable[[], str]

@@ -76,13 +76,12 @@ class GeventHub(CooperativeHub):
             # Between two turns of the loop, only what is in its queues already can run.
             if _says_what_is_pending and not loop._callbacks and not loop.pendingcnt:
                 return
-            callback, waiter = None, Waiter(hub)
+            waiter = Waiter(hub)
+            callback = loop.run_callback(waiter.switch, None)
             try:
-                callback = loop.run_callback(waiter.switch, None)
                 waiter.get()
             finally:
-                if callback is not None:
-                    callback.stop()
+                callback.stop()
         if _put_off:  # perhaps by a greenlet that ran just now
             self.sleep_at_most(hub, 0)
 

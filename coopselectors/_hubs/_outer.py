@@ -79,9 +79,7 @@ class OuterPoller(Outer):
         while True:
             fd = poller.descriptor()
             with _fork.lock():
-                if poller.closed:
-                    poller.raise_closed()
-                if fd != poller.descriptor():
+                if fd != poller.descriptor():  # which raises ValueError if it is closed
                     continue
                 before = self._held.pop(fd, None)
                 if before is not None:

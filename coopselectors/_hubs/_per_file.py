@@ -121,8 +121,6 @@ class _Nothing:
     def poll(self, timeout: Optional[float]) -> List[Pair]:
         return []
 
-    def give_back(self, pairs: List[Pair]) -> List[Pair]:
-        return []
 
-
-poller_of_nothing = _Nothing()
+#: There is never anything to give back to it.
+poller_of_nothing: Any = _Nothing()

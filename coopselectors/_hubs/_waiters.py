@@ -96,6 +96,9 @@ class Outer:
     fd: Optional[int] = None
     #: Where greenlets wait until the hub watches `fd`; None once it does.
     not_yet_watched: Optional[Waiters] = None
+    #: Where to wait for a poller that has a descriptor; None if its files have to be watched one by
+    #: one.  Here, no poller has one.
+    waiters_of: Callable[[Poller], Optional[Waiters]]
 
     def __init__(self, adapter: Adapter, hub: Any) -> None:
         self._adapter = adapter
@@ -125,26 +128,22 @@ class Outer:
         """Have the hub watch `fd`."""
         self._adapter.watch(self._hub, self)
 
-    def waiters_of(self, poller: Poller) -> Optional[Waiters]:
-        """Where to wait for `poller`; None if its files have to be watched one by one."""
-        return None
-
     def switch_to(self, greenlet: Any) -> bool:
         """Let a sleeper continue; only the hub may call this.
 
         Returns False for one that does not sleep just now: a signal handler came in between, and
         waits for something else.  So it does if one raises here before the switch.
         """
+        is_awake = False
         try:
-            if not self._adapter.is_asleep(greenlet):
-                return False
-            greenlet.switch()
+            is_awake = self._adapter.is_asleep(greenlet)
+            if is_awake:
+                greenlet.switch()
         except BaseException:
             exc_info = sys.exc_info()
-            culprit = greenlet if greenlet.dead else None
-            self._adapter.report(self._hub, culprit, *exc_info)
-            return culprit is not None
-        return True
+            is_awake = bool(greenlet.dead)
+            self._adapter.report(self._hub, greenlet if is_awake else None, *exc_info)
+        return is_awake
 
     def try_again(self, waiters: Waiters) -> None:
         """Wake whoever waits there in a moment, and until nobody is left that could not be woken.
@@ -208,9 +207,10 @@ class Outer:
         return lambda _: None
 
     def close(self) -> None:
-        """Release everything of ours, as the hub has ended or no longer watches us."""
-        if self.gone:
-            return
+        """Release everything of ours, as the hub has ended or no longer watches us.
+
+        Calling this twice does no harm.
+        """
         self.gone = True
         unwatch, self.unwatch = self.unwatch, lambda: None
         try:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import operator
 import sys
 from types import SimpleNamespace
-from typing import Any, Callable, List, Mapping, NamedTuple, Optional
+from typing import Any, Callable, List, NamedTuple, Optional
 
 from .. import _runtime
 from .._hubs import NATIVE, NO_PRIMITIVE, Hub, Source, hub_for, pinned_hub
@@ -47,7 +47,7 @@ class Way(NamedTuple):
     """How to wait, with everything that must be unchanged for this to be still right."""
 
     module: Any
-    offers: Mapping[str, Any]
+    offers: _runtime.Offers
     #: What ``select.select`` is, as long as this holds.
     select: Any
     hub: Hub

@@ -118,6 +118,7 @@ def test_a_long_name_stays_in_one_piece(tmp_path):
     assert too_long(run("audit", str(script))[1]) == [f"script.{name}"]
 
 
+@pytest.mark.counted
 @pytest.mark.parametrize(
     ("changes", "is_coloured"),
     [({}, True), ({"NO_COLOR": "1"}, False), ({"TERM": "dumb"}, False)],

@@ -14,7 +14,8 @@ import textwrap
 
 import pytest
 
-from support import runtimes
+import coopselectors.select
+from support import runtimes, seams
 
 SETUP = """
 import ctypes, os, select, sys, threading, time, warnings
@@ -157,3 +158,24 @@ def test_the_caller_is_told(name, source, way, order):
     if done.stdout.startswith("cannot:"):
         pytest.skip(f"{SOURCES[source]} takes no trigger: {done.stdout[8:].strip()}")
     assert done.stdout == "[True, True]\n"
+
+
+@pytest.mark.pollable
+@pytest.mark.runtimes("gevent-libev", "gevent-libuv", "eventlet")
+@pytest.mark.skipif(not os.path.exists("/proc/self/mounts"), reason="this platform has no /proc")
+def test_no_thread_waits_once_such_a_file_is_forgotten(runtime, connect):
+    poll = coopselectors.select.poll()
+    reader, writer = connect()
+    with open("/proc/self/mounts") as file:
+        poll.register(file, 2)  # POLLPRI
+        poll.register(reader, 1)
+        for threads in (1, 0):
+            waiting = runtime.spawn(poll.poll, 20_000)
+            runtime.settle()
+            seams.until_threads_wait(runtime, threads)
+            writer.send(b"x")
+            assert runtime.join(waiting) == [(reader.fileno(), 1)]
+            reader.recv(1)
+            seams.until_threads_wait(runtime, 0)
+            if threads:
+                poll.unregister(file)

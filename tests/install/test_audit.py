@@ -520,6 +520,16 @@ def test_it_says_so_if_it_takes_long(monkeypatch, trace_audit_thread):
     assert said[0] == "looking at all objects of the process ..."
 
 
+def test_it_says_nothing_if_it_does_not(monkeypatch, capsys, trace_audit_thread):
+    from coopselectors._commands import audit as the_command
+
+    monkeypatch.setattr(the_command, "audit", list)
+    monkeypatch.setattr(the_command, "_PATIENCE", 0.05)
+    assert the_command.main(["-m", "html"]) == 0
+    time.sleep(0.1)  # more than its patience
+    assert "looking at all objects" not in capsys.readouterr().err
+
+
 def test_deep_goes_with_a_package(script):
     assert "--deep needs -m PACKAGE" in command("--deep=x", script("")).stderr
 

@@ -519,3 +519,22 @@ def test_a_module_of_another_class_is_left_as_it_is(monkeypatch, name):
     assert type(module) is Odd
     assert coopselectors.uninstall() == []
     assert type(module) is Odd
+
+
+def test_a_module_that_got_another_class_since_keeps_it(run_python):
+    said = run_python(
+        """
+        import selectors, sys, types
+        import coopselectors
+
+        coopselectors.install()
+
+        class Mine(type(selectors)):
+            pass
+
+        selectors.__class__ = Mine
+        print(coopselectors.uninstall(), type(selectors) is Mine)
+        print(selectors.EpollSelector.__module__)
+        """
+    )
+    assert said == "[] True\nselectors\n"

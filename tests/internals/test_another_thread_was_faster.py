@@ -6,16 +6,24 @@ here, by hand, at that moment.
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import select
+import sys
 import time
+from types import SimpleNamespace
 
 import pytest
 
 import coopselectors
-from coopselectors import EVENT_READ, EVENT_WRITE, _ready, _rebuild, _shadow
+import coopselectors.select
+from coopselectors import EVENT_READ, EVENT_WRITE, _owned, _ready, _rebuild, _shadow, _wakeup
+from coopselectors._backends import EpollBackend
+from coopselectors._hubs import _hub_end
 from coopselectors._hubs._foreign import ForeignHub
+from coopselectors.select import _waiting
+from support import seams
 
 _IN, _OUT = 1, 4  # <poll.h>
 
@@ -375,3 +383,171 @@ def test_a_selector_that_is_closed_before_somebodys_function_is_asked(epoll, fil
     epoll.close()
     with pytest.raises(ValueError, match="closed"):
         ForeignHub(replacement, None).wait(epoll._poller, 5, None)
+
+
+# A thread that is cancelled, and a close that a signal handler cuts short.
+
+
+def test_the_file_that_wakes_threads_is_nothing_that_is_ready(epoll, file):
+    epoll.register(file, EVENT_READ)
+    poller = epoll._poller
+    poller.cancel_block(True)
+    started = time.monotonic()
+    assert [fd for fd, _ in poller.poll(5)] == [seams.wakeup_fd()]
+    said = _ready.translate(poller, poller.keys, {}, poller.poll(0))
+    assert said == _ready.Translated({}, False, False)
+    poller.mark_stale()
+    assert [fd for fd, _ in poller.poll(5)] == [seams.wakeup_fd()]  # the new one has it as well
+    assert time.monotonic() - started < 4
+    poller.cancel_block(False)
+    assert poller.poll(0) == []
+
+
+def test_close_is_done_although_a_handler_raises(epoll, file, monkeypatch):
+    epoll.register(file, EVENT_READ)
+    poller = epoll._poller
+    poller.pollable()
+    left = []
+
+    def leave_all():
+        left.append(None)
+        if len(left) == 1:
+            raise ZeroDivisionError
+
+    monkeypatch.setattr(poller, "leave_all", leave_all)
+    poller.waiters = {}  # somebody has waited
+    number = epoll.fileno()
+    with pytest.raises(ZeroDivisionError):
+        epoll.close()
+    assert len(left) == 2
+    with pytest.raises(OSError):
+        os.fstat(number)
+
+
+def test_a_selector_that_is_closed_while_its_shadow_is_filled(poll, file, monkeypatch):
+    poll.register(file, EVENT_READ)
+    poller = poll._poller
+    seams.wakeup_fd()
+    before = len(os.listdir("/proc/self/fd"))
+    tell = poller.tell_shadow
+
+    def close_and_tell(*how):
+        shadow = poller.shadow
+        poll.close()
+        poller.shadow = shadow  # which is put there after the look of close()
+        tell(*how)
+
+    monkeypatch.setattr(poller, "tell_shadow", close_and_tell)
+    with pytest.raises(ValueError, match="closed"):
+        _shadow.open_shadow(poller)
+    assert poller.shadow is None
+    assert len(os.listdir("/proc/self/fd")) == before
+
+
+def test_of_two_threads_that_open_the_file_that_wakes_the_first_wins():
+    number = seams.wakeup_fd()
+    before = os.listdir("/proc/self/fd")
+    assert _wakeup._open() == number
+    assert os.listdir("/proc/self/fd") == before
+
+
+def test_a_kernel_object_that_is_being_closed(monkeypatch):
+    backend = EpollBackend()
+    release = _owned.release
+    said = []
+
+    def ask_and_release(*how):
+        said.append(backend.is_ours())
+        with pytest.raises(ValueError, match="I/O operation on closed epoll object"):
+            backend.poll(0)
+        return release(*how)
+
+    monkeypatch.setattr(_owned, "release", ask_and_release)
+    backend.close()
+    assert said == [False]
+
+
+def test_an_object_that_another_thread_closes_while_the_kernel_is_asked(file, monkeypatch):
+    made = coopselectors.select.epoll()
+    made.register(file, EVENT_READ)
+
+    class Way:
+        thread = SimpleNamespace()
+
+        class hub:
+            @staticmethod
+            def wait(*how):
+                made.close()
+                raise OSError(errno.EBADF, "Bad file descriptor")
+
+    with pytest.raises(ValueError, match="I/O operation on closed epoll object"):
+        _waiting.wait(Way, made._poller, 1)
+
+
+# The standard library's interpreter is about to end, and so is its module `sys`.
+
+
+def test_at_the_end_of_the_interpreter_nothing_is_closed(monkeypatch):
+    end = _hub_end.ThreadEnd()
+    closed = []
+    end.add(SimpleNamespace(gone=False, close=lambda: closed.append(None)), lambda: False)
+    with monkeypatch.context() as patch:
+        patch.setattr(sys, "is_finalizing", lambda: True)
+        end.__del__()
+    assert closed == []
+    end.__del__()
+    assert closed == [None]
+
+
+@pytest.mark.runtimes("native")
+def test_a_child_asks_for_the_descriptor_of_the_users_own_object_first(file, in_child):
+    made = coopselectors.select.epoll()
+    made.register(file, EVENT_READ)
+    poller = made._poller
+    poller.refused = True  # to the parent
+
+    def ask():
+        return poller.descriptor() == made.fileno(), poller.refused
+
+    assert in_child(ask)() == (True, False)
+    assert poller.refused
+
+
+def test_what_is_reported_once_is_kept_while_the_kernel_is_asked_again(epoll, connect):
+    (reader, writer), (stale, peer) = connect(), connect()
+    key = epoll.register(reader, EVENT_READ)
+    epoll.register(stale, EVENT_READ)
+    poller = epoll._poller
+    poller.has_extras, poller.told_once = True, {reader.fileno()}
+    writer.send(b"x")
+    peer.send(b"x")
+    poll = poller.poll
+
+    def poll_once(timeout):
+        found = poll(timeout)
+        reader.setblocking(False)
+        with contextlib.suppress(BlockingIOError):
+            reader.recv(1)  # so that it is not reported any more
+        return found
+
+    poller.poll = poll_once
+    with stale.dup():  # the kernel goes on about it
+        number = stale.fileno()
+        stale.close()
+        epoll.unregister(number)
+        poller.told_once = {reader.fileno(), number}
+        assert epoll.select(1) == [(key, EVENT_READ)]
+    del poller.poll
+    poller.told_once = frozenset()
+
+
+def test_a_shadow_stays_readable_as_long_as_any_file_is_always_ready(poll, tmp_path):
+    (tmp_path / "file").write_bytes(b"")
+    with open(tmp_path / "file") as one, open(tmp_path / "file") as other:
+        for each in (one, other):
+            poll.register(each, EVENT_READ)
+        inner = poll._poller.pollable()
+        poll.unregister(one)
+        assert inner.poll(0)
+        poll.unregister(other)
+        assert not inner.poll(0)

@@ -14,6 +14,7 @@ import pytest
 
 import coopselectors
 from coopselectors import EVENT_READ
+from coopselectors._hubs._waiters import Waiters
 
 pytestmark = [
     pytest.mark.epoll,
@@ -240,3 +241,396 @@ def test_a_kernel_object_that_is_replaced_while_the_hub_is_notified(outer, monke
         with pytest.raises(ValueError, match="something else"):
             outer._notify_hub()
     assert is_woken()
+
+
+def test_a_selector_that_is_closed_before_it_is_taken_in(outer, selector, monkeypatch):
+    selector._poller.leave(outer)
+    usual = selector._poller.descriptor
+
+    def descriptor():
+        found = usual()
+        selector.close()
+        return found
+
+    monkeypatch.setattr(selector._poller, "descriptor", descriptor)
+    with pytest.raises(ValueError, match="closed"):
+        outer._take_in(selector._poller)
+    assert not outer._held
+
+
+@pytest.mark.parametrize("is_known", [False, True], ids=["refused", "taken"])
+def test_a_selector_that_is_closed_while_it_is_taken_in(outer, selector, monkeypatch, is_known):
+    poller = selector._poller
+    poller.leave(outer)
+    usual = outer._backend.register
+
+    def register(fd, events):
+        monkeypatch.undo()
+        if is_known:
+            usual(fd, events)
+        selector.close()
+        if not is_known:
+            raise OSError(errno.EBADF, "closed")
+
+    monkeypatch.setattr(outer._backend, "register", register)
+    with pytest.raises(ValueError, match="closed"):
+        outer._take_in(poller)
+    assert not outer._held
+    assert not poller.refused
+    assert not poller.waiters
+
+
+def test_a_selector_that_is_closed_just_before_it_is_noted(outer, selector, monkeypatch):
+    poller = selector._poller
+    poller.leave(outer)
+    joined = poller.joined
+
+    def close_and_join(*how):
+        selector.close()
+        joined(*how)
+
+    monkeypatch.setattr(poller, "joined", close_and_join)
+    with pytest.raises(ValueError, match="closed"):
+        outer._take_in(poller)
+    assert not outer._held
+    assert not poller.waiters
+
+
+def test_a_selector_that_gets_another_kernel_object_while_it_is_taken_in(
+    outer, selector, monkeypatch, is_woken
+):
+    poller = selector._poller
+    poller.leave(outer)
+    usual = poller.descriptor
+    numbers = [2**20]
+
+    def descriptor():
+        return numbers.pop() if numbers else usual()
+
+    monkeypatch.setattr(poller, "descriptor", descriptor)
+    assert outer._take_in(poller).fd == usual()
+    assert list(outer._held) == [usual()]
+    assert is_woken()
+
+
+def test_a_selector_that_a_signal_handler_takes_in_as_well(outer, selector, monkeypatch, is_woken):
+    poller = selector._poller
+
+    class Held(dict):
+        def pop(self, fd, default=None):
+            found = super().pop(fd, default)
+            if not taken:
+                taken.append(None)
+                taken.append(outer._take_in(poller))
+            return found
+
+    poller.leave(outer)
+    taken = []
+    monkeypatch.setattr(outer, "_held", Held())
+    waiters = outer._take_in(poller)
+    assert taken[1].notified  # whoever sleeps there looks again
+    assert outer._held == {waiters.fd: waiters}
+    assert poller.waiters[outer] is waiters
+    assert is_woken()
+
+
+def test_a_selector_that_was_taken_in_anew_when_it_leaves(outer, selector, is_woken):
+    poller = selector._poller
+    before = poller.waiters[outer]
+    now = outer._held[before.fd] = type(before)(outer, before.fd)
+    outer.leave(before)
+    assert before.notified
+    assert now.notified
+    del poller.waiters[outer]
+    assert is_woken()
+
+
+def test_who_is_in_its_place_when_a_poller_has_left_stays(outer, selector, monkeypatch):
+    poller = selector._poller
+    before = poller.waiters[outer]
+    after = type(before)(outer, before.fd)
+    usual = outer.leave
+
+    def leave(waiters):
+        usual(waiters)
+        poller.waiters[outer] = after  # by a signal handler
+
+    monkeypatch.setattr(outer, "leave", leave)
+    poller.leave(outer)
+    assert poller.waiters.pop(outer) is after
+
+
+class Stop(Exception):
+    """What a signal handler raises."""
+
+
+@pytest.fixture
+def told(outer, monkeypatch):
+    """What the hub is told of, instead of its main greenlet."""
+    said = []
+    monkeypatch.setattr(outer._adapter, "report", lambda *how: said.append(how[3]), raising=False)
+    return said
+
+
+def interrupted(monkeypatch, outer, act=lambda: None):
+    """Have the next callback of the outer poller end by a signal handler."""
+
+    def fail():
+        monkeypatch.setattr(outer, "_wake_longest_sleepers", usual)
+        act()
+        raise Stop
+
+    usual = outer._wake_longest_sleepers
+    monkeypatch.setattr(outer, "_wake_longest_sleepers", fail)
+    outer.callback()(None)
+
+
+def test_what_was_under_way_when_a_handler_raised_is_done_then(outer, monkeypatch, told, is_woken):
+    source = Source([(1, 1)])
+
+    def hand_over():
+        outer.handed = None, source, source.pairs
+
+    interrupted(monkeypatch, outer, hand_over)
+    assert source.taken_back == [(1, 1)]
+    assert outer.handed is None
+    assert [type(each) for each in told] == [Stop]
+    assert is_woken()
+
+
+def test_a_handler_that_raises_when_there_is_no_hub_any_more(outer, monkeypatch, told):
+    with monkeypatch.context() as patch:
+        patch.setattr(outer, "gone", True)
+        patch.setattr(outer, "_notify_hub", lambda: pytest.fail("notified"))
+        interrupted(monkeypatch, outer)
+    with monkeypatch.context() as patch:
+        patch.setattr(outer, "_notify_hub", fail_with(errno.ENOMEM))
+        interrupted(monkeypatch, outer)
+    assert [type(each) for each in told] == [Stop, Stop]
+
+
+def test_a_hub_that_ends_while_it_is_notified(outer, monkeypatch):
+    def register(fd, events):
+        patch.setattr(outer, "gone", True)
+        raise ValueError("I/O operation on closed epoll object")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(outer._backend, "register", register)
+        outer._notify_hub()
+
+
+def test_a_greenlet_that_forks_when_it_is_woken(runtime, outer, selector, monkeypatch, connect):
+    # In the child, the hub goes on where it was; its outer poller is gone by then.
+    reader, writer = connect()
+    selector.register(reader, EVENT_READ)
+    task = runtime.spawn(selector.select, 20)
+    runtime.settle()
+    asked = []
+
+    def switch_to(greenlet):
+        asked.append(greenlet)
+        patch.setattr(outer, "gone", True)
+        return True
+
+    with monkeypatch.context() as patch:
+        patch.setattr(outer, "_guesses", 9)
+        patch.setattr(outer, "switch_to", switch_to)
+        patch.setattr(outer._adapter, "others_are_due", lambda hub: pytest.fail("goes on"))
+        writer.send(b"x")
+        assert outer._wake_longest_sleepers()
+    assert len(asked) == 1
+    outer.handed = None
+    outer._notify_hub()
+    assert len(runtime.join(task)) == 1
+
+
+def test_a_child_that_gets_no_kernel_object_tries_again(outer, monkeypatch, is_woken):
+    with monkeypatch.context() as patch:
+        patch.setattr(outer, "_renew", fail_with(errno.EMFILE))
+        outer.forked()
+    assert is_woken()
+
+
+def test_who_waits_for_a_hub_to_watch_looks_again_in_a_new_one(outer, is_woken):
+    start = outer.not_yet_watched = Waiters(outer)
+    outer._wake_all()
+    assert start.notified
+    outer._reopen()
+    assert is_woken()
+
+
+def test_who_was_not_woken_because_a_handler_raised_is_woken_at_the_next_turn(
+    runtime, outer, monkeypatch
+):
+    class Failing:
+        """Whose first wake-up a handler cuts short."""
+
+        notified = False
+
+        def wake(self, *_):
+            woken.append(None)
+            if len(woken) == 1:
+                raise Stop
+
+    woken = []
+    outer._to_wake.append(Failing())
+    with pytest.raises(Stop):
+        outer._wake_notified()
+    for _ in range(100):
+        if len(woken) == 2:
+            break
+        runtime.sleep(0.005)
+    assert len(woken) == 2
+
+
+class Watcher:
+    """Stands in for a hub's watcher, and has something happen when `ref` is set to a value."""
+
+    def __init__(self, watcher, value, act):
+        self._watcher, self._value, self._acts = watcher, value, [act]
+
+    @property
+    def ref(self):
+        return self._watcher.ref
+
+    @ref.setter
+    def ref(self, value):
+        self._watcher.ref = value
+        if value is self._value and self._acts:
+            self._acts.pop()()
+
+
+def test_who_is_notified_on_the_way_to_sleep_does_not_sleep(
+    runtime, outer, selector, connect, monkeypatch
+):
+    reader, writer = connect()
+    key = selector.register(reader, EVENT_READ)
+
+    def change():
+        selector._poller.leave_all()
+        writer.send(b"x")
+
+    monkeypatch.setattr(outer, "watcher", Watcher(outer.watcher, True, change))
+    started = time.monotonic()
+    assert selector.select(20) == [(key, EVENT_READ)]
+    assert time.monotonic() - started < 15
+
+
+def test_a_handler_that_waits_on_the_way_to_sleep(runtime, outer, selector, connect, monkeypatch):
+    reader, writer = connect()
+    key = selector.register(reader, EVENT_READ)
+
+    def select():
+        with coopselectors.EpollSelector() as other:
+            other.register(connect()[0], EVENT_READ)
+            seen.append(other.select(0.01))
+        writer.send(b"x")
+
+    seen = []
+    monkeypatch.setattr(outer, "watcher", Watcher(outer.watcher, True, select))
+    started = time.monotonic()
+    assert selector.select(20) == [(key, EVENT_READ)]
+    assert time.monotonic() - started < 15
+    assert seen == [[]]
+    assert not outer.sleepers
+
+
+def test_a_hub_is_kept_alive_for_who_comes_while_the_last_one_leaves(
+    runtime, outer, selector, monkeypatch
+):
+    waiters = selector._poller.waiters[outer]
+    watcher = outer.watcher
+    another = object()
+
+    def come():
+        outer.sleepers[another] = waiters
+
+    monkeypatch.setattr(outer, "watcher", Watcher(watcher, False, come))
+    assert selector.select(0.005) == []
+    assert watcher.ref
+    outer.awake(another, waiters, None)
+    assert not watcher.ref
+    assert not outer.sleepers
+
+
+def test_a_greenlet_is_taken_out_although_a_handler_raises(outer, selector, monkeypatch):
+    usual = outer.awake
+
+    def awake(*how):
+        monkeypatch.setattr(outer, "awake", usual)
+        raise Stop
+
+    monkeypatch.setattr(outer, "awake", awake)
+    with pytest.raises(Stop):
+        selector.select(0.01)
+    assert not outer.sleepers
+    assert not selector._poller.waiters[outer].greenlets
+    assert not outer.watcher.ref
+
+
+def test_who_is_tried_again_is_so_although_a_handler_raises(runtime, outer, told):
+    class Failing(Waiters):
+        """Whose first wake-up a handler cuts short."""
+
+        def wake(self, *_):
+            woken.append(None)
+            if len(woken) == 1:
+                raise Stop
+
+    woken = []
+    outer.try_again(Failing(outer))
+    for _ in range(100):
+        if len(woken) == 2:
+            break
+        runtime.sleep(0.005)
+    assert len(woken) == 2
+    assert [type(each) for each in told] == [Stop]
+
+
+def test_nobody_is_tried_again_when_the_hub_has_ended(outer, monkeypatch):
+    with monkeypatch.context() as patch:
+        patch.setattr(outer, "gone", True)
+        outer.try_again(Waiters(outer))
+    assert not outer._to_retry
+
+
+@pytest.mark.runtimes("eventlet")
+def test_a_failure_after_a_sleep_wakes_nobody(runtime, outer, monkeypatch):
+    greenlet = pytest.importorskip("greenlet")
+
+    def wait_and_fail():
+        outer._adapter.sleep_at_most(runtime.hub(), 0.001)
+        raise ZeroDivisionError
+
+    def report(*how):
+        told.append(type(how[3]))
+        if len(told) == 1:
+            raise Stop
+
+    told = []
+    with monkeypatch.context() as patch:
+        patch.setattr(outer._adapter, "report", report)
+        failing = greenlet.greenlet(wait_and_fail, parent=runtime.hub().greenlet)
+        runtime.call_in_hub(failing.switch)
+        runtime.sleep(0.02)
+    assert failing.dead
+    assert told == [ZeroDivisionError, Stop]
+
+
+def test_a_handler_that_raises_when_there_is_nobody_left_to_try_again(outer, told, monkeypatch):
+    class Failing(Waiters):
+        """Whose wake-up ends the hub, and is cut short."""
+
+        def wake(self, *_):
+            patch.setattr(outer, "gone", True)
+            raise Stop
+
+    with monkeypatch.context() as patch:
+        patch.setattr(outer._adapter, "retry_soon", lambda *how: asked.append(how))
+        asked = []
+        outer.try_again(Failing(outer))
+        assert len(asked) == 1
+        outer.retry(None)
+        assert len(asked) == 1  # not once more
+    outer._to_retry.clear()
+    assert [type(each) for each in told] == [Stop]

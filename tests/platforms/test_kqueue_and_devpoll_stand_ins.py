@@ -1149,6 +1149,7 @@ ON_A_STAND_IN = (
         "native,gevent-libev,eventlet",
         (
             "process/test_descriptors_closed_by_others.py",
+            "process/test_handlers_on_the_way_to_the_hub.py",
             "runtimes/test_fork_leaves_the_parent_alone.py",
         ),
     ),

@@ -83,3 +83,24 @@ def test_a_clock_that_was_replaced_before_the_import(run_python):
         """,
         limit=20,
     )
+
+
+@pytest.mark.skipif(missing("gevent-libev") != "", reason="not installed: gevent")
+def test_another_clock_that_was_replaced_before_the_import(run_python):
+    said = run_python(
+        """
+        import time
+        import gevent.monkey
+        gevent.monkey.patch_all()
+        usual, time.perf_counter = time.perf_counter, lambda: 1.0
+        import coopselectors
+        with coopselectors.DefaultSelector() as selector:
+            for _ in range(2):
+                started = usual()
+                assert selector.select(0.05) == []
+                assert usual() - started >= 0.05
+        print(time.perf_counter())  # which is left as it was
+        """,
+        limit=20,
+    )
+    assert said == "1.0\n"

@@ -337,3 +337,27 @@ def test_the_first_call_afterwards(runtime, selector, connect, call, has_waited)
     new_peer.send(b"x")
     files = {"register": {old, new}, "modify": {old}, "unregister": {new}}[call]
     assert {key.fileobj for key, _ in selector.select(5)} == files
+
+
+def closed_under_libev(runtime, where):
+    """What a wait says, with a hub of ours that is opened after libev's epoll was closed."""
+    seams.wakeup_fd()
+    reader, _writer = socket.socketpair()
+    selector = coopselectors.DefaultSelector()
+    selector.register(reader, EVENT_READ)
+    seams.no_turn_is_due(runtime.hub())
+    number = runtime.hub().loop.fileno()
+    if where == "elsewhere":
+        posix.close(0)  # what is opened next
+    posix.close(number)
+    try:
+        return repr(selector.select(5))
+    except OSError as error:
+        return str(error)
+
+
+@pytest.mark.epoll
+@pytest.mark.runtimes("gevent-libev")
+@pytest.mark.parametrize("where", ["under its number", "elsewhere"])
+def test_libev_would_abort_if_its_epoll_was_closed(fresh, where):
+    assert "the descriptor of gevent's loop was closed" in fresh(closed_under_libev, where)

@@ -273,6 +273,47 @@ def test_a_file_that_was_closed_while_registered(runtime, selector, connect, in_
 
 
 @pytest.mark.skipif(bool(missing("eventlet")), reason="eventlet is not installed")
+@pytest.mark.parametrize("hub", ["epolls", "poll", "selects"])
+def test_eventlets_hub_goes_on_in_a_child_without_what_was_closed(run_python, hub):
+    output = run_python(
+        """
+        import os, posix, select, socket, sys, time, warnings
+        warnings.simplefilter("ignore")
+        sys.excepthook = lambda *how: (sys.__excepthook__(*how), os._exit(9))
+        if not hasattr(select, os.environ["EVENTLET_HUB"].replace("epolls", "epoll")):
+            if os.environ["EVENTLET_HUB"] != "selects":
+                sys.exit(print("done"))
+        import eventlet
+        eventlet.monkey_patch()
+        from eventlet.hubs import get_hub
+        from coopselectors import DefaultSelector, EVENT_READ
+        reader, writer = socket.socketpair()
+        selector = DefaultSelector()
+        selector.register(reader, EVENT_READ)
+        waiting = eventlet.spawn(selector.select, 20)
+        hub = get_hub()
+        for _ in range(5):
+            eventlet.sleep(0.01)  # else ours may get the number that is closed below
+        if os.environ["EVENTLET_HUB"] == "epolls":
+            closed = os.dup(reader.fileno())
+            hub.add(hub.READ, closed, id, id, id)
+            posix.close(closed)
+        child = os.fork()
+        eventlet.spawn(writer.send, b"x")
+        started = time.monotonic()
+        assert len(waiting.wait()) == 1
+        assert time.monotonic() - started < 15
+        if not child:
+            os._exit(0)
+        assert os.waitpid(child, 0)[1] == 0
+        print("done")
+        """,
+        EVENTLET_HUB=hub,
+    )
+    assert output == "done\n"
+
+
+@pytest.mark.skipif(bool(missing("eventlet")), reason="eventlet is not installed")
 def test_eventlets_asyncio_hub_gets_a_kernel_object_of_its_own(run_python):
     by_itself = run_python(
         """

@@ -250,3 +250,27 @@ def test_a_close_that_gevent_has_put_off(runtime, selector):
     assert time.monotonic() - started < 10
     selector.unregister(reader)
     os.close(reader)
+
+
+@pytest.mark.skipif(bool(missing("eventlet")), reason="eventlet is not installed")
+def test_eventlets_asyncio_hub_may_wait_with_ours(run_python):
+    said = run_python(
+        """
+        import time, warnings
+        warnings.simplefilter("ignore")
+        import coopselectors
+        coopselectors.install(select=True)
+        import eventlet, eventlet.hubs
+        eventlet.monkey_patch()
+        own = eventlet.hubs.get_hub().loop._selector
+        before, cpu = time.monotonic(), time.process_time()
+        ticks = []
+        eventlet.spawn(lambda: [(eventlet.sleep(0.02), ticks.append(1)) for _ in range(5)])
+        eventlet.sleep(0.5)
+        assert time.monotonic() - before >= 0.5
+        assert time.process_time() - cpu < 0.1
+        print(type(own._selector).__module__, len(ticks))
+        """,
+        EVENTLET_HUB="asyncio",
+    )
+    assert said == "coopselectors.select 5\n"

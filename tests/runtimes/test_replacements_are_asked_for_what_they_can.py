@@ -165,3 +165,16 @@ def test_of_several_events_as_many_as_were_asked_for(connect, monkeypatch):
             writer.send(b"x")
         assert len(epoll.poll(20, 1)) == 1
         assert len(epoll.poll(20)) == 2
+
+
+def test_what_it_raises_comes_out_also_without_a_descriptor(kind, connect, monkeypatch):
+    def replacement(*how):
+        raise OSError(errno.EIO, "on purpose")
+
+    with kind() as selector:
+        selector.register(connect()[0], EVENT_READ)
+        monkeypatch.setattr(select, "select", replacement)
+        monkeypatch.setattr(seams.system, "dup", no_descriptor_left)
+        with pytest.raises(OSError, match="on purpose"):
+            selector.select(5)
+        monkeypatch.undo()

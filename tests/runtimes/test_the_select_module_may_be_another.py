@@ -12,6 +12,7 @@ from unittest import mock
 import pytest
 
 import coopselectors
+import coopselectors.select
 from coopselectors import EVENT_READ
 from support import native
 from support.workers import PLATFORM
@@ -245,3 +246,18 @@ def test_the_hub_goes_on_in_a_module_of_its_own(run_python, name):
         name,
     )
     assert output == f"{name} 1\n" * 2
+
+
+@pytest.mark.epoll
+@pytest.mark.parametrize("name", ["select", "epoll"])
+def test_an_object_of_before_waits_on_where_select_is_gone(runtime, connect, name, monkeypatch):
+    reader, writer = connect()
+    made = coopselectors.select.epoll()
+    made.register(reader, 1)
+    assert made.poll(0) == []
+    with monkeypatch.context() as patch:
+        patch.delattr(select, name, raising=False)
+        assert made.poll(0.01) == []
+        writer.send(b"x")
+        assert made.poll(5) == [(reader.fileno(), 1)]
+    made.close()

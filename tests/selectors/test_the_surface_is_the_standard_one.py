@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import copy
+import errno
 import inspect
 import pickle
 import pydoc
@@ -378,3 +379,28 @@ def test_an_object_of_a_subclass_has_no_signature():
     assert [*inspect.signature(Own).parameters] == ["runtime"]
     with Own() as made:
         assert not hasattr(made, "__signature__")
+
+
+class Failing:
+    """An epoll of the program's own, which cannot be polled."""
+
+    def __init__(self):
+        self._real = native.real_epoll()
+
+    def __getattr__(self, name):
+        return getattr(self._real, name)
+
+    def poll(self, *how):
+        raise OSError(errno.EBADF, "on purpose")
+
+
+@pytest.mark.epoll
+def test_the_errors_of_an_object_of_the_programs_own_come_out(runtime, connect):
+    class Selector(coopselectors.EpollSelector):
+        _selector_cls = Failing
+
+    with Selector() as selector:
+        selector.register(connect()[0], EVENT_READ)
+        for _ in range(2):
+            with pytest.raises(OSError, match="on purpose"):
+                selector.select(0)

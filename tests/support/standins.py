@@ -72,6 +72,7 @@ _LASTING = KQ_EV_ONESHOT | KQ_EV_CLEAR | KQ_EV_DISABLE  # the flags that a knote
 _CLOSED_BY_FORK = sys.version_info >= (3, 12, 1)
 
 _bell: int | None = None
+_stranger = -1  # the same file by another number, which is in no epoll
 
 
 def _failure(code: int) -> OSError:
@@ -420,6 +421,14 @@ class _Queue(_Alarm):
             del self._knotes[knote.fd, knote.kind]
             self._update(knote.fd)
 
+    def is_there(self) -> bool:
+        """Whether the number is still the epoll's, which others may have closed."""
+        try:
+            self.epoll.modify(_stranger, 0)
+        except OSError as error:
+            return error.errno == errno.ENOENT
+        return False  # it is in no epoll
+
     def close(self) -> None:
         self.epoll.close()
         self._others = {}  # the last to let go of them, if there are duplicates, closes the sources
@@ -530,7 +539,7 @@ class kqueue:
         if not all(isinstance(change, kevent) for change in changes):
             raise TypeError("changelist must be an iterable of select.kevent objects")
         queue = self._queue
-        if queue is None or queue.epoll.closed or self._was_forked():
+        if queue is None or queue.epoll.closed or self._was_forked() or not queue.is_there():
             raise _failure(errno.EBADF)
         errors: list[kevent] = []
         with queue.lock:
@@ -674,9 +683,10 @@ class _Hide:
 
 
 def _open_bell() -> None:
-    global _bell
+    global _bell, _stranger
     _bell, writer = posix.pipe()
     posix.close(writer)
+    _stranger = posix.dup(_bell)
 
 
 def install(which: str, *, pollable: bool = True) -> None:
