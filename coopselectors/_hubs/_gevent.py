@@ -113,11 +113,13 @@ class GeventHub(CooperativeHub):
         loop = hub.loop
         if loop is None:
             return  # it has just been destroyed
-        if not outer.timers:
-            outer.end_timers = partial(_end, loop, outer.timers)
-            outer.timers.append(loop.timer(_PAUSE))
-        if not outer.timers[0].active:
-            outer.timers[0].start(outer.retry, None, update=True)
+        timers = outer.timers
+        if timers and timers[0].active:
+            return
+        outer.end_timers = partial(_end, loop, timers)
+        outer.end_timers()  # libev would not wait with one that has fired before
+        timers.append(loop.timer(_PAUSE))
+        timers[0].start(outer.retry, None, update=True)
 
     def others_are_due(self, hub: Any) -> bool:
         # libuv gains nothing from a chain of wake-ups; see `OuterPoller`.

@@ -287,7 +287,8 @@ def test_less_usual_ways_to_hold_it(run_python):
         def not_asked(kind: PollSelector):  # of which it has a tuple until then
             pass
         hint = typing.Optional[PollSelector]
-        vars(hint)  # which since CPython 3.11 has a dictionary only if somebody asks for it
+        # Since CPython 3.11 it has a dictionary only if somebody asks for it, since 3.14 none.
+        getattr(hint, "__dict__", None)
         bound_hint = typing.TypeVar("bound_hint", bound=PollSelector)
         new_hint = typing.NewType("new_hint", PollSelector)
         field = dataclasses.field(default=PollSelector)

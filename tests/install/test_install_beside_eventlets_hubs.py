@@ -90,7 +90,8 @@ def said_by(script):
 @pytest.mark.parametrize("made", MADE)
 def test_it_finds_no_lock_that_it_cannot_make_green(made):
     script = f"import coopselectors, coopselectors.select\n{MADE[made]}\n{IMPORT}{PATCH}"
-    assert "not greened" not in said_by(script)
+    # Since CPython 3.14, eventlet itself leaves one.
+    assert said_by(script) == said_by(IMPORT + PATCH)
 
 
 @pytest.mark.skipif(sys.version_info < (3, 10), reason="eventlet does not find locks there")

@@ -72,7 +72,6 @@ _LASTING = KQ_EV_ONESHOT | KQ_EV_CLEAR | KQ_EV_DISABLE  # the flags that a knote
 _CLOSED_BY_FORK = sys.version_info >= (3, 12, 1)
 
 _bell: int | None = None
-_stranger = -1  # the same file by another number, which is in no epoll
 
 
 def _failure(code: int) -> OSError:
@@ -424,10 +423,9 @@ class _Queue(_Alarm):
     def is_there(self) -> bool:
         """Whether the number is still the epoll's, which others may have closed."""
         try:
-            self.epoll.modify(_stranger, 0)
-        except OSError as error:
-            return error.errno == errno.ENOENT
-        return False  # it is in no epoll
+            return posix.readlink(f"/proc/self/fd/{self.epoll.fileno()}").endswith("[eventpoll]")
+        except OSError:
+            return False
 
     def close(self) -> None:
         self.epoll.close()
@@ -683,10 +681,9 @@ class _Hide:
 
 
 def _open_bell() -> None:
-    global _bell, _stranger
+    global _bell
     _bell, writer = posix.pipe()
     posix.close(writer)
-    _stranger = posix.dup(_bell)
 
 
 def install(which: str, *, pollable: bool = True) -> None:
