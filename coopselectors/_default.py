@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABCMeta
+from contextlib import suppress
 from typing import (
     TYPE_CHECKING,
     Any,
@@ -173,7 +174,8 @@ def _give(kind: Type[Selector], name: str, value: Any) -> None:
 def _write(kind: Type[Selector], name: str, value: Any) -> None:
     if value is not _ABSENT:
         type.__setattr__(kind, name, value)
-    elif name in vars(kind):
+        return
+    with suppress(AttributeError):  # somebody may have deleted it there
         type.__delattr__(kind, name)
 
 

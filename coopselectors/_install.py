@@ -235,7 +235,7 @@ def _put(place: Place, ours: Any) -> None:
     try:
         place.set(ours)
     except (AttributeError, TypeError):
-        del _changes[-1]  # C keeps it as it is, as the attributes of a built-in type
+        del _changes[-1]  # some object in C that keeps it as it is
 
 
 def _undo(changes: List[_Change]) -> List[str]:

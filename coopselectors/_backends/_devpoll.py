@@ -58,7 +58,7 @@ class DevpollBackend(Backend):
     def close(self) -> None:
         if self._fd >= 0 and _owned.release(self._fd, self):
             self.native.close()
-        elif not self.native.closed:
+        else:
             _owned.abandon(self.native)
 
     def is_ours(self) -> bool:
@@ -72,7 +72,7 @@ class DevpollBackend(Backend):
         # Closed only now: other threads may be in any call of it, see `_call`.
         if is_still_ours:
             old.close()
-        elif not old.closed:
+        else:
             _owned.abandon(old)
 
     def validate_timeout(self, argument: Any) -> None:

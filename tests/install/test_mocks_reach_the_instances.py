@@ -137,3 +137,18 @@ def test_uninstall_ends_it():
             assert selector.select(0) == []
         assert selector.select(0) == []
         assert "select" not in vars(kind)
+
+
+def test_what_others_delete_stays_deleted():
+    coopselectors.install()
+    try:
+        with selectors.DefaultSelector() as selector:
+            kind = type(selector)
+            selectors.DefaultSelector.note = "of the instances, too"
+            assert selector.note == "of the instances, too"
+            del kind.note
+            assert not hasattr(selector, "note")
+    finally:
+        coopselectors.uninstall()
+        del coopselectors.DefaultSelector.note
+    assert "note" not in vars(kind)

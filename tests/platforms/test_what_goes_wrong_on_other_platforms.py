@@ -379,3 +379,23 @@ with coopselectors.SelectSelector() as selector:
 """,
         runtime=name,
     )
+
+
+def test_a_call_on_a_devpoll_that_another_thread_has_just_replaced(run_on):
+    run_on(
+        "devpoll",
+        """
+class Replaced:
+    def register(self, *how):  # as if the other thread came in between
+        backend.native = successor
+        raise ValueError("I/O operation on closed devpoll object")
+
+selector = coopselectors.DevpollSelector()
+backend = selector._poller.backend
+successor, backend.native = backend.native, Replaced()
+key = selector.register(reader, EVENT_READ)
+writer.send(b"x")
+assert selector.select(5) == [(key, EVENT_READ)]
+selector.close()
+""",
+    )
