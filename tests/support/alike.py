@@ -14,6 +14,7 @@ ALIKE = (
     "internals/test_layers.py",
     "internals/test_the_hubs_kernel_object.py",
     "primitives/test_epoll_keeps_its_own_features.py",
+    "runtimes/test_a_wrapped_hub_gets_no_users_file.py",
     "runtimes/test_fake_file_systems_are_passed_by.py",
     "runtimes/test_odd_replacements_follow_the_rules.py",
     "runtimes/test_wrapped_primitives_change_nothing.py",
