@@ -360,6 +360,6 @@ def closed_under_libev(runtime, where):
 @pytest.mark.runtimes("gevent-libev")
 @pytest.mark.parametrize("where", ["under its number", "elsewhere"])
 def test_libev_would_abort_if_its_epoll_was_closed(fresh, where):
-    if fresh.runtime in BACKENDS:
+    if fresh.runtime in runtimes.BACKENDS:
         pytest.skip("this backend of libev's has no descriptor")
     assert "the descriptor of gevent's loop was closed" in fresh(closed_under_libev, where)
