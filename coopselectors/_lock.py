@@ -7,7 +7,7 @@ It is re-entrant, since a finalizer or a signal handler may run while it is held
 raise before the lock is noted as held, or before it is given back.  So whoever has waited for a
 second, where it is never held longer than some system calls take, looks whether its owner is
 anywhere in this package, and takes it over if not.  A lock that is held during an import is taken
-over after that second in any case: the import may be waiting for the very thread that waits here.
+over after that second in any case: the import may be waiting for the thread that waits here.
 """
 
 from __future__ import annotations
