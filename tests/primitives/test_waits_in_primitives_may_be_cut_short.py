@@ -62,7 +62,7 @@ def test_an_interrupted_wait_leaves_nothing(runtime, watched, how):
     before = runtime.census()
     for seconds in (None, 5) * 3:
         interrupt(runtime, primitive, how, seconds)
-    assert runtime.census() == before
+    assert runtime.grown(before) == {}
     started = time.monotonic()
     runtime.sleep(0.01)
     assert time.monotonic() - started >= 0.009

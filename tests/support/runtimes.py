@@ -161,6 +161,14 @@ class Runtime:
         """How many of what could be left behind there are."""
         return {"descriptors": len(self.descriptors()), **self._of_the_hub()}
 
+    def grown(self, before: dict[str, int]) -> dict[str, int]:
+        """What there is more of than in an earlier census.
+
+        It may be less as well, as what an earlier test has left goes at any time.
+        """
+        now = self.census().items()
+        return {name: count - before[name] for name, count in now if count > before[name]}
+
     def descriptors(self) -> dict[str, str]:
         """What this process has open: ``{number: what it is}``."""
         from .seams import wakeup_fd  # here, as coopselectors is not imported with this module
