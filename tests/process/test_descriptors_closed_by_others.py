@@ -118,6 +118,7 @@ def new_hub(runtime, how):
 
         if how == "reinit":
             gevent.reinit()
+            gevent.sleep(0)  # libev opens another in a turn of the loop
         elif how == "new":
             gevent.get_hub()
 
