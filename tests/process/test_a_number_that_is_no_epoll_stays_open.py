@@ -13,6 +13,8 @@ import pytest
 
 import coopselectors
 
+KEPT = []  # what must not be closed before the end
+
 
 def is_open(fd):
     try:
@@ -33,8 +35,8 @@ def test_it_is_not_closed(fresh, how):
     assert fresh(story, how) == [1, 1]
 
 
-def story(runtime, how):
-    """Returns how many numbers were taken, and how many of them are still open in the end."""
+def shared_after_waits(runtime):
+    """A second object on an epoll, and the numbers that it has taken for waits."""
     first = coopselectors.select.epoll()
     shared = coopselectors.select.epoll.fromfd(first.fileno())
     reader, _writer = os.pipe()
@@ -44,7 +46,13 @@ def story(runtime, how):
     before = numbers()
     for _ in range(3):
         runtime.join(runtime.spawn(shared.poll, 0.01))
-    taken = sorted(numbers() - before)
+    KEPT.extend((first, reader, _writer))
+    return shared, sorted(numbers() - before)
+
+
+def story(runtime, how):
+    """Returns how many numbers were taken, and how many of them are still open in the end."""
+    shared, taken = shared_after_waits(runtime)
     one, _other = socket.socketpair()
     for each in taken:
         os.dup2(one.fileno(), each)
@@ -65,16 +73,7 @@ def test_one_that_is_closed_already_is_no_harm(fresh):
 
 def closed_story(runtime):
     """Returns how many numbers were closed by somebody else."""
-    first = coopselectors.select.epoll()
-    shared = coopselectors.select.epoll.fromfd(first.fileno())
-    reader, _writer = os.pipe()
-    first.register(reader, 1)
-    for _ in range(3):  # what is opened once; a slow machine's time may be up before it slept
-        runtime.join(runtime.spawn(first.poll, 0.01))
-    before = numbers()
-    for _ in range(3):
-        runtime.join(runtime.spawn(shared.poll, 0.01))
-    taken = numbers() - before
+    shared, taken = shared_after_waits(runtime)
     for each in taken:
         os.close(each)
     shared.close()
