@@ -112,8 +112,7 @@ class DefaultSelector(Selector):
         module, offers, own = _first_seen
         try:
             if modules["select"] is module and offers.get(_first_name) is own:
-                made: Any = _first(*args, **kwargs) if args or kwargs else _first()
-                return cast("Self", made)
+                return _first(*args, **kwargs) if args or kwargs else _first()  # type: ignore[return-value]
         except (OSError, KeyError):
             pass  # no descriptor left, say, or the module has been taken away
         selector, _ = open_best(*args, **kwargs)

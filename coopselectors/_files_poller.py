@@ -14,15 +14,15 @@ object is replaced.
 
 from __future__ import annotations
 
-import errno
 import stat
-from typing import Any, List, Mapping, Optional, Set
+from typing import Any, Dict, List, Mapping, Optional, Set
 
 from . import _fork, _unpatched
+from ._again import modify_again, poll_again, register_again
 from ._backends import Backend, Pair
 from ._backends._base import extra_of, poll_once
 from ._poller import _NO_FDS, _NOBODY, CLOSED, STALE, Poller
-from ._rebuild import put, rebuild, settle
+from ._rebuild import rebuild, settle
 from ._shadow import open_shadow, poll_noticing, woken_in_vain
 from ._unpatched import system
 
@@ -30,6 +30,8 @@ from ._unpatched import system
 _MANY = 64
 
 _PRI = 0x002
+
+_SHARED = "shared"
 
 
 class FilesPoller(Poller):
@@ -53,6 +55,9 @@ class FilesPoller(Poller):
         self.sleeps = 0
         #: See the top of this file.
         self.stale_fds: Set[int] = _NO_FDS
+        #: Empty, until `close` puts CLOSED here or `shared` puts _SHARED.  They use setdefault(),
+        #: which is one step for all threads, so the second finds what the first put there.
+        self._first: Dict[int, str] = {}
         self.state = _fork.generation
 
     def register(self, fd: int, events: int, extra: int = 0) -> None:
@@ -62,7 +67,7 @@ class FilesPoller(Poller):
         try:
             self.backend.register(fd, events, extra)
         except (OSError, ValueError) as error:
-            self._register_again(error, fd, events, extra)
+            register_again(self, error, fd, events, extra)
         if extra:
             self._note_extra(fd, extra)
         if self.shadow is not None:
@@ -83,7 +88,7 @@ class FilesPoller(Poller):
         try:
             self.backend.modify(fd, events, before, extra)
         except (OSError, ValueError) as error:
-            self._modify_again(error, fd, events, before, extra, was_fired)
+            modify_again(self, error, fd, events, before, extra, was_fired)
         if extra:
             self._note_extra(fd, extra)
         if self.shadow is not None:
@@ -124,7 +129,7 @@ class FilesPoller(Poller):
         try:
             return self.backend.poll(timeout)
         except (OSError, ValueError, RuntimeError) as error:
-            return self._poll_again(error, timeout)
+            return poll_again(self, error, timeout)
 
     def poll_noticing(self, timeout: Optional[float]) -> List[Pair]:
         """Like `poll`, but notice changes that other threads make meanwhile."""
@@ -132,94 +137,24 @@ class FilesPoller(Poller):
             return self.poll(timeout)
         return poll_noticing(self, timeout)
 
-    # Errors that may mean something else than they say.
-
-    def _register_again(self, error: Exception, fd: int, events: int, extra: int) -> None:
-        code = getattr(error, "errno", None)
-        if self.state is CLOSED or (isinstance(error, ValueError) and not self._is_native_open()):
-            self.raise_closed()
-        if code == errno.EEXIST:
-            # The file was closed and duplicated back under its number, or another thread has just
-            # registered it with a new kernel object.  Either way, the number is not stale now.
-            put(self.backend, fd, events, extra)
-            with _fork.lock():
-                self.stale_fds = self.stale_fds - {fd}
-            return
-        if code in (errno.EBADF, errno.EINVAL) and not self.backend.is_ours():
-            self._rebuild_lost()
-            put(self.backend, fd, events, extra)
-            return
-        if code in (errno.EINVAL, errno.ELOOP):
-            if extra & self.backend.exclusive:
-                raise ValueError(
-                    f"EPOLLEXCLUSIVE cannot be used for descriptor {fd}, an epoll (epoll_ctl(2))"
-                ) from None
-            if self.waiters:
-                # Nested too deep for the kernel, but only because an outer poller holds us.
-                self.refuse()
-                self.backend.register(fd, events, extra)
-                return
-        raise error
-
-    def _modify_again(
-        self, error: Exception, fd: int, events: int, before: int, extra: int, was_fired: bool
-    ) -> None:
-        if self.state is CLOSED or (isinstance(error, ValueError) and not self._is_native_open()):
-            self.raise_closed()
-        code = getattr(error, "errno", None)
-        if code in (errno.ENOENT, errno.EBADF, errno.EINVAL) and not self.backend.is_ours():
-            self._rebuild_lost()
-            put(self.backend, fd, events, extra)
-            return
-        if code != errno.ENOENT:
-            raise error
-        with _fork.lock():  # while another thread replaces the kernel object, neither has the file
-            if was_fired:
-                put(self.backend, fd, events, extra)
-            else:
-                self.backend.modify(fd, events, before, extra)
-
-    def _poll_again(self, error: Exception, timeout: Optional[float]) -> List[Pair]:
-        if self.state is CLOSED or (isinstance(error, ValueError) and not self._is_native_open()):
-            self.raise_closed()
-        if isinstance(error, RuntimeError):
-            # Another thread uses the object, which serves one at a time.
-            another = self.backend.fresh()
-            for fd, key in list(self.keys.items()):
-                another.register(fd, key.events, extra_of(key))
-            pairs: List[Pair] = another.poll(timeout)
-            return pairs
-        if not isinstance(error, OSError) or self.backend.is_ours():
-            raise error
-        self._rebuild_lost()
-        return self.backend.poll(timeout)
-
-    def _is_native_open(self) -> bool:
-        return not getattr(self.backend.native, "closed", False)
-
-    def _rebuild_lost(self) -> None:
-        """Somebody else has closed our descriptor."""
-        with _fork.lock():
-            if self.state is CLOSED:
-                self.raise_closed()
-            if not self.backend.is_ours():  # or else another thread was faster
-                self.rebuild()
-
     def close(self) -> None:
         backend = self.backend
         if (
             self.state is _fork.generation
-            and self.waiters is _NOBODY
-            and self.per_file_waiters is _NOBODY
-            and self.shadow is None
-            and not _unpatched.has_other_threads()  # which may be in any call, or replacing it
+            and (backend.wakes_on_close or not backend.is_in_use())
+            and self._first.setdefault(0, CLOSED) is CLOSED
         ):
-            self.state = CLOSED  # as most selectors end: nobody has to be told
+            # As most selectors end: nobody has to be told, and nobody has to be kept out.
+            self.state = CLOSED
             backend.close()
         else:
             super().close()
 
     # The state.
+
+    def shared(self) -> bool:
+        # From here on, `close` takes the lock.  False means that it was first, and did not.
+        return self._first.setdefault(0, _SHARED) is _SHARED
 
     def prepare(self) -> None:
         with _fork.lock():
@@ -228,6 +163,8 @@ class FilesPoller(Poller):
                 self.raise_closed()
             if state is _fork.generation:
                 return  # another thread was faster
+            if not self.shared():
+                self.raise_closed()
             if state is not STALE:
                 self._let_go_of_parents()
             self.rebuild()
@@ -239,7 +176,7 @@ class FilesPoller(Poller):
     def mark_stale(self) -> None:
         """Have the kernel object replaced at the next call; waiters make that call now."""
         with _fork.lock():
-            if self.state is _fork.generation:
+            if self.state is _fork.generation and self.shared():
                 self.state = STALE
                 self.leave_all()
 

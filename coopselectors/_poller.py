@@ -110,6 +110,13 @@ class Poller:
                 self._let_go_of_parents()
                 self.state = _fork.generation
 
+    def shared(self) -> bool:
+        """Have `close` take the lock from now on; False if it is closed.  The lock is held.
+
+        Whoever replaces the kernel object or is to be told when it closes calls this first.
+        """
+        return self.state is not CLOSED
+
     def _let_go_of_parents(self) -> None:
         """Forget the outer pollers and blocked threads, which are the parent's, in a child."""
         self.waiters = self.per_file_waiters = _NOBODY
@@ -227,6 +234,8 @@ class Poller:
     def watch_per_file(self, waiters: Any, on: bool) -> None:
         """Note that these waiters watch the files one by one, or have stopped doing so."""
         with _fork.lock():
+            if on and not self.shared():
+                self.raise_closed()
             if on and self.per_file_waiters is _NOBODY:
                 self.per_file_waiters = {}
             if on:

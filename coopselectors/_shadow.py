@@ -164,7 +164,7 @@ def open_shadow(owner: Any) -> None:
     if inner is None:
         return
     with _fork.lock():
-        if owner.closed:
+        if owner.closed or not owner.shared():
             inner.close()
             owner.raise_closed()
         if owner.shadow is not None:  # another thread was faster

@@ -46,6 +46,8 @@ class Backend(ABC):
     pollable: ClassVar[bool] = True
     #: Whether a blocked `poll` notices what other threads register meanwhile.
     notices_changes: ClassVar[bool] = True
+    #: Whether `close` wakes every thread that is blocked in `poll` and can be woken.
+    wakes_on_close: ClassVar[bool] = False
     #: Whether making one already shows that the kernel has the primitive.
     made_is_proof: ClassVar[bool] = True
 

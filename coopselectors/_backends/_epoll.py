@@ -68,6 +68,7 @@ _CLOSING: Any = _Closing()
 
 class EpollBackend(Backend):
     name = "epoll"
+    wakes_on_close = True
     extras = _EXTRAS
     edges = _ET | _ONESHOT
     once = _ONESHOT

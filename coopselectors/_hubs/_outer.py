@@ -79,6 +79,8 @@ class OuterPoller(Outer):
         while True:
             fd = poller.descriptor()
             with _fork.lock():
+                if not poller.shared():
+                    poller.raise_closed()
                 if fd != poller.descriptor():  # which raises ValueError if it is closed
                     continue
                 before = self._held.pop(fd, None)

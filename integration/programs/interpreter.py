@@ -164,7 +164,7 @@ def run(name: str, *where: str) -> str:
 
 def shortened(text: str, longest: int = 90) -> str:
     """The first line, short enough for a table."""
-    text = text.partition("\n")[0]
+    text = text.partition("\n")[0].replace(sys.executable, "python")
     return text if len(text) <= longest else text[: text.rfind(" ", 0, longest)] + " ..."
 
 

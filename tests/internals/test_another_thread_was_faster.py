@@ -18,7 +18,16 @@ import pytest
 
 import coopselectors
 import coopselectors.select
-from coopselectors import EVENT_READ, EVENT_WRITE, _owned, _ready, _rebuild, _shadow, _wakeup
+from coopselectors import (
+    EVENT_READ,
+    EVENT_WRITE,
+    _again,
+    _owned,
+    _ready,
+    _rebuild,
+    _shadow,
+    _wakeup,
+)
 from coopselectors._backends import EpollBackend
 from coopselectors._hubs import _hub_end
 from coopselectors._hubs._foreign import ForeignHub
@@ -333,14 +342,14 @@ def test_what_another_thread_has_done_already_is_not_done_again(epoll, file, mon
     with monkeypatch.context() as patch:
         patch.setattr(type(poller.backend), "replace", lambda *how: pytest.fail("replaced"))
         poller.prepare()
-        poller._rebuild_lost()
+        _again.rebuild_if_lost(poller)
     assert poller.state is state
     poller.mark_stale()
     stale = poller.state
     poller.mark_stale()
     assert poller.state is stale
     poller.close()
-    for call in (poller.prepare, poller._rebuild_lost):
+    for call in (poller.prepare, lambda: _again.rebuild_if_lost(poller)):
         with pytest.raises(ValueError, match="closed"):
             call()
 

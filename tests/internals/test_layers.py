@@ -29,6 +29,7 @@ LAYERS = [
     "_duplicates",
     "_poller",
     "_rebuild",
+    "_again",
     "_shadow",
     "_files_poller",
     "_hubs",

@@ -7,15 +7,14 @@ import posix
 import signal
 import sys
 import textwrap
-import threading
 
 import pytest
 
 import coopselectors
 import coopselectors.select
 from coopselectors import EVENT_READ, EVENT_WRITE
+from support.stop_at import StopAt
 
-OURS = os.path.dirname(coopselectors.__file__)
 FORKS = 500  # of each of four processes, in each runtime
 
 
@@ -72,6 +71,7 @@ def child(shared):
 
 def fork_beside(runtime, forks):
     """The statuses of the children that did not end well."""
+    sys.setswitchinterval(5e-4)  # the others run for so long before it is this thread's turn
     shared, ended, wrong = coopselectors.EpollSelector(), [], []
 
     def work(use):
@@ -110,41 +110,6 @@ def fork_beside(runtime, forks):
 @pytest.mark.parametrize("quarter", range(4))
 def test_two_thousand_children(fresh, quarter):
     assert fresh(fork_beside, FORKS) == []
-
-
-class StopAt:
-    """A thread that stops at one line of ours."""
-
-    def __init__(self, function, line):
-        self.lines, self._line = 0, line
-        self._there, self._go_on = threading.Event(), threading.Event()
-        self._function = function
-        self._thread = threading.Thread(target=self._run)
-        self._thread.start()
-        self._there.wait()
-
-    def _trace(self, frame, event, _):
-        if not frame.f_code.co_filename.startswith(OURS):
-            return None
-        if event == "line":
-            self.lines += 1
-            if self.lines == self._line:
-                self._there.set()
-                self._go_on.wait()
-        return self._trace
-
-    def _run(self):
-        sys.settrace(self._trace)
-        try:
-            self._function()
-        finally:
-            sys.settrace(None)
-            self._there.set()
-
-    def go_on(self):
-        self._go_on.set()
-        self._thread.join()
-        return self.lines >= self._line
 
 
 @pytest.mark.epoll

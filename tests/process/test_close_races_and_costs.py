@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import os
 import resource
 import socket
 import sys
+import threading
 import weakref
+from functools import partial
 from posix import close, dup, pipe
 
 import pytest
 
 import coopselectors
 from coopselectors import EVENT_READ, EVENT_WRITE
+from support.stop_at import OURS, StopAt
 
-OURS = os.path.dirname(coopselectors.__file__)
 EPOLLRDHUP = 0x2000
 
 CALLS = {
@@ -163,3 +166,85 @@ def test_an_ended_threads_hub_is_freed_while_selectors_live_on(fresh):
     slept, waited = fresh(hubs_left)
     assert slept <= 2
     assert waited <= 2
+
+
+def lost(selector):
+    """Somebody closes a number twice, and the second time it is that of the kernel object."""
+    close(selector.fileno())
+
+
+def stale(selector):
+    """So many files are closed and then unregistered that the next call replaces the object."""
+    reader, writer = pipe()
+    numbers = [dup(reader) for _ in range(70)]
+    for number in numbers:
+        selector.register(number, EVENT_READ)
+    for number in numbers:
+        close(number)
+        selector.unregister(number)
+    close(reader)
+    close(writer)
+
+
+def epolls():
+    """How many descriptors of epolls this process has."""
+    links = []
+    for fd in os.listdir("/proc/self/fd"):
+        with contextlib.suppress(FileNotFoundError):  # the one that listed them
+            links.append(os.readlink(f"/proc/self/fd/{fd}"))
+    return links.count("anon_inode:[eventpoll]")
+
+
+MEANWHILE = {
+    **{name: CALLS[name] for name in ("register", "modify")},
+    "select": lambda selector, _: selector.select(0),
+    "close": lambda selector, _: selector.close(),
+}
+
+
+@pytest.mark.epoll
+@pytest.mark.once
+@pytest.mark.runtimes("native")
+@pytest.mark.parametrize("then", ["select", "close"])
+@pytest.mark.parametrize("stopped", MEANWHILE)
+@pytest.mark.parametrize("spoil", [lost, stale])
+def test_two_threads_find_that_the_kernel_object_must_be_replaced(runtime, spoil, stopped, then):
+    """One stops at a line of its call, and the other comes in between."""
+    fd, watched = pipe()
+    closed = coopselectors.EpollSelector()
+    closed.close()
+    expected = [None, (ValueError, []), outcome(lambda: MEANWHILE[stopped](closed, fd))]
+    line, was_there, wrong = 1, True, []
+    while was_there:
+        before = epolls()
+        selector = coopselectors.EpollSelector()
+        selector.register(watched, EVENT_READ | EVENT_WRITE)
+        if stopped == "modify":
+            selector.register(fd, EVENT_WRITE)
+        spoil(selector)
+        said = []
+
+        def call(name, selector=selector, said=said):
+            said.append(outcome(lambda: MEANWHILE[name](selector, fd)))
+
+        thread = StopAt(partial(call, stopped), line)
+        other = threading.Thread(target=call, args=[then])
+        other.start()
+        other.join(0.005)  # it may have to wait for the lock
+        was_there = thread.go_on()
+        other.join()
+        is_closed = "close" in (stopped, then)
+        if any(each not in (expected if is_closed else [None]) for each in said):
+            wrong.append(f"line {line}: {said}")
+        if is_closed != (outcome(lambda: selector.select(0)) == (ValueError, [])):
+            wrong.append(f"line {line}: it is {'open' if is_closed else 'closed'}")
+        elif not is_closed and [key.fd for key, _ in selector.select(0)] != [watched]:
+            wrong.append(f"line {line}: {selector.select(0)}")
+        selector.close()
+        if epolls() != before:
+            wrong.append(f"line {line}: {epolls() - before} more epolls are open")
+        line += 1
+    close(fd)
+    close(watched)
+    assert wrong == []
+    assert line > 5
