@@ -145,8 +145,8 @@ class FilesPoller(Poller):
             and self._first.setdefault(0, CLOSED) is CLOSED
         ):
             # As most selectors end: nobody has to be told, and nobody has to be kept out.
-            self.state = CLOSED
             backend.close()
+            self.state = CLOSED  # not before: if a signal handler has raised, close() begins anew
         else:
             super().close()
 

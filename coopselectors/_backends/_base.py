@@ -47,7 +47,7 @@ class Backend(ABC):
     #: Whether a blocked `poll` notices what other threads register meanwhile.
     notices_changes: ClassVar[bool] = True
     #: Whether `close` wakes every thread that is blocked in `poll` and can be woken.
-    wakes_on_close: ClassVar[bool] = False
+    wakes_on_close: bool = False
     #: Whether making one already shows that the kernel has the primitive.
     made_is_proof: ClassVar[bool] = True
 

@@ -68,7 +68,6 @@ _CLOSING: Any = _Closing()
 
 class EpollBackend(Backend):
     name = "epoll"
-    wakes_on_close = True
     extras = _EXTRAS
     edges = _ET | _ONESHOT
     once = _ONESHOT
@@ -76,7 +75,7 @@ class EpollBackend(Backend):
 
     def __init__(self, native: Any = None, is_ours: bool = True) -> None:
         # The user's own may live on in a child or a duplicate, and what wakes threads with it.
-        self._is_private = native is None
+        self.wakes_on_close = native is None
         if native is None:
             native = _unpatched.epoll()
         self.native = native
@@ -121,12 +120,14 @@ class EpollBackend(Backend):
         native = self.native
         self.native = _CLOSING  # from here on, no thread starts to wait in it
         try:
-            if _owned.release(self._fd, self):
+            if _owned.is_owner(self._fd, self):
                 # Any other marked file is no epoll, and cannot be polled as one.
                 native.poll(0, 1)
-                if self._is_private and _getrefcount(native) > _UNUSED:
-                    _wake(native)  # a thread started to wait a moment ago
-                native.close()
+                if self.wakes_on_close and _getrefcount(native) > _UNUSED:
+                    _wake(native)
+                # Not before: if a signal handler has raised, close() is called again.
+                if _owned.forget(self._fd, None) is self:
+                    native.close()
                 return
         except (OSError, ValueError):
             pass

@@ -42,7 +42,7 @@ class PollBackend(Backend):
     has_kernel_object = False
     pollable = False
     notices_changes = False
-    wakes_on_close = True  # nothing wakes a thread there
+    wakes_on_close = True  # as nothing wakes a thread there
     made_is_proof = False
     extras = EXTRAS
 

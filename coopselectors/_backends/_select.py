@@ -15,7 +15,7 @@ class SelectBackend(Backend):
     has_kernel_object = False
     pollable = False
     notices_changes = False
-    wakes_on_close = True  # nothing wakes a thread there
+    wakes_on_close = True  # as nothing wakes a thread there
     made_is_proof = False
 
     def __init__(self, native: Any = None, is_ours: bool = True) -> None:

@@ -424,7 +424,7 @@ def test_close_is_done_although_a_handler_raises(epoll, file, monkeypatch):
             raise ZeroDivisionError
 
     monkeypatch.setattr(poller, "leave_all", leave_all)
-    poller.waiters = {}  # somebody has waited
+    poller.shared()  # somebody has waited
     number = epoll.fileno()
     with pytest.raises(ZeroDivisionError):
         epoll.close()
@@ -462,16 +462,16 @@ def test_of_two_threads_that_open_the_file_that_wakes_the_first_wins():
 
 def test_a_kernel_object_that_is_being_closed(monkeypatch):
     backend = EpollBackend()
-    release = _owned.release
+    forget = _owned.forget
     said = []
 
-    def ask_and_release(*how):
+    def ask_and_forget(*how):
         said.append(backend.is_ours())
         with pytest.raises(ValueError, match="I/O operation on closed epoll object"):
             backend.poll(0)
-        return release(*how)
+        return forget(*how)
 
-    monkeypatch.setattr(_owned, "release", ask_and_release)
+    monkeypatch.setattr(_owned, "forget", ask_and_forget)
     backend.close()
     assert said == [False]
 
