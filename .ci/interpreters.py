@@ -290,7 +290,6 @@ def test(which: Interpreter, place: Machine | Chroot, file: Path, arguments: lis
     settings = {
         "COOPSELECTORS_INSTALLED_IN": place.inside(environment),
         "PYTHONPATH": place.inside(checkout / ".ci"),
-        "PYTHONDONTWRITEBYTECODE": "1",
     }
     if which.runtimes:
         settings["COOPSELECTORS_TEST_RUNTIMES"] = which.runtimes

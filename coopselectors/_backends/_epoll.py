@@ -48,6 +48,16 @@ _getrefcount: Callable[[Any], int] = getattr(sys, "getrefcount", lambda _: sys.m
 # The reference count while nobody is in a call: the backend's, and that of the question itself.
 _UNUSED = 2
 
+
+def _count_of_a_variable() -> int:
+    native = object()
+    return _getrefcount(native)
+
+
+# The same for a native object that a variable alone refers to.  Since CPython 3.14, the question
+# itself does not count there.
+_UNUSED_IN_A_VARIABLE = _count_of_a_variable()
+
 # The errors of EPOLL_CTL_MOD in an epoll: the file is not in it, or there is no memory.
 _SAID_BY_AN_EPOLL = (ENOENT, ENOMEM)
 
@@ -123,7 +133,7 @@ class EpollBackend(Backend):
             if _owned.is_owner(self._fd, self):
                 # Any other marked file is no epoll, and cannot be polled as one.
                 native.poll(0, 1)
-                if self.wakes_on_close and _getrefcount(native) > _UNUSED:
+                if self.wakes_on_close and _getrefcount(native) > _UNUSED_IN_A_VARIABLE:
                     _wake(native)
                 # Not before: if a signal handler has raised, close() is called again.
                 if _owned.forget(self._fd, None) is self:
