@@ -476,6 +476,22 @@ def test_a_kernel_object_that_is_being_closed(monkeypatch):
     assert said == [False]
 
 
+def test_a_kernel_object_that_two_threads_close(monkeypatch):
+    backend = EpollBackend()
+    native, forget = backend.native, _owned.forget
+
+    def forget_second(*how):
+        forget(*how)
+        native.close()
+        return forget(*how)
+
+    monkeypatch.setattr(_owned, "forget", forget_second)
+    backend.close()
+    backend.close()
+    assert native.closed
+    assert native not in _owned._abandoned
+
+
 def test_an_object_that_another_thread_closes_while_the_kernel_is_asked(file, monkeypatch):
     made = coopselectors.select.epoll()
     made.register(file, EVENT_READ)

@@ -75,6 +75,21 @@ def test_a_selector_that_is_closed_when_its_files_are_to_be_watched(
     assert time.monotonic() - started < 15
 
 
+@pytest.mark.parametrize("nesting", ["allowed", "refused"])
+def test_a_selector_that_another_thread_is_closing(
+    runtime, selector, connect, refuse_nesting, monkeypatch, nesting
+):
+    # Without the lock: it was the first, and nobody that waits here would be told.
+    selector.register(connect()[0], EVENT_READ)
+    if nesting == "refused":
+        refuse_nesting(selector)
+    monkeypatch.setattr(selector._poller, "shared", lambda: False)
+    started = time.monotonic()
+    with pytest.raises(ValueError, match="closed"):
+        selector.select(20)
+    assert time.monotonic() - started < 15
+
+
 def test_a_file_that_is_closed_when_the_files_are_watched_one_by_one(
     runtime, selector, connect, refuse_nesting, monkeypatch
 ):
