@@ -83,6 +83,7 @@ def test_a_selector_that_another_thread_is_closing(
     selector.register(connect()[0], EVENT_READ)
     if nesting == "refused":
         refuse_nesting(selector)
+        assert selector.select(0.001) == []
     monkeypatch.setattr(selector._poller, "shared", lambda: False)
     started = time.monotonic()
     with pytest.raises(ValueError, match="closed"):

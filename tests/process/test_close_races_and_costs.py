@@ -53,16 +53,17 @@ def closed_at(runtime, Selector, call, line):
         if event == "line":
             count += 1
             if count == line:
-                sys.settrace(None)
+                sys.settrace(before)
                 runtime.join_thread(runtime.start_thread(selector.close))
         return trace
 
     gc.disable()  # a finalizer holds the lock, and this thread must not stop in one
+    before = sys.gettrace()  # what measures coverage
     sys.settrace(trace)
     try:
         found = outcome(lambda: call(selector, fd))
     finally:
-        sys.settrace(None)
+        sys.settrace(before)
         gc.enable()
         selector.close()
         close(fd)
