@@ -55,8 +55,8 @@ def _count_of_a_variable() -> int:
 
 
 # The same for a native object that a variable alone refers to.  Since CPython 3.14, the question
-# itself does not count there.
-_UNUSED_IN_A_VARIABLE = _count_of_a_variable()
+# itself does not count there.  Without reference counts, every object may be in use.
+_UNUSED_IN_A_VARIABLE = min(_UNUSED, _count_of_a_variable())
 
 # The errors of EPOLL_CTL_MOD in an epoll: the file is not in it, or there is no memory.
 _SAID_BY_AN_EPOLL = (ENOENT, ENOMEM)

@@ -15,7 +15,7 @@ import coopselectors.select
 from coopselectors import EVENT_READ, EVENT_WRITE
 from support.stop_at import StopAt
 
-FORKS = 500  # of each of four processes, in each runtime
+FORKS = 500  # in each of the four runtimes
 
 
 def uses(shared):
@@ -107,8 +107,7 @@ def fork_beside(runtime, forks):
 @pytest.mark.epoll
 @pytest.mark.once
 @pytest.mark.timeout(200)
-@pytest.mark.parametrize("quarter", range(4))
-def test_two_thousand_children(fresh, quarter):
+def test_two_thousand_children(fresh):
     assert fresh(fork_beside, FORKS) == []
 
 
