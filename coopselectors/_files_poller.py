@@ -145,8 +145,12 @@ class FilesPoller(Poller):
             and self._first.setdefault(0, CLOSED) is CLOSED
         ):
             # As most selectors end: nobody has to be told, and nobody has to be kept out.
-            backend.close()
-            self.state = CLOSED  # not before: if a signal handler has raised, close() begins anew
+            try:
+                self.state = CLOSED
+                backend.close()
+            except BaseException:  # of a signal handler, in the middle of it
+                backend.close()
+                raise
         else:
             super().close()
 

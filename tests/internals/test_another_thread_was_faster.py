@@ -433,6 +433,21 @@ def test_close_is_done_although_a_handler_raises(epoll, file, monkeypatch):
         os.fstat(number)
 
 
+def test_close_is_done_without_the_lock_although_a_handler_raises(epoll, monkeypatch):
+    def fail():
+        monkeypatch.undo()
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(epoll._poller.backend, "close", fail)
+    number = epoll.fileno()
+    with pytest.raises(ZeroDivisionError):
+        epoll.close()
+    with pytest.raises(OSError):
+        os.fstat(number)
+    with pytest.raises(ValueError, match="Selector is closed"):
+        epoll.select(0)
+
+
 def test_a_selector_that_is_closed_while_its_shadow_is_filled(poll, file, monkeypatch):
     poll.register(file, EVENT_READ)
     poller = poll._poller

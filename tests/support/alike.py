@@ -10,6 +10,8 @@ from __future__ import annotations
 ALIKE = (
     "diagnosis/",
     "events/",
+    "install/test_inert.py",
+    "install/test_install_beside_eventlets_hubs.py",
     "install/test_pytest_plugin.py",
     "internals/test_layers.py",
     "internals/test_the_hubs_kernel_object.py",
