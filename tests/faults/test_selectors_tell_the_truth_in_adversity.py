@@ -181,6 +181,7 @@ def test_adversity(runtime):
 
 def warm_up(runtime):
     """Whatever is opened once and for all."""
+    seams.wakeup_fd()
     world = World(runtime, CLASSES, PATIENCE)
     for number in range(3):
         world.do("make_selector", number)
