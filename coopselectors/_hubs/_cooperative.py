@@ -58,6 +58,8 @@ class CooperativeHub(PerFileSleep, Hub):
         # The code in which our greenlets sleep; compared by identity, as code is slow to hash.
         self._sleep_code: Any = CooperativeHub._sleep.__code__
         self._timed_code: Any = type(self).sleep_at_most.__code__
+        # In the instance, where it is found faster.
+        self.needs_a_turn = type(self).needs_a_turn
 
     @abstractmethod
     def hub_if_any(self) -> Any:
@@ -200,7 +202,12 @@ class CooperativeHub(PerFileSleep, Hub):
                     rest = 0.0
                 # Rounded up to milliseconds, like the standard module: some loops count in them.
                 seconds = min(math.ceil(rest * 1e3) * 1e-3, patience or _LONGEST)
-            outer: Any = getattr(hub, _OUTER, None) or self._open_outer(hub)
+            try:
+                outer: Any = hub._coopselectors_outer  # faster than getattr() with a default
+            except AttributeError:
+                outer = None
+            if outer is None:
+                outer = self._open_outer(hub)
             waiters = poller.waiters.get(outer)
             if waiters is None or waiters.disarmed or waiters.notified:
                 waiters = self._waiters_of(poller, outer)

@@ -123,7 +123,8 @@ class GeventHub(CooperativeHub):
 
     def others_are_due(self, hub: Any) -> bool:
         # libuv gains nothing from a chain of wake-ups; see `OuterPoller`.
-        return not _says_what_is_pending or hub.loop is None or bool(hub.loop._callbacks)
+        loop = hub.loop
+        return not _says_what_is_pending or loop is None or bool(loop._callbacks)
 
     def has_ended(self, hub: Any) -> bool:
         return hub.loop is None
