@@ -27,12 +27,8 @@ from ._base import Hub, Source
 from ._hub_end import thread_end
 from ._outer import open_outer
 from ._per_file import PerFileSleep, poller_of_nothing
-from ._waiters import Heartbeat, Outer, Waiters
+from ._waiters import OUTER, Heartbeat, Outer, Waiters
 from ._waiting_thread import ThreadWait, pool
-
-# The attribute of a hub that holds its outer poller.  A table of ours would keep it alive; here it
-# belongs to one hub, and so to one thread, and goes with the hub.
-_OUTER = "_coopselectors_outer"
 
 # No single timer is longer than a day; the deadline decides, not the timer.
 _LONGEST = 86400.0
@@ -238,7 +234,7 @@ class CooperativeHub(PerFileSleep, Hub):
     def heartbeat(self) -> Heartbeat:
         """An object that asks the calling thread's hub whether it still turns."""
         hub = self.hub()
-        return Heartbeat(getattr(hub, _OUTER, None) or self._open_outer(hub))
+        return Heartbeat(getattr(hub, OUTER, None) or self._open_outer(hub))
 
     def _sleep(
         self, hub: Any, current: Any, waiters: Waiters, source: Source, seconds: Optional[float]
@@ -319,7 +315,7 @@ class CooperativeHub(PerFileSleep, Hub):
     @staticmethod
     def forget(hub: Any, outer: Outer) -> None:
         """Close an outer poller; the next wait opens another one."""
-        setattr(hub, _OUTER, None)
+        setattr(hub, OUTER, None)
         outer.close()
 
     def _open_outer(self, hub: Any) -> Outer:
@@ -329,7 +325,7 @@ class CooperativeHub(PerFileSleep, Hub):
         except BaseException:
             outer.close()
             raise
-        setattr(hub, _OUTER, outer)
+        setattr(hub, OUTER, outer)
 
         def has_ended() -> bool:
             return self.has_ended(hub)

@@ -14,6 +14,10 @@ from .._poller import Poller
 from ._base import Source
 from ._guarded import guarded
 
+#: The attribute of a hub that holds its outer poller.  A table of ours would keep it alive; here it
+#: belongs to one hub, and so to one thread, and goes with the hub.
+OUTER = "_coopselectors_outer"
+
 
 class Adapter(Protocol):
     """The methods of an adapter that an outer poller calls; `CooperativeHub` describes them."""
@@ -217,7 +221,10 @@ class Outer:
             unwatch()
         finally:
             self.end_timers()
-            # A selector may refer to us for long, and should not keep a hub alive.
-            self._hub = None
+            # A selector may refer to us for long, and should not keep a hub alive.  gevent keeps its
+            # hubs after their end, and they should not keep us alive.
+            hub, self._hub = self._hub, None
+            if getattr(hub, OUTER, None) is self:
+                setattr(hub, OUTER, None)
             self.watcher = SimpleNamespace(ref=False)
             self.beside_threads.clear()
