@@ -221,8 +221,8 @@ class Outer:
             unwatch()
         finally:
             self.end_timers()
-            # A selector may refer to us for long, and should not keep a hub alive.  gevent keeps its
-            # hubs after their end, and they should not keep us alive.
+            # A selector may refer to us for long, and should not keep a hub alive.  gevent keeps
+            # hubs that have ended, and they should not keep us alive.
             hub, self._hub = self._hub, None
             if getattr(hub, OUTER, None) is self:
                 setattr(hub, OUTER, None)
