@@ -62,7 +62,7 @@ class FilesPoller(Poller):
 
     def register(self, fd: int, events: int, extra: int = 0) -> None:
         """Watch `fd`.  Raises OSError if the kernel refuses it, ValueError if this is closed."""
-        if self.state is not _fork.generation:
+        if self.state is not _fork.settled_generation:
             self.prepare()
         try:
             self.backend.register(fd, events, extra)
@@ -77,7 +77,7 @@ class FilesPoller(Poller):
 
     def modify(self, fd: int, events: int, before: int, extra: int = 0) -> None:
         """Watch `fd` for `events` instead of `before`; raises what `register` does."""
-        if self.state is not _fork.generation:
+        if self.state is not _fork.settled_generation:
             self.prepare()
         was_fired = False
         if self.has_extras:
@@ -99,10 +99,12 @@ class FilesPoller(Poller):
 
     def unregister(self, fd: int, before: int) -> None:
         """Forget `fd`, which may be closed already."""
-        if self.state is not _fork.generation:
-            if self.backend.has_kernel_object or self.state is CLOSED:
-                return  # the next kernel object will not have it
-            self.prepare()
+        if self.state is not _fork.settled_generation:
+            _fork.notice()
+            if self.state is not _fork.generation:
+                if self.backend.has_kernel_object or self.state is CLOSED:
+                    return  # the next kernel object will not have it
+                self.prepare()
         try:
             self.backend.unregister(fd, before)
         except OSError:
@@ -124,7 +126,7 @@ class FilesPoller(Poller):
             self.mark_stale()
 
     def poll(self, timeout: Optional[float]) -> List[Pair]:
-        if self.state is not _fork.generation:
+        if self.state is not _fork.settled_generation:
             self.prepare()
         try:
             return self.backend.poll(timeout)
@@ -140,7 +142,7 @@ class FilesPoller(Poller):
     def close(self) -> None:
         backend = self.backend
         if (
-            self.state is _fork.generation
+            self.state is _fork.settled_generation
             and (backend.wakes_on_close or not backend.is_in_use())
             and self._first.setdefault(0, CLOSED) is CLOSED
         ):
@@ -288,7 +290,7 @@ class FilesPoller(Poller):
         if self.refused or self.state is CLOSED:
             return None
         if self.shadow is None:
-            if self.state is not _fork.generation:
+            if self.state is not _fork.settled_generation:
                 self.prepare()
             open_shadow(self)
         shadow = self.shadow

@@ -24,6 +24,9 @@ from ._unpatched import system
 
 #: A different object in each process; compared by identity.
 generation: object = object()
+#: The same, but nobody's while the process forks.  The program's own hooks may run in the child
+#: before ours.  Whoever finds another object than its own here asks `notice` or `lock`.
+settled_generation: object = generation
 
 _pid: int = system.getpid()
 _lock = Lock()
@@ -57,13 +60,13 @@ def lock() -> Lock:
 
 def notice() -> None:
     """Start a new generation if this is a child that has not done so yet."""
-    global generation, _pid, _lock
+    global generation, settled_generation, _pid, _lock
     pid = system.getpid()
     if pid == _pid:
         return
     _pid = pid
     _lock = Lock()
-    generation = object()
+    generation = settled_generation = object()
     for reference in _owners.copy():
         owner = reference()
         if owner is not None:
@@ -73,5 +76,17 @@ def notice() -> None:
                 sys.excepthook(type(error), error, error.__traceback__)
 
 
+def _begin() -> None:
+    global settled_generation
+    settled_generation = object()
+
+
+def _end() -> None:
+    global settled_generation
+    settled_generation = generation
+
+
 # Windows has neither fork() nor this function.
-getattr(os, "register_at_fork", lambda **_: None)(after_in_child=notice)
+getattr(os, "register_at_fork", lambda **_: None)(
+    before=_begin, after_in_parent=_end, after_in_child=notice
+)

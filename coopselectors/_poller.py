@@ -140,7 +140,7 @@ class Poller:
 
     def descriptor(self) -> int:
         """The descriptor for an outer poller to hold."""
-        if self.state is not _fork.generation:
+        if self.state is not _fork.settled_generation:
             self.prepare()
         return self.backend.fileno()
 

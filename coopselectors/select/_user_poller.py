@@ -71,7 +71,7 @@ class UserPoller(Poller):
         return self.backend.collect(*how)
 
     def poll(self, timeout: Optional[float]) -> List[Pair]:
-        if self.state is not _fork.generation:
+        if self.state is not _fork.settled_generation:
             self.prepare()
         return self.collect(-1 if timeout is None else timeout)
 
@@ -106,7 +106,7 @@ class UserPoller(Poller):
         return bool(self._blocked)
 
     def descriptor(self) -> int:
-        if self.state is not _fork.generation:
+        if self.state is not _fork.settled_generation:
             self.prepare()
         fd = self.backend.fileno()
         if not self._is_shared:

@@ -243,3 +243,84 @@ def test_a_hook_of_the_programs_that_comes_before_ours(run_python, name):
         name,
         PYTHONWARNINGS="ignore",
     )
+
+
+@pytest.mark.parametrize(
+    "act",
+    [
+        "selector.unregister(reader)",
+        "selector.modify(reader, 2)",
+        "selector.register(other, 2)",
+        "selector.select(0)",
+        "selector.close()",
+    ],
+)
+def test_a_hook_that_comes_before_ours_leaves_the_parents_selector_unchanged(run_python, act):
+    run_python(
+        f"""
+        import os, select, socket
+        acts = []
+        os.register_at_fork(after_in_child=lambda: [act() for act in acts])
+        import coopselectors
+        reader, writer = socket.socketpair()
+        other, _ = socket.socketpair()
+        selector = coopselectors.EpollSelector()
+        selector.register(reader, 1, extra_events=select.EPOLLET)
+        for number in range(3):
+            writer.send(b"x")
+            acts[:] = [lambda: {act}]
+            child = os.fork()
+            if not child:
+                os._exit(0)
+            os.waitpid(child, 0)
+            assert [key.fd for key, _ in selector.select(5)] == [reader.fileno()]
+            assert not selector.select(0)
+        """,
+        PYTHONWARNINGS="ignore",
+    )
+
+
+def test_a_hook_of_the_programs_may_use_selectors_in_the_middle_of_a_fork(run_python):
+    """Whatever it does there has happened in the parent."""
+    run_python(
+        """
+        import os, socket
+        acts = []
+        os.register_at_fork(before=lambda: [act() for act in acts])  # later than our own hook
+        import coopselectors
+        reader, writer = socket.socketpair()
+        other, _ = socket.socketpair()
+        writer.send(b"x")
+        kept, closed = coopselectors.EpollSelector(), coopselectors.EpollSelector()
+        kept.register(other, 2)
+        closed.register(reader, 1)
+        found = []
+        def act():
+            found.append(kept.select(0))
+            kept.register(reader, 1)
+            kept.modify(other, 1)
+            found.append(kept.select(0))
+            kept.unregister(reader)
+            closed.close()
+            made = coopselectors.EpollSelector()
+            made.register(reader, 1)
+            found.append(made.select(0))
+            acts.append(made)
+        acts.append(act)
+        descriptor = kept.fileno()
+        child = os.fork()
+        if not child:
+            os._exit(0)
+        os.waitpid(child, 0)
+        assert [[key.fileobj for key, _ in each] for each in found] == [[other], [reader], [reader]]
+        assert not kept._selector.poll(0) and kept.fileno() == descriptor
+        assert [key.fileobj for key, _ in acts[-1].select(0)] == [reader]
+        try:
+            closed.select(0)
+        except ValueError:
+            pass
+        else:
+            raise AssertionError("it is open")
+        """,
+        PYTHONWARNINGS="ignore",
+    )
