@@ -13,7 +13,7 @@ from ._backends import Pair
 from ._backends._base import extra_of
 from ._poller import CLOSED
 from ._rebuild import put
-from ._unpatched import system
+from ._unpatched import is_open
 
 # What a call says if our descriptor was closed, or is another file's by now.  It is made again even
 # if the kernel object is there: another thread may have replaced it meanwhile.
@@ -24,7 +24,7 @@ def register_again(poller: Any, error: Exception, fd: int, events: int, extra: i
     """Register a file after an error; raises what still stands in the way."""
     _raise_if_closed(poller, error)
     code = getattr(error, "errno", None)
-    if code in _LOST and _is_open(fd):
+    if code in _LOST and is_open(fd):  # if not, what opens one now must not be taken for it
         rebuild_if_lost(poller)
         try:
             poller.backend.register(fd, events, extra)
@@ -58,7 +58,7 @@ def modify_again(
     """Modify a file after an error; `was_fired` says that the kernel may not know it."""
     _raise_if_closed(poller, error)
     code = getattr(error, "errno", None)
-    if code != errno.ENOENT and not (code in _LOST and _is_open(fd)):
+    if code != errno.ENOENT and not (code in _LOST and is_open(fd)):
         raise error
     rebuild_if_lost(poller)
     with _fork.lock():  # while another thread replaces the kernel object, neither has the file
@@ -94,15 +94,6 @@ def _raise_if_closed(poller: Any, error: Exception) -> None:
     is_native_open = not getattr(poller.backend.native, "closed", False)
     if poller.state is CLOSED or (isinstance(error, ValueError) and not is_native_open):
         poller.raise_closed()
-
-
-def _is_open(fd: int) -> bool:
-    """Whether there is such a file.  If not, what opens one now must not be taken for it."""
-    try:
-        system.fstat(fd)
-    except OSError:
-        return False
-    return True
 
 
 def rebuild_if_lost(poller: Any) -> None:

@@ -82,6 +82,15 @@ class system:
     set_blocking: Any = getattr(_os, "set_blocking", lambda fd, blocking: None)
 
 
+def is_open(fd: int) -> bool:
+    """Whether the process has an open file of this number."""
+    try:
+        system.fstat(fd)
+    except OSError:
+        return False
+    return True
+
+
 class clock:
     """The clock that measures all our waits, in seconds."""
 

@@ -6,7 +6,7 @@ from selectors import EVENT_READ, EVENT_WRITE, SelectorKey
 from typing import Any, Dict, List, Optional
 
 from .. import _owned, _unpatched
-from .._unpatched import system
+from .._unpatched import is_open, system
 from ._base import Backend, Pair
 
 # <sys/event.h>: the same on every platform that has it.
@@ -140,7 +140,7 @@ class KqueueBackend(Backend):
         self._take(fresh, fresh.native, fresh._fd)
 
     def is_inherited(self) -> bool:
-        return _is_free(self._fd) or _owned.is_owner(self._fd, self)
+        return not is_open(self._fd) or _owned.is_owner(self._fd, self)
 
     def replace_in_child(self, fresh: KqueueBackend) -> None:
         # `is_inherited`, so the number is ours, or was free before `fresh` was opened.
@@ -217,11 +217,3 @@ class KqueueBackend(Backend):
             wanted.ident, wanted.filter, flags, wanted.fflags, wanted.data, wanted.udata
         )
         self.native.control([event], 0, 0)
-
-
-def _is_free(fd: int) -> bool:
-    try:
-        system.fstat(fd)
-    except OSError:
-        return True
-    return False
