@@ -135,21 +135,21 @@ def _gevent() -> Iterator[Row]:
         0.45,
         None,
     )
-    for idle in (10, 1000):
-        title = f"blocked hop, {idle} idle"
-        yield row(f"hop-{idle}", title, 0.75, 0.85, epoll_waits=2)
-    title = "blocked hop with time-out, 1000 idle"
-    yield row("hop-1000-timeout", title, 0.63, 0.85)
-    yield Row(
-        "gevent-libev/hop-recv",
-        "blocked hop, 10 idle",
-        "hop-10",
-        "ours",
-        "recv",
-        1.08,
-        None,
-        peer_workload="recv-hop",
-    )
+    for name, title, at_most in (("hop", "hop", 0.85), ("answer", "answer of a process", NOT)):
+        for idle in (10, 1000):
+            yield row(f"{name}-{idle}", f"{title}, {idle} idle", 0.75, at_most, epoll_waits=2)
+        timed = f"{title}, with time-out, 1000 idle"
+        yield row(f"{name}-1000-timeout", timed, 0.63, at_most)
+        yield Row(
+            f"gevent-libev/{name}-recv",
+            f"{title}, 10 idle",
+            f"{name}-10",
+            "ours",
+            "recv",
+            1.08,
+            None,
+            peer_workload=f"recv-{name}",
+        )
     yield row("1-of-1000", "1 ready of 1000", 0.22, 0.33, repetitions=1000)
     yield row("1000-of-1000", "1000 ready of 1000", None, 0.22, repetitions=20)
     for name, at_most in (("SelectSelector", 0.15), ("PollSelector", 0.15)):

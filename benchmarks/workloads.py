@@ -21,6 +21,7 @@ import sys
 from functools import partial
 from selectors import EVENT_READ, EVENT_WRITE
 from time import perf_counter, process_time
+from time import sleep as pause
 from types import SimpleNamespace
 from typing import Any, Callable, Dict, List, Tuple
 
@@ -30,6 +31,9 @@ from _programs import PROGRAMS
 Run = Callable[[int], None]
 
 _LOOPS = {"gevent-libev": "libev-cext", "gevent-libuv": "libuv-cffi"}
+# callgrind slows a process so many times, but not the clock.  gevent and ours both let others run
+# after a time that depends on the switch interval, so that is stretched as well.
+_SLOWER = 50
 _CLASSES = ("DefaultSelector", "EpollSelector", "PollSelector", "SelectSelector")
 
 
@@ -248,6 +252,48 @@ def _selector_hop(idle: int, timeout: Any = None) -> Callable[[Any, Any], Run]:
     return prepare
 
 
+def _answered(hub: Any, wait: Callable[[], Any], here: Any, there: Any) -> Run:
+    """Another process answers after a while, so each wait blocks."""
+    if not posix.fork():
+        posix.close(here.fileno())
+        posix.set_blocking(there.fileno(), True)
+        try:
+            while posix.read(there.fileno(), 1):
+                pause(0.01)  # time.sleep as it was before the patch
+                posix.write(there.fileno(), b"x")
+        finally:
+            posix._exit(0)  # the parent has ended
+
+    def run(repetitions: int) -> None:
+        for _ in range(repetitions):
+            here.send(b"x")
+            wait()
+            here.recv(1)
+
+    return run
+
+
+def _selector_answered(idle: int, timeout: Any = None) -> Callable[[Any, Any], Run]:
+    """One greenlet waits for the answer, with `idle` other files."""
+
+    def prepare(hub: Any, kind: Any) -> Run:
+        here, there = socket.socketpair()
+        selector = kind()
+        for fd in (here, *_idle_files(idle)):
+            selector.register(fd, EVENT_READ)
+        _keep.extend((selector, there))
+        return _answered(hub, partial(selector.select, timeout), here, there)
+
+    return prepare
+
+
+def recv_answered(hub: Any, kind: Any) -> Run:
+    """Without a selector: the socket's own `recv` waits."""
+    here, there = socket.socketpair()
+    _keep.append(there)
+    return _answered(hub, lambda: None, here, there)
+
+
 def _select_hop(idle: int) -> Callable[[Any, Any], Run]:
     """Each greenlet calls `select.select` for its socket and `idle` other files."""
 
@@ -305,6 +351,9 @@ WORKLOADS: Dict[str, Callable[[Any, Any], Run]] = {
     **{f"hop-{idle}": _selector_hop(idle) for idle in (1, 10, 100, 1000)},
     **{f"hop-{idle}-timeout": _selector_hop(idle, 5) for idle in (10, 1000)},
     "recv-hop": recv_hop,
+    **{f"answer-{idle}": _selector_answered(idle) for idle in (10, 1000)},
+    **{f"answer-{idle}-timeout": _selector_answered(idle, 5) for idle in (10, 1000)},
+    "recv-answer": recv_answered,
     "select-1-of-20": _select_at_once_of_20,
     **{f"select-hop-{idle}": _select_hop(idle) for idle in (0, 20)},
     **{f"poll-hop-{idle}": _poll_hop(idle) for idle in (0, 20)},
@@ -321,6 +370,8 @@ def _take_turns(run: Run) -> None:
 
 def main() -> None:
     runtime, workload, subject, repetitions = sys.argv[1:]
+    if repetitions != "turns":
+        sys.setswitchinterval(_SLOWER * sys.getswitchinterval())
     hub, kind = subjects(runtime, subject)
     run = WORKLOADS[workload](hub, kind)
     run(3)  # the first time is not like the others

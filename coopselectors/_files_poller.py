@@ -53,6 +53,7 @@ class FilesPoller(Poller):
         self.per_file_waiters = _NOBODY
         self.shadow = None
         self.sleeps = 0
+        self.has_extras = False
         #: See the top of this file.
         self.stale_fds: Set[int] = _NO_FDS
         #: Empty, until `close` puts CLOSED here or `shared` puts _SHARED.  They use setdefault(),

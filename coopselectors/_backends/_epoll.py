@@ -90,6 +90,7 @@ class EpollBackend(Backend):
             native = _unpatched.epoll()
         self.native = native
         self._room = _ROOM
+        self.notices_changes = True
         if is_ours:
             self._fd = fd = native.fileno()
             _owned.claim(fd, self)

@@ -6,6 +6,7 @@ Written against the sources of gevent 26.7 and 26.9.
 from __future__ import annotations
 
 import errno
+import sys
 from functools import partial
 from typing import Any, Callable, List
 
@@ -28,9 +29,9 @@ _READ = 1
 _put_off = getattr(gevent.os, "_closing_fd_to_event", ())
 
 # Seconds for which a greenlet may select again and again before the loop takes a whole turn.
-# gevent switches between greenlets without a turn for 5 ms and more (`sys.getswitchinterval`), and
-# meanwhile no timer and no file wakes anybody (seen in 26.9).
-_TIME_SLICE = 0.0005
+# gevent itself switches between greenlets without a turn for ten times as long, and meanwhile no
+# timer and no file wakes anybody (seen in 26.9).
+_TIME_SLICE = sys.getswitchinterval() / 10
 
 # Seconds until a greenlet is woken again that was in a signal handler.
 _PAUSE = 0.001
