@@ -102,8 +102,8 @@ _REASONS = {
         "Most of this is the kernel's own work.  Under a hub, the switch to the hub and back comes "
         "on top, and a turn of the hub's loop twice in each millisecond."
     ),
-    "select.select, blocked hop": _PRIMITIVES,
-    "poll.poll, blocked hop": _PRIMITIVES,
+    "select.select, hop": _PRIMITIVES,
+    "poll.poll, hop": _PRIMITIVES,
     "epoll.poll, 1 ready": (
         "The call takes 0.6 microseconds.  Ours also reads the clock, to know when other greenlets "
         "should run."

@@ -164,7 +164,7 @@ def _gevent() -> Iterator[Row]:
         )
 
 
-#: How blocked hops compared before the core was rebuilt: (without a time-out, with one).
+#: How hops compared before the core was rebuilt: (without a time-out, with one).
 _HOPS_BEFORE = {"gevent-libuv": (0.85, 0.5), "eventlet": (0.14, 0.14)}
 
 
@@ -172,8 +172,8 @@ def _elsewhere() -> Iterator[Row]:
     for runtime, (plain, timed) in _HOPS_BEFORE.items():
         for name, title, limit, repetitions in (
             ("life", _LIFE, 0.6, 200),
-            ("hop-10", "blocked hop, 10 idle", plain, 100),
-            ("hop-10-timeout", "blocked hop with time-out, 10 idle", timed, 100),
+            ("hop-10", "hop, 10 idle", plain, 100),
+            ("hop-10-timeout", "hop with time-out, 10 idle", timed, 100),
         ):
             yield Row(f"{runtime}/{name}", title, name, "ours", "hub", limit, None, repetitions)
     for name, title, limit in (
@@ -196,13 +196,13 @@ def _primitives() -> Iterator[Row]:
     for runtime in ("gevent-libev", "gevent-libuv", "eventlet"):
         works = [
             ("select-1-of-20", "select.select, 1 ready of 20"),
-            ("select-hop-0", "select.select, blocked hop"),
-            ("select-hop-20", "select.select, blocked hop, 20 idle"),
+            ("select-hop-0", "select.select, hop"),
+            ("select-hop-20", "select.select, hop, 20 idle"),
         ]
         if runtime != "eventlet":  # it takes poll away
             works += [
-                ("poll-hop-0", "poll.poll, blocked hop"),
-                ("poll-hop-20", "poll.poll, blocked hop, 20 idle"),
+                ("poll-hop-0", "poll.poll, hop"),
+                ("poll-hop-20", "poll.poll, hop, 20 idle"),
             ]
         for name, title in works:
             yield Row(f"{runtime}/{name}", title, name, "ours.select", "hub.select", None, 1, 100)
