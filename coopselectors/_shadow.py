@@ -192,8 +192,12 @@ def poll_noticing(owner: Any, timeout: Optional[float]) -> List[Pair]:
             return pairs
         inner = owner.pollable()
         if inner is None:
-            pairs = owner.poll(0 if owner.closed else timeout)
-            return pairs
+            is_last = not owner.refused or (timeout is not None and timeout <= _SECOND_LOOK)
+            # No epoll can hold its files, so it looks again and again.
+            pairs = owner.poll(timeout if is_last else _SECOND_LOOK)
+            if pairs or is_last:
+                return pairs
+            continue
         patience = owner.before_sleep(is_again)
         is_again = True
         if patience is None or (timeout is not None and timeout < patience):

@@ -14,6 +14,7 @@ import time
 import pytest
 
 from coopselectors import EVENT_READ, EVENT_WRITE
+from support import native
 
 hubs_only = pytest.mark.runtimes("gevent-libev", "gevent-libuv", "eventlet")
 
@@ -253,3 +254,32 @@ def test_a_close_that_meets_threads_on_their_way_into_the_kernel(runtime, Select
                     runtime.join_thread(thread)
     finally:
         sys.setswitchinterval(interval)
+
+
+@pytest.mark.pollable
+@pytest.mark.epoll
+@pytest.mark.classes("PollSelector", "SelectSelector")
+def test_a_thread_beside_a_file_that_no_epoll_can_hold_hears_of_changes(runtime, selector, connect):
+    """Chains of epolls may be five deep, and poll(2) waits for the last of them all the same."""
+    reader, writer = connect()
+    chain = [native.real_epoll() for _ in range(5)]
+    for outer, inner in zip(chain, [*(each.fileno() for each in chain[1:]), reader.fileno()]):
+        outer.register(inner, 1)
+    selector.register(chain[0], EVENT_READ)
+    thread = runtime.start_thread(selector.select, 20)
+    runtime.sleep(0.05)
+    key = selector.register(writer, EVENT_WRITE)
+    assert runtime.join_thread(thread) == [(key, EVENT_WRITE)]
+    selector.unregister(writer)
+    thread = runtime.start_thread(selector.select, 20)
+    runtime.sleep(0.05)
+    writer.send(b"x")
+    assert len(runtime.join_thread(thread)) == 1
+    reader.recv(1)
+    thread = runtime.start_thread(selector.select, 20)
+    runtime.sleep(0.05)
+    selector.close()
+    with pytest.raises(ValueError, match="closed"):
+        runtime.join_thread(thread)
+    for each in chain:
+        each.close()
