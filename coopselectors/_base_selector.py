@@ -10,7 +10,8 @@ import selectors
 from selectors import EVENT_READ, EVENT_WRITE, SelectorKey
 from typing import Any, ClassVar, Dict, List, Optional, Type
 
-from . import _runtime
+from . import _fork, _runtime
+from ._again import poll_again
 from ._backends import Backend, Pair
 from ._extra_events import check, key_of
 from ._files_poller import FilesPoller
@@ -28,9 +29,8 @@ _new_tuple: Any = tuple.__new__
 
 _NEVER: Any = object(), {}, None, None, None, ""
 
-# Every primitive accepts a time-out up to so many seconds and of these types.
+# Every primitive accepts a plain time-out up to so many seconds.
 _LONGEST = 2_000_000
-_PLAIN = (float, int)
 
 
 class Selector(selectors._BaseSelectorImpl):
@@ -196,7 +196,8 @@ class Selector(selectors._BaseSelectorImpl):
         """
         deadline = None
         if timeout is not None:
-            if type(timeout) not in _PLAIN or not timeout <= _LONGEST:
+            kind = type(timeout)
+            if (kind is not float and kind is not int) or not timeout <= _LONGEST:
                 timeout = self._plain(timeout)
             if timeout <= 0:
                 timeout = 0
@@ -215,8 +216,13 @@ class Selector(selectors._BaseSelectorImpl):
             except KeyError:
                 hub = self._look()
         poller = self._poller
-        if hub is NATIVE and poller.backend.notices_changes:
-            pairs = poller.poll(timeout)  # as the hub would; one call is a tenth of the cost
+        backend = poller.backend
+        if hub is NATIVE and backend.notices_changes and poller.state is _fork.settled_generation:
+            # As the hub and the poller would; each of these two calls is a tenth of the cost.
+            try:
+                pairs = backend.poll(timeout)
+            except (OSError, ValueError) as error:
+                pairs = poll_again(poller, error, timeout)
         else:
             pairs = hub.wait(poller, timeout, deadline)
         # A plain loop: map() and the like are no faster for many files, and slower for one.

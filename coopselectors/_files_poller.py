@@ -29,6 +29,10 @@ from ._unpatched import system
 # How many stale numbers there may be before the kernel object is replaced.
 _MANY = 64
 
+# Seconds after which a thread that waits in poll(2) or select(2) looks for threads of C libraries.
+# Most waits are shorter, and to look costs a quarter of such a call.
+_SHORT = 0.005
+
 _PRI = 0x002
 
 _SHARED = "shared"
@@ -136,8 +140,18 @@ class FilesPoller(Poller):
 
     def poll_noticing(self, timeout: Optional[float]) -> List[Pair]:
         """Like `poll`, but notice changes that other threads make meanwhile."""
-        if self.backend.notices_changes or not _unpatched.has_other_threads():
+        if self.backend.notices_changes:
             return self.poll(timeout)
+        if not _unpatched.has_started_threads():
+            if timeout is not None and timeout <= _SHORT:
+                return self.poll(timeout)
+            pairs = self.poll(_SHORT)
+            if pairs:
+                return pairs
+            if timeout is not None:
+                timeout -= _SHORT
+            if not _unpatched.has_other_threads():
+                return self.poll(timeout)
         return poll_noticing(self, timeout)
 
     def close(self) -> None:
