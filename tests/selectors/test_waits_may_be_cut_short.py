@@ -198,3 +198,29 @@ def test_a_system_exit_in_a_greenlet_leaves_the_outer_epoll_watched(runtime, sel
     task = runtime.spawn(writer.send, b"x")
     assert len(selector.select(5)) == 1
     runtime.join(task)
+
+
+@pytest.mark.parametrize("name", ["PollSelector", "SelectSelector", "EpollSelector"])
+def test_a_process_without_other_threads_waits_as_long_as_it_should(run_python, name):
+    run_python(
+        """
+        import signal, socket, sys, time
+        import coopselectors
+        reader, writer = socket.socketpair()
+        signal.signal(signal.SIGALRM, lambda *_: writer.send(b"x"))
+        with getattr(coopselectors, sys.argv[1])() as selector:
+            key = selector.register(reader, 1)
+            for timeout in (0.002, 0.005, 0.05):
+                started = time.perf_counter()
+                assert selector.select(timeout) == []
+                assert time.perf_counter() - started >= timeout
+            for timeout in (None, 20):
+                for delay in (0.001, 0.05):
+                    signal.setitimer(signal.ITIMER_REAL, delay)
+                    assert selector.select(timeout) == [(key, 1)]
+                    assert reader.recv(1) == b"x"
+            writer.send(b"x")
+            assert selector.select(0.001) == selector.select(20) == [(key, 1)]
+        """,
+        name,
+    )
