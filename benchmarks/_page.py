@@ -32,12 +32,12 @@ Instructions
 ------------
 
 valgrind's callgrind counts the instructions in user space, for N repetitions and for 2 N.  The
-difference is the cost of N repetitions, without start and set-up.  The load of the machine changes
-it little.  The work of the kernel is not included; strace counts the ``epoll_wait`` calls.
+difference is the cost of N repetitions, without start and set-up.  The load of the machine does not
+change it.  The work of the kernel is not included; strace counts the ``epoll_wait`` calls.
 
-callgrind makes a program some fifty times slower.  gevent and ours let other greenlets run after a
-time that depends on ``sys.getswitchinterval()``, so the programs measured here make that fifty
-times longer.
+callgrind makes a program some fifty times slower.  gevent and ours take a turn of the hub's loop
+after a time that depends on ``sys.getswitchinterval()``, at about one call of a hundred.  The
+programs measured here make that interval so long that it never ends.
 
 A *hop* is a greenlet that wakes another one over a socket; most of the time, the other one has not
 gone to sleep yet.  For an *answer of a process*, the greenlet always sleeps in the hub.  *As

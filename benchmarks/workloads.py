@@ -31,9 +31,10 @@ from _programs import PROGRAMS
 Run = Callable[[int], None]
 
 _LOOPS = {"gevent-libev": "libev-cext", "gevent-libuv": "libuv-cffi"}
-# callgrind slows a process so many times, but not the clock.  gevent and ours both let others run
-# after a time that depends on the switch interval, so that is stretched as well.
-_SLOWER = 50
+# callgrind slows a process some fifty times, but not the clock.  gevent and ours let others run
+# after a time that depends on the switch interval.  At full speed, that time is over at one call of
+# a hundred; here it should not be over at each.  So the interval is so many seconds.
+_SWITCH_INTERVAL = 10
 _CLASSES = ("DefaultSelector", "EpollSelector", "PollSelector", "SelectSelector")
 
 
@@ -371,7 +372,7 @@ def _take_turns(run: Run) -> None:
 def main() -> None:
     runtime, workload, subject, repetitions = sys.argv[1:]
     if repetitions != "turns":
-        sys.setswitchinterval(_SLOWER * sys.getswitchinterval())
+        sys.setswitchinterval(_SWITCH_INTERVAL)
     hub, kind = subjects(runtime, subject)
     run = WORKLOADS[workload](hub, kind)
     run(3)  # the first time is not like the others
