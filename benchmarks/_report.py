@@ -62,8 +62,12 @@ def plots(runtimes: Sequence[str], title: str, file: Path) -> Iterator[Dict[str,
         yield all_axes
         figure.suptitle(title)
         found = {}
-        for axes in all_axes.values():
+        for number, axes in enumerate(all_axes.values()):
+            label = axes.get_xlabel()
             axes.label_outer()
+            if number + columns >= len(runtimes):  # nothing is below
+                axes.set_xlabel(label)
+                axes.tick_params(labelbottom=True)
             for line, label in zip(*axes.get_legend_handles_labels()):
                 found.setdefault(label, line)
         lines = -(-len(found) // 2)
