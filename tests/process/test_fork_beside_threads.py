@@ -120,9 +120,9 @@ def with_multiprocessing():
     context = multiprocessing.get_context("fork")
     process = context.Process(target=nothing)
     process.start()
-    # gevent with libuv loops in two threads may never hear that a child has ended, also without
-    # coopselectors (seen in 26.9).
-    return lambda: process.join(10)
+    # Not by join(): gevent with libuv loops in two threads may never hear that a child has ended,
+    # also without coopselectors (seen in 26.9).
+    return lambda: wait_for(process.pid)
 
 
 def with_spawn():
