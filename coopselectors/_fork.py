@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import Protocol, Set
+from typing import List, Protocol, Set
 from weakref import ReferenceType, ref
 
 from ._lock import Lock
@@ -27,6 +27,9 @@ generation: object = object()
 #: The same, but nobody's while the process forks.  The program's own hooks may run in the child
 #: before ours.  Whoever finds another object than its own here asks `notice` or `lock`.
 settled_generation: object = generation
+
+# One entry per thread that is in a fork.
+_forking: List[None] = []
 
 _pid: int = system.getpid()
 _lock = Lock()
@@ -66,6 +69,7 @@ def notice() -> None:
         return
     _pid = pid
     _lock = Lock()
+    _forking.clear()
     generation = settled_generation = object()
     for reference in _owners.copy():
         owner = reference()
@@ -78,12 +82,16 @@ def notice() -> None:
 
 def _begin() -> None:
     global settled_generation
+    _forking.append(None)
     settled_generation = object()
 
 
 def _end() -> None:
     global settled_generation
+    del _forking[-1:]  # none if a hook has asked `notice` meanwhile
     settled_generation = generation
+    if _forking:  # asked for after the line above, since another thread may have begun before it
+        settled_generation = object()
 
 
 # Windows has neither fork() nor this function.

@@ -28,13 +28,19 @@ _SECOND_LOOK = 0.02
 _POLLABLE: Tuple[Type[Any], ...] = (KqueueBackend, EpollBackend)
 
 
-def open_pollable() -> Optional[Backend]:
-    """Open a backend whose descriptor can be waited for; None if this platform has none."""
+def _pollable_here() -> Optional[Type[Backend]]:
+    """The first class whose descriptor can be waited for; None if this platform has none."""
     for kind in _POLLABLE:
         if getattr(_unpatched, kind.name) is not None:
-            backend: Backend = kind()
-            return backend
+            found: Type[Backend] = kind
+            return found
     return None
+
+
+def open_pollable() -> Optional[Backend]:
+    """Open a backend whose descriptor can be waited for; None if this platform has none."""
+    kind = _pollable_here()
+    return None if kind is None else kind()
 
 
 class Shadow:
@@ -192,8 +198,9 @@ def poll_noticing(owner: Any, timeout: Optional[float]) -> List[Pair]:
             return pairs
         inner = owner.pollable()
         if inner is None:
-            is_last = not owner.refused or (timeout is not None and timeout <= _SECOND_LOOK)
-            # No epoll can hold its files, so it looks again and again.
+            is_short = timeout is not None and timeout <= _SECOND_LOOK
+            is_last = is_short or _pollable_here() is None
+            # No epoll can hold its files, or no descriptor is left, so it looks again and again.
             pairs = owner.poll(timeout if is_last else _SECOND_LOOK)
             if pairs or is_last:
                 return pairs

@@ -4,14 +4,21 @@ from __future__ import annotations
 
 import math
 from selectors import EVENT_READ, EVENT_WRITE
-from typing import Any, List, Optional
+from typing import Any, List, Optional, Tuple
 
 from .. import _owned, _unpatched
+from .._unpatched import system
 from ._base import IN, OUT, Backend, Pair
 from ._epoll import validate_with
 from ._poll import EXTRAS
 
 _MASKS = (0, IN, OUT, IN | OUT)  # indexed by EVENT_READ | EVENT_WRITE
+
+
+def _identity_of(fd: int) -> Tuple[int, int, int]:
+    """What distinguishes an open file of /dev/poll from other files."""
+    found = system.fstat(fd)
+    return found.st_dev, found.st_ino, found.st_rdev
 
 
 class DevpollBackend(Backend):
@@ -24,8 +31,12 @@ class DevpollBackend(Backend):
         self.native = _unpatched.devpoll() if native is None else native
         self._fd = -1
         if is_ours:
-            self._fd = self.native.fileno()
-            _owned.claim(self._fd, self)
+            self._claim()
+
+    def _claim(self) -> None:
+        fd = self.native.fileno()
+        self._fd, self._identity = fd, _identity_of(fd)
+        _owned.claim(fd, self)
 
     def register(self, fd: int, events: int, extra: int = 0) -> None:
         self._call("register", fd, _MASKS[events] | extra)
@@ -56,19 +67,27 @@ class DevpollBackend(Backend):
         return fd
 
     def close(self) -> None:
-        if self._fd >= 0 and _owned.release(self._fd, self):
+        if self._release():
             self.native.close()
         else:
             _owned.abandon(self.native)
 
+    def _release(self) -> bool:
+        """Forget that we own the descriptor; returns whether it is still ours to close."""
+        is_ours = self.is_ours()
+        return _owned.release(self._fd, self) and is_ours
+
     def is_ours(self) -> bool:
-        return self._fd < 0 or _owned.is_owner(self._fd, self)
+        # Each open file of /dev/poll has a device number of its own; other marked files have others.
+        return self._fd < 0 or (
+            _owned.is_owner(self._fd, self) and _identity_of(self._fd) == self._identity
+        )
 
     def replace(self, fresh: DevpollBackend) -> None:
         # A child may not use its parent's, whatever the number says.
-        old, is_still_ours = self.native, self._fd >= 0 and _owned.release(self._fd, self)
-        self.native, self._fd = fresh.native, fresh._fd
-        _owned.claim(self._fd, self)
+        old, is_still_ours = self.native, self._release()
+        self.native = fresh.native
+        self._claim()
         # Closed only now: other threads may be in any call of it, see `_call`.
         if is_still_ours:
             old.close()

@@ -14,7 +14,7 @@ from support import TESTS, runtimes
 pytestmark = [pytest.mark.once, pytest.mark.counted]
 
 SETUP = """
-import ctypes, gc, os, posix, socket, sys, time
+import ctypes, gc, itertools, os, posix, socket, sys, time
 sys.path.insert(0, sys.argv[1])
 from support import standins
 standins.install(sys.argv[2])
@@ -67,13 +67,15 @@ def platform(request):
 
 
 CLOSED_BY_OTHERS = """
-for is_used in (True, False):
+for is_used, is_blocking in itertools.product((True, False), (True, False)):
     selector = coopselectors.DefaultSelector()
     key = selector.register(reader, EVENT_READ)
     assert selector.select(0) == []
     number = selector.fileno()
     posix.close(number)
     mine = posix.pipe()
+    for each in mine:  # a file that does not block has the mark of ours
+        posix.set_blocking(each, is_blocking)
     assert number in mine
     before = inode(number)
     if is_used:

@@ -280,6 +280,46 @@ def test_a_hook_that_comes_before_ours_leaves_the_parents_selector_unchanged(run
     )
 
 
+def test_a_second_fork_begins_before_the_first_has_ended(run_python):
+    """The first one's end must not be taken for the end of both."""
+    run_python(
+        """
+        import os, select, socket, _thread, time
+        acts, begun, ended = [], [], []
+        def before():
+            begun.append(1)
+            if len(begun) == 1:
+                wait_for(lambda: len(begun) == 2)
+            else:
+                wait_for(lambda: ended)
+        def wait_for(is_so):
+            while not is_so():
+                time.sleep(0.001)
+        os.register_at_fork(before=before, after_in_child=lambda: [act() for act in acts])
+        import coopselectors
+        os.register_at_fork(after_in_parent=lambda: ended.append(1))
+        reader, writer = socket.socketpair()
+        selector = coopselectors.EpollSelector()
+        selector.register(reader, 1, extra_events=select.EPOLLET)
+        acts.append(lambda: selector.unregister(reader))
+        children = []
+        def fork():
+            child = os.fork()
+            if not child:
+                os._exit(0)
+            children.append(child)
+        _thread.start_new_thread(fork, ())
+        fork()
+        wait_for(lambda: len(children) == 2)
+        for child in children:
+            os.waitpid(child, 0)
+        writer.send(b"x")
+        assert [key.fd for key, _ in selector.select(5)] == [reader.fileno()]
+        """,
+        PYTHONWARNINGS="ignore",
+    )
+
+
 def test_a_hook_of_the_programs_may_use_selectors_in_the_middle_of_a_fork(run_python):
     """Whatever it does there has happened in the parent."""
     run_python(

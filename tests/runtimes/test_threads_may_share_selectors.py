@@ -8,6 +8,7 @@ from __future__ import annotations
 import gc
 import os
 import platform
+import resource
 import sys
 import time
 
@@ -283,3 +284,28 @@ def test_a_thread_beside_a_file_that_no_epoll_can_hold_hears_of_changes(runtime,
         runtime.join_thread(thread)
     for each in chain:
         each.close()
+
+
+@pytest.mark.pollable
+@pytest.mark.epoll
+@pytest.mark.runtimes("native")
+@pytest.mark.classes("PollSelector", "SelectSelector")
+def test_a_thread_hears_of_changes_although_no_descriptor_is_left(runtime, selector, connect):
+    """There is none for an epoll that would wait in the place of poll(2) or select(2)."""
+    reader, writer = connect()
+    selector.register(reader, EVENT_READ)
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (3, hard))
+    try:
+        thread = runtime.start_thread(selector.select, 20)
+        runtime.sleep(0.05)
+        key = selector.register(writer, EVENT_WRITE)
+        assert runtime.join_thread(thread) == [(key, EVENT_WRITE)]
+        selector.unregister(writer)
+        thread = runtime.start_thread(selector.select, 20)
+        runtime.sleep(0.05)
+        selector.close()
+        with pytest.raises(ValueError, match="closed"):
+            runtime.join_thread(thread)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
