@@ -78,7 +78,7 @@ class DevpollBackend(Backend):
         return _owned.release(self._fd, self) and is_ours
 
     def is_ours(self) -> bool:
-        # Each open file of /dev/poll has a device number of its own; other marked files have others.
+        # Each open file of /dev/poll has a device number of its own (dpopen() in devpoll.c).
         return self._fd < 0 or (
             _owned.is_owner(self._fd, self) and _identity_of(self._fd) == self._identity
         )
