@@ -113,10 +113,10 @@ def test_all_ready_files_come_with_their_masks(runtime, primitive, connect):
 
 def test_what_hangs_up(runtime, watched, connect):
     primitive, reader, _writer = watched
-    task = runtime.spawn(lambda: (runtime.sleep(0.02), connect.close()))
     kept = os.dup(reader.fileno())
     primitive.watch(kept)
     primitive.forget(reader.fileno())
+    task = runtime.spawn(lambda: (runtime.sleep(0.02), connect.close()))
     assert primitive.wait(20) == {kept: READ}
     runtime.join(task)
     primitive.forget(kept)

@@ -9,6 +9,7 @@ from posix import close, dup
 import pytest
 
 from coopselectors import EVENT_READ
+from support import TESTS
 
 pytestmark = [pytest.mark.wakes_threads]
 
@@ -66,3 +67,27 @@ def test_a_registration_reaches_it(runtime, selector, connect, replaced):
     writer.send(b"x")
     selector.register(reader, EVENT_READ)
     assert thread.result() == [reader]
+
+
+@pytest.mark.parametrize("act", ["selector.close()", "selector.register(writer, 2)"])
+@pytest.mark.parametrize("name", ["PollSelector", "SelectSelector", "EpollSelector"])
+def test_it_reaches_the_main_thread_where_python_has_started_no_other(run_python, name, act):
+    done = run_python(
+        """
+        import socket, sys, time
+        sys.path.insert(0, sys.argv[1])
+        import coopselectors
+        from process.test_threads_of_c_libraries import CThread
+        reader, writer = socket.socketpair()
+        selector = getattr(coopselectors, sys.argv[2])()
+        selector.register(reader, 1)
+        thread = CThread(lambda: (time.sleep(0.3), exec(sys.argv[3])))
+        try:
+            print([key.fileobj is writer for key, _ in selector.select()])
+        except ValueError as error:
+            print(error)
+        thread.result()
+        """,
+        *(str(TESTS), name, act),
+    )
+    assert done == ("Selector is closed\n" if "close" in act else "[True]\n")
