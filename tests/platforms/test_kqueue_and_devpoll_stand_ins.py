@@ -289,6 +289,7 @@ def is_readable(fd):
 
 
 def open_descriptors():
+    standins.opened_bell()  # a process opens one, when it first needs it
     gc.collect()
     return len(os.listdir("/proc/self/fd"))
 

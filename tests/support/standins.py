@@ -99,7 +99,7 @@ def _seconds(timeout: Any) -> float | None:
     if timeout is None:
         return None
     try:
-        _select([_opened_bell()], [], [], timeout)
+        _select([opened_bell()], [], [], timeout)
     except TypeError:
         kind = type(timeout).__name__
         raise TypeError(f"timeout argument must be a number or None, got {kind}") from None
@@ -113,7 +113,7 @@ def _seconds(timeout: Any) -> float | None:
 def _milliseconds(timeout: Any) -> float:
     """A time-out of `devpoll.poll`, or its error."""
     judge = _poll()
-    judge.register(_opened_bell())
+    judge.register(opened_bell())
     judge.poll(timeout)
     return _number(timeout)
 
@@ -124,7 +124,7 @@ def _number(timeout: Any) -> float:
     return operator.index(timeout) if hasattr(timeout, "__index__") else int(timeout)
 
 
-def _opened_bell() -> int:
+def opened_bell() -> int:
     if _bell is None:
         _open_bell()
     assert _bell is not None
@@ -197,7 +197,7 @@ class _Alarm:
     def ring(self, on: bool) -> None:
         if _bell is None and not on:
             return
-        _opened_bell()
+        opened_bell()
         with contextlib.suppress(FileExistsError, FileNotFoundError):
             (self.epoll.register if on else self.epoll.unregister)(_bell)
 
