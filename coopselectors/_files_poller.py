@@ -51,6 +51,7 @@ class FilesPoller(Poller):
 
     def __init__(self, backend: Backend, keys: Mapping[int, Any]) -> None:
         # The same as in the base class, without the call: most selectors live for one select().
+        self.state = CLOSED
         self.backend = backend
         self.keys = keys
         self.waiters = _NOBODY

@@ -62,9 +62,9 @@ class Poller:
 
     #: {fd: an object with `events` and perhaps `extra_events`}; empty if only the kernel knows the
     #: files.
-    keys: Mapping[int, Any] = _NOBODY
+    keys: Mapping[int, Any]
     #: Whether any file has ever been registered here with extra events.
-    has_extras: bool = False
+    has_extras: bool
     #: Files that report only to a thread blocked on this very object: EPOLLEXCLUSIVE.
     exclusive: Set[int] = _NO_FDS
     #: Files that report a change only to the first caller (POLLPRI of /proc/self/mounts).
@@ -76,12 +76,16 @@ class Poller:
     #: How many calls of `block` are being cancelled.
     cancelled: int = 0
     #: What waits instead of a primitive that has no descriptor (see _shadow).
-    shadow: Any = None
-    # Closed as long as there is nothing to close.
-    state: object = CLOSED
+    shadow: Any
+    #: See the top of this file.
+    state: object
 
     def __init__(self, backend: Backend) -> None:
+        self.state = CLOSED  # as long as there is nothing to close
         self.backend = backend
+        self.keys = _NOBODY
+        self.has_extras = False
+        self.shadow = None
         #: {outer poller: our Waiters there}
         self.waiters: Dict[Outer, Any] = _NOBODY
         #: The waiters that watch the files one by one, and must be told of every change.
@@ -280,6 +284,10 @@ class Poller:
     def __del__(self) -> None:
         # The interpreter would close the descriptor even if the number is somebody else's by now.
         # A forked child may keep our kernel object alive, and with it our place in an outer poller.
-        if self.state is not CLOSED and not sys.is_finalizing():
-            _fork.notice()  # in a child, finalizers run before anybody is told
-            self.close()
+        try:
+            if self.state is CLOSED or sys.is_finalizing():
+                return
+        except AttributeError:  # a signal handler has raised before there was anything
+            return
+        _fork.notice()  # in a child, finalizers run before anybody is told
+        self.close()

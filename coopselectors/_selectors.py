@@ -93,6 +93,7 @@ class _OverriddenSelect(Hub):
     name = "overridden"
 
     def __init__(self, selector: SelectSelector) -> None:
+        super().__init__()
         self._selector = selector
 
     def wait(

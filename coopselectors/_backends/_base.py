@@ -45,9 +45,9 @@ class Backend(ABC):
     #: Whether that descriptor becomes readable when any file here is ready.
     pollable: ClassVar[bool] = True
     #: Whether a blocked `poll` notices what other threads register meanwhile.
-    notices_changes: bool = True
+    notices_changes: bool
     #: Whether `close` wakes every thread that is blocked in `poll` and can be woken.
-    wakes_on_close: bool = False
+    wakes_on_close: bool
     #: Whether making one already shows that the kernel has the primitive.
     made_is_proof: ClassVar[bool] = True
 

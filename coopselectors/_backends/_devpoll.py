@@ -25,6 +25,7 @@ class DevpollBackend(Backend):
     name = "devpoll"
     pollable = False  # polling a /dev/poll descriptor always gives POLLERR: poll(7d), NOTES
     notices_changes = False  # poll(7d) does not say
+    wakes_on_close = False
     extras = EXTRAS
 
     def __init__(self, native: Any = None, is_ours: bool = True) -> None:

@@ -29,6 +29,8 @@ _ROOM = 64
 
 class KqueueBackend(Backend):
     name = "kqueue"
+    notices_changes = True
+    wakes_on_close = False
     extras = _EXTRAS
     edges = _ONESHOT | _CLEAR
     once = _ONESHOT

@@ -54,7 +54,10 @@ class Hub(ABC):
     #: A variable of which each real thread has its own, whatever is patched.
     thread_local: ClassVar[Any] = None
     #: Callbacks that run only when the loop turns, and so would not run during a sleep.
-    needs_a_turn: Collection[Any] = ()
+    needs_a_turn: Collection[Any]
+
+    def __init__(self) -> None:
+        self.needs_a_turn = ()
 
     @abstractmethod
     def wait(

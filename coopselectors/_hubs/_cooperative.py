@@ -51,11 +51,10 @@ class CooperativeHub(PerFileSleep, Hub):
     start_thread: ClassVar[Callable[..., Any]]
 
     def __init__(self) -> None:
+        super().__init__()
         # The code in which our greenlets sleep; compared by identity, as code is slow to hash.
         self._sleep_code: Any = CooperativeHub._sleep.__code__
         self._timed_code: Any = type(self).sleep_at_most.__code__
-        # In the instance, where it is found faster.
-        self.needs_a_turn = type(self).needs_a_turn
 
     @abstractmethod
     def hub_if_any(self) -> Any:

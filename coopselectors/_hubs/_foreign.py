@@ -80,6 +80,7 @@ class ForeignHub(Hub):
     name = "foreign"
 
     def __init__(self, select: Any, primitive: Any) -> None:
+        super().__init__()
         self._select = select
         self._primitive = primitive
         #: The replacement turned out not to work: see _runtime.

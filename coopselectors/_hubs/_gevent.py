@@ -43,8 +43,11 @@ _says_what_is_pending = "libuv" not in config.loop.__module__
 class GeventHub(CooperativeHub):
     name = "gevent"
     thread_local = get_original("_thread", "_local")()
-    needs_a_turn = _put_off
     start_thread = staticmethod(get_original("_thread", "start_new_thread"))
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.needs_a_turn = _put_off
 
     def describe(self) -> str:
         hub = get_hub_if_exists()

@@ -97,9 +97,9 @@ class Outer:
     """
 
     #: What the hub has to watch, if anything.
-    fd: Optional[int] = None
+    fd: Optional[int]
     #: Where greenlets wait until the hub watches `fd`; None once it does.
-    not_yet_watched: Optional[Waiters] = None
+    not_yet_watched: Optional[Waiters]
     #: Where to wait for a poller that has a descriptor; None if its files have to be watched one by
     #: one.  Here, no poller has one.
     waiters_of: Callable[[Poller], Optional[Waiters]]
@@ -107,6 +107,8 @@ class Outer:
     def __init__(self, adapter: Adapter, hub: Any) -> None:
         self._adapter = adapter
         self._hub = hub
+        self.fd = None
+        self.not_yet_watched = None
         #: The hub has ended.
         self.gone: bool = False
         #: {greenlet: its Waiters}, of all that sleep here, the longest sleeper first.

@@ -38,7 +38,6 @@ class UserPoller(Poller):
     def __init__(
         self, backend: Backend, is_shared: bool = False, view_of: Optional[Poller] = None
     ) -> None:
-        super().__init__(backend)
         self._is_shared = is_shared
         self._view_of = view_of  # kept alive; it closes itself
         self._duplicate = -1
@@ -47,6 +46,7 @@ class UserPoller(Poller):
         self._blocked: Set[object] = set()
         #: {fd: mask} of the files that are not simply level-triggered.
         self.special: Dict[int, int] = {}
+        super().__init__(backend)
 
     def note(self, fd: int, mask: int) -> None:
         """A file is now watched with such a mask."""
@@ -134,7 +134,8 @@ class UserPoller(Poller):
             system.close(fd)
 
     def __del__(self) -> None:
-        if self.state is not CLOSED and self._view_of is not None:
+        is_open = getattr(self, "state", CLOSED) is not CLOSED
+        if is_open and self._view_of is not None:
             self.leave_all()
             self._close_duplicate()
         else:
