@@ -76,9 +76,10 @@ _COLOURS = {"ours": "tab:blue", "hub": "tab:red", "standard": "tab:green"}
 _REASONS = (
     (
         ("make, register, select, close", "two files, as communicate"),
-        "Before it closes its descriptor, ours makes sure that the number still means its own "
-        "epoll, since a program may have closed it and opened a file of its own.  It also wakes "
-        "every thread that is blocked there.  Without that, the first row would be 1.1.",
+        "Ours marks its epoll.  Before it closes the descriptor, it makes sure that the number "
+        "still means that epoll, since a program may have closed it and opened a file of its own.  "
+        "It also wakes every thread that is blocked there.  A finalizer does the same for a "
+        "selector that was dropped.  Without all this, the first native row would be 1.1.",
     ),
     (
         ("1 ready of 1000", "register and unregister", "modify"),
