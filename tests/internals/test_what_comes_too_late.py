@@ -6,6 +6,7 @@ Private, because the one has to happen between two lines of the other.
 from __future__ import annotations
 
 import errno
+import gc
 import sys
 from types import SimpleNamespace
 
@@ -13,7 +14,9 @@ import pytest
 
 import coopselectors
 from coopselectors import EVENT_READ
+from coopselectors._files_poller import FilesPoller
 from coopselectors._hubs import _cooperative, _guarded, _waiters, _waiting_thread, hub_for
+from coopselectors.select._user_poller import UserPoller
 from support import native
 
 HUBS = ("gevent-libev", "gevent-libuv", "eventlet")
@@ -40,6 +43,15 @@ def test_an_error_of_a_living_loop_is_told(runtime):
     loop = SimpleNamespace(run_callback_threadsafe=fail, ptr=1)
     with pytest.raises(ValueError, match="on purpose"):
         hub_for("select").call_soon(SimpleNamespace(loop=loop), print)
+
+
+@pytest.mark.parametrize("kind", [FilesPoller, UserPoller])
+def test_what_a_signal_handler_has_kept_from_being_made_is_dropped_in_silence(monkeypatch, kind):
+    told = []
+    monkeypatch.setattr(sys, "unraisablehook", told.append)
+    kind.__new__(kind)
+    gc.collect()
+    assert told == []
 
 
 class Poller:
