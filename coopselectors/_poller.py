@@ -60,8 +60,8 @@ _NO_FDS: Any = frozenset()
 class Poller:
     """One kernel object, its waiters and its state; see the top of this file."""
 
-    # What each call reads has no default here: from CPython 3.12 on, an attribute that the class has,
-    # too, takes ten times as long to find.
+    # What each call reads has no default here.  From CPython 3.12 on, an attribute is slow to find
+    # if the class has one of that name.
 
     #: {fd: an object with `events` and perhaps `extra_events`}; empty if only the kernel knows the
     #: files.

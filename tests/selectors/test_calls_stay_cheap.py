@@ -89,7 +89,7 @@ def test_one_call_that_finds_something(runtime, Selector, connect, calls):
 
 
 def test_no_class_has_a_default_for_what_its_instances_hold(runtime, selector, connect):
-    """From CPython 3.12 on, such an attribute costs ten times as much to find."""
+    """From CPython 3.12 on, such an attribute is slow to find."""
     selector.register(connect()[1], EVENT_WRITE)
     assert len(selector.select(1)) == 1
     for each in (selector, selector._poller, selector._poller.backend):
