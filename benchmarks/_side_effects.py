@@ -33,6 +33,7 @@ def ticker(busy: Callable[[Any, Any, float], None]) -> Callable[[Any, Any], Dict
 
     def measure(hub: Any, kind: Any) -> Dict[str, float]:
         delays: List[float] = []
+        gc.disable()  # one collection of all modules takes 20 ms
         until = time.monotonic() + _SECONDS
 
         def tick() -> None:

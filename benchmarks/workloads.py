@@ -33,8 +33,8 @@ Run = Callable[[int], None]
 _LOOPS = {"gevent-libev": "libev-cext", "gevent-libuv": "libuv-cffi"}
 # callgrind slows a process some fifty times, but not the clock.  gevent and ours let others run
 # after a time that depends on the switch interval.  At full speed, that time is over at one call of
-# a hundred; here it should not be over at each.  So the interval is so many seconds.
-_SWITCH_INTERVAL = 10
+# twenty or more; here it should not be over at each.  So the interval is so many seconds.
+_SWITCH_INTERVAL = 1000
 _CLASSES = ("DefaultSelector", "EpollSelector", "PollSelector", "SelectSelector")
 
 
