@@ -6,6 +6,7 @@ out what other programs took; the time by the clock is kept beside it.
 
 from __future__ import annotations
 
+import math
 import os
 import statistics
 import subprocess
@@ -13,6 +14,8 @@ import sys
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Dict, List, NamedTuple
+
+_GENERATIONS = 5
 
 _WORKLOADS = Path(__file__).with_name("workloads.py")
 
@@ -83,21 +86,26 @@ def take_turns(
 ) -> Dict[str, Dict[str, float]]:
     """Run all of them round by round, each for about `seconds` at a time.
 
+    A process may be slower than another one of the same work, for where its memory happens to lie.
+    So new processes take over several times.
+
     Returns for each the medians of its seconds a repetition, and of the ratios of "ours" to it,
     each within its round.
     """
     times: Dict[str, List[Seconds]] = {name: [] for name in works}
-    with ExitStack() as stack:
-        processes = {
-            name: stack.enter_context(_Process(work, package_path)) for name, work in works.items()
-        }
-        for process in processes.values():
-            process.set_up()
-        repetitions = {name: each.calibrate(seconds) for name, each in processes.items()}
-        for number in range(rounds):
-            names = list(works)
-            for name in names if number % 2 else reversed(names):
-                times[name].append(processes[name].repeat(repetitions[name]))
+    for _ in range(_GENERATIONS):
+        with ExitStack() as stack:
+            processes = {
+                name: stack.enter_context(_Process(work, package_path))
+                for name, work in works.items()
+            }
+            for process in processes.values():
+                process.set_up()
+            repetitions = {name: each.calibrate(seconds) for name, each in processes.items()}
+            for number in range(math.ceil(rounds / _GENERATIONS)):
+                names = list(works)
+                for name in names if number % 2 else reversed(names):
+                    times[name].append(processes[name].repeat(repetitions[name]))
     return {name: _medians(times["ours"], series) for name, series in times.items()}
 
 
