@@ -6,7 +6,8 @@ Often something else than it says, and then the same call is made again.
 from __future__ import annotations
 
 import errno
-from typing import Any, List, Optional
+from contextlib import contextmanager
+from typing import Any, Iterator, List, Optional
 
 from . import _fork
 from ._backends import Pair
@@ -23,33 +24,33 @@ _LOST = (errno.EBADF, errno.EINVAL)
 def register_again(poller: Any, error: Exception, fd: int, events: int, extra: int) -> None:
     """Register a file after an error; raises what still stands in the way."""
     _raise_if_closed(poller, error)
-    code = getattr(error, "errno", None)
-    if code in _LOST and is_open(fd):  # if not, what opens one now must not be taken for it
-        rebuild_if_lost(poller)
-        try:
-            poller.backend.register(fd, events, extra)
+    with _closed_meanwhile(poller):
+        code = getattr(error, "errno", None)
+        if code in _LOST and is_open(fd):  # if not, what opens one now must not be taken for it
+            rebuild_if_lost(poller)
+            try:
+                poller.backend.register(fd, events, extra)
+                return
+            except (OSError, ValueError) as again:
+                error, code = again, getattr(again, "errno", None)
+        if code == errno.EEXIST:
+            # The file was closed and duplicated back under its number, or another thread has just
+            # registered it with a new kernel object.  Either way, the number is not stale now.
+            put(poller.backend, fd, events, extra)
+            with _fork.lock():
+                poller.stale_fds = poller.stale_fds - {fd}
             return
-        except (OSError, ValueError) as again:
-            _raise_if_closed(poller, again)
-            error, code = again, getattr(again, "errno", None)
-    if code == errno.EEXIST:
-        # The file was closed and duplicated back under its number, or another thread has just
-        # registered it with a new kernel object.  Either way, the number is not stale now.
-        put(poller.backend, fd, events, extra)
-        with _fork.lock():
-            poller.stale_fds = poller.stale_fds - {fd}
-        return
-    if code in (errno.EINVAL, errno.ELOOP):
-        if extra & poller.backend.exclusive:
-            raise ValueError(
-                f"EPOLLEXCLUSIVE cannot be used for descriptor {fd}, an epoll (epoll_ctl(2))"
-            ) from None
-        if poller.waiters:
-            # Nested too deep for the kernel, but only because an outer poller holds us.
-            poller.refuse()
-            poller.backend.register(fd, events, extra)
-            return
-    raise error
+        if code in (errno.EINVAL, errno.ELOOP):
+            if extra & poller.backend.exclusive:
+                raise ValueError(
+                    f"EPOLLEXCLUSIVE cannot be used for descriptor {fd}, an epoll (epoll_ctl(2))"
+                ) from None
+            if poller.waiters:
+                # Nested too deep for the kernel, but only because an outer poller holds us.
+                poller.refuse()
+                poller.backend.register(fd, events, extra)
+                return
+        raise error
 
 
 def modify_again(
@@ -60,12 +61,13 @@ def modify_again(
     code = getattr(error, "errno", None)
     if code != errno.ENOENT and not (code in _LOST and is_open(fd)):
         raise error
-    rebuild_if_lost(poller)
-    with _fork.lock():  # while another thread replaces the kernel object, neither has the file
-        if was_fired:
-            put(poller.backend, fd, events, extra)
-        else:
-            poller.backend.modify(fd, events, before, extra)
+    with _closed_meanwhile(poller):
+        rebuild_if_lost(poller)
+        with _fork.lock():  # while another thread replaces the kernel object, neither has the file
+            if was_fired:
+                put(poller.backend, fd, events, extra)
+            else:
+                poller.backend.modify(fd, events, before, extra)
 
 
 def poll_again(poller: Any, error: Exception, timeout: Optional[float]) -> List[Pair]:
@@ -81,13 +83,20 @@ def poll_again(poller: Any, error: Exception, timeout: Optional[float]) -> List[
         return pairs
     if not isinstance(error, OSError) or (error.errno not in _LOST and poller.backend.is_ours()):
         raise error
-    rebuild_if_lost(poller)
-    try:
+    with _closed_meanwhile(poller):
+        rebuild_if_lost(poller)
         pairs = poller.backend.poll(timeout)
-    except (OSError, ValueError) as again:
-        _raise_if_closed(poller, again)
-        raise
     return pairs
+
+
+@contextmanager
+def _closed_meanwhile(poller: Any) -> Iterator[None]:
+    """Say that the poller is closed if an error comes from another thread's `close`."""
+    try:
+        yield
+    except (OSError, ValueError) as error:
+        _raise_if_closed(poller, error)
+        raise
 
 
 def _raise_if_closed(poller: Any, error: Exception) -> None:
