@@ -171,6 +171,32 @@ def test_an_ended_threads_hub_is_freed_while_selectors_live_on(fresh):
     assert waited <= 2
 
 
+@pytest.mark.runtimes("gevent-libev")  # libuv does not say whether anybody can run
+@pytest.mark.classes("EpollSelector", "PollSelector")
+def test_the_hub_is_not_entered_if_nobody_can_run(fresh, Selector):
+    assert fresh(entered, Selector.__name__) == [[False], [True, "ran"]]
+
+
+def entered(runtime, kind):
+    import greenlet
+
+    from support import seams
+
+    selector = getattr(coopselectors, kind)()
+    pair = socket.socketpair()
+    key = selector.register(pair[0], EVENT_WRITE)
+    hub, was_entered, others = runtime.hub(), [], []
+    selector.select(1)
+    seams.no_turn_is_due(hub)
+    greenlet.settrace(lambda event, how: was_entered.append(how[1] is hub))
+    assert selector.select(1) == selector.select(0) == [(key, EVENT_WRITE)]
+    before = any(was_entered)
+    runtime.spawn(others.append, "ran")
+    assert selector.select(1) == [(key, EVENT_WRITE)]
+    greenlet.settrace(None)
+    return [[before], [any(was_entered), *others]]
+
+
 def lost(selector):
     """Somebody closes a number twice, and the second time it is that of the kernel object."""
     close(selector.fileno())

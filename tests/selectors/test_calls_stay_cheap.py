@@ -110,27 +110,6 @@ def test_selecting_again_and_again_lets_the_loop_turn(runtime, selector, connect
     assert len(turns) >= 5
 
 
-@pytest.mark.runtimes("gevent-libev")  # libuv does not say whether anybody can run
-def test_the_hub_is_not_entered_if_nobody_can_run(runtime, selector, connect):
-    import greenlet
-
-    key = selector.register(connect()[1], EVENT_WRITE)
-    hub, entered, others = runtime.hub(), [], []
-    selector.select(1)
-    seams.no_turn_is_due(hub)
-    greenlet.settrace(lambda event, how: entered.append(how[1] is hub))
-    try:
-        assert selector.select(1) == selector.select(0) == [(key, EVENT_WRITE)]
-        assert not any(entered)
-        runtime.spawn(others.append, "ran")
-        assert selector.select(1) == [(key, EVENT_WRITE)]
-        assert any(entered)
-        assert others == ["ran"]
-    finally:
-        greenlet.settrace(None)
-        seams.a_turn_is_due(hub)
-
-
 @hubs_only
 def test_no_time_at_all_after_a_sleep(runtime, selector, connect):
     others = []
