@@ -197,27 +197,6 @@ def entered(runtime, kind):
     return [[before], [any(was_entered), *others]]
 
 
-@pytest.mark.runtimes("gevent-libev")
-@pytest.mark.classes("EpollSelector", "PollSelector")
-def test_a_file_that_is_closed_during_the_yield_is_reported(fresh, Selector):
-    """gevent's os.close puts the real one off until the loop turns (26.9)."""
-    assert fresh(ready_after_a_close, Selector.__name__) == ["closed", "ready"]
-
-
-def ready_after_a_close(runtime, kind):
-    from support import seams
-
-    selector = getattr(coopselectors, kind)()
-    reader, writer = pipe()
-    pair = socket.socketpair()
-    selector.register(reader, EVENT_READ, "closed")
-    selector.register(pair[0], EVENT_WRITE, "ready")
-    selector.select(1)
-    seams.no_turn_is_due(runtime.hub())
-    runtime.spawn(os.close, writer)
-    return sorted(key.data for key, _ in selector.select(1))
-
-
 def lost(selector):
     """Somebody closes a number twice, and the second time it is that of the kernel object."""
     close(selector.fileno())

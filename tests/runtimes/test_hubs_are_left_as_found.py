@@ -9,8 +9,8 @@ from textwrap import dedent
 
 import pytest
 
-from coopselectors import EVENT_READ
-from support import native
+from coopselectors import EVENT_READ, EVENT_WRITE
+from support import native, seams
 from support.runtimes import missing
 
 hubs_only = pytest.mark.runtimes("gevent-libev", "gevent-libuv", "eventlet")
@@ -248,6 +248,23 @@ def test_a_close_that_gevent_has_put_off(runtime, selector):
     started = time.monotonic()
     assert selector.select(20) == [(key, EVENT_READ)]
     assert time.monotonic() - started < 10
+    selector.unregister(reader)
+    os.close(reader)
+
+
+@gevent_only
+def test_a_close_that_gevent_puts_off_during_the_yield(runtime, selector, connect):
+    reader, writer = os.pipe()
+    selector.register(reader, EVENT_READ, "closed")
+    selector.register(connect()[1], EVENT_WRITE, "ready")
+    selector.select(1)
+    hub = runtime.hub()
+    seams.no_turn_is_due(hub)
+    try:
+        runtime.spawn(os.close, writer)
+        assert sorted(key.data for key, _ in selector.select(1)) == ["closed", "ready"]
+    finally:
+        seams.a_turn_is_due(hub)
     selector.unregister(reader)
     os.close(reader)
 
