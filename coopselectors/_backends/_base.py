@@ -60,7 +60,7 @@ class Backend(ABC):
     #: The extras that make a file report only to a thread blocked in `poll`.
     exclusive: ClassVar[int] = 0
     #: {what `poll` returns instead of a descriptor: its key}, of registrations that are not files.
-    others: Mapping[Any, Any] = {}
+    others: Mapping[Any, Any]
 
     native: Any
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from selectors import EVENT_READ, EVENT_WRITE
-from typing import Any, List, Optional, Tuple
+from typing import Any, List, Mapping, Optional, Tuple
 
 from .. import _owned, _unpatched
 from .._unpatched import system
@@ -23,6 +23,7 @@ def _identity_of(fd: int) -> Tuple[int, int, int]:
 
 class DevpollBackend(Backend):
     name = "devpoll"
+    others: Mapping[Any, Any] = {}
     pollable = False  # polling a /dev/poll descriptor always gives POLLERR: poll(7d), NOTES
     notices_changes = False  # poll(7d) does not say
     wakes_on_close = False

@@ -6,7 +6,7 @@ import math
 import sys
 from errno import ENOENT, ENOMEM
 from selectors import EVENT_READ, EVENT_WRITE
-from typing import Any, Callable, List, Optional
+from typing import Any, Callable, List, Mapping, Optional
 
 from .. import _owned, _unpatched
 from .._unpatched import system
@@ -78,6 +78,7 @@ _CLOSING: Any = _Closing()
 
 class EpollBackend(Backend):
     name = "epoll"
+    others: Mapping[Any, Any] = {}
     extras = _EXTRAS
     edges = _ET | _ONESHOT
     once = _ONESHOT

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import sys
 from selectors import EVENT_READ, EVENT_WRITE
-from typing import Any, List, Optional
+from typing import Any, List, Mapping, Optional
 
 from .. import _unpatched
 from ._base import IN, OUT, Backend, Pair
@@ -39,6 +39,7 @@ EXTRAS = {
 
 class PollBackend(Backend):
     name = "poll"
+    others: Mapping[Any, Any] = {}
     has_kernel_object = False
     pollable = False
     notices_changes = False

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from selectors import EVENT_READ, EVENT_WRITE
-from typing import Any, List, Optional, Set
+from typing import Any, List, Mapping, Optional, Set
 
 from .. import _unpatched
 from .._wakeup import wakeup_fd
@@ -12,6 +12,7 @@ from ._base import Backend, Pair
 
 class SelectBackend(Backend):
     name = "select"
+    others: Mapping[Any, Any] = {}
     has_kernel_object = False
     pollable = False
     notices_changes = False
