@@ -76,18 +76,22 @@ class GeventHub(CooperativeHub):
             hub._coopselectors_due = now + _TIME_SLICE
             self.sleep_at_most(hub, 0)
         else:
-            loop = hub.loop
-            # Between two turns of the loop, only what is in its queues already can run.
-            if _says_what_is_pending and not loop._callbacks and not loop.pendingcnt:
-                return
-            waiter = Waiter(hub)
-            callback = loop.run_callback(waiter.switch, None)
-            try:
-                waiter.get()
-            finally:
-                callback.stop()
+            self._let_queued_run(hub)
         if _put_off:  # perhaps by a greenlet that ran just now
             self.sleep_at_most(hub, 0)
+
+    def _let_queued_run(self, hub: Any) -> None:
+        """Let those run that wait for no turn of the loop."""
+        loop = hub.loop
+        # Between two turns, only what is in its queues already can run.
+        if _says_what_is_pending and not loop._callbacks and not loop.pendingcnt:
+            return
+        waiter = Waiter(hub)
+        callback = loop.run_callback(waiter.switch, None)
+        try:
+            waiter.get()
+        finally:
+            callback.stop()
 
     def sleep_at_most(self, hub: Any, seconds: float) -> None:
         # The waiter switches only to a greenlet that waits in it, not to a signal handler that
