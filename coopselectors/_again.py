@@ -108,7 +108,7 @@ def _raise_if_closed(poller: Any, error: Exception) -> None:
 def rebuild_if_lost(poller: Any) -> None:
     """Replace the kernel object if somebody else has closed our descriptor."""
     with _fork.lock():
-        if poller.state is CLOSED or not poller.shared():
+        if not poller.shared():
             poller.raise_closed()
         if not poller.backend.is_ours():  # or else another thread was faster
             poller.rebuild()

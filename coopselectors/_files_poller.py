@@ -21,7 +21,7 @@ from . import _fork, _unpatched
 from ._again import modify_again, poll_again, register_again
 from ._backends import Backend, Pair
 from ._backends._base import extra_of, poll_once
-from ._poller import _NO_FDS, _NOBODY, CLOSED, STALE, Poller
+from ._poller import _NO_FDS, _NOBODY, CLOSED, Poller
 from ._rebuild import rebuild, settle
 from ._shadow import open_shadow, poll_noticing, woken_in_vain
 from ._unpatched import system
@@ -175,19 +175,16 @@ class FilesPoller(Poller):
     # The state.
 
     def shared(self) -> bool:
-        # From here on, `close` takes the lock.  False means that it was first, and did not.
-        return self._first.setdefault(0, _SHARED) is _SHARED
+        # `close` may have been first, without the lock.
+        return self._first.setdefault(0, _SHARED) is _SHARED and self.state is not CLOSED
 
     def prepare(self) -> None:
         with _fork.lock():
-            state = self.state
-            if state is CLOSED:
-                self.raise_closed()
-            if state is _fork.generation:
+            if self.state is _fork.generation:
                 return  # another thread was faster
             if not self.shared():
                 self.raise_closed()
-            if state is not STALE:
+            if not _fork.is_current(self.state):
                 self._let_go_of_parents()
             self.rebuild()
 
@@ -199,7 +196,7 @@ class FilesPoller(Poller):
         """Have the kernel object replaced at the next call; waiters make that call now."""
         with _fork.lock():
             if self.state is _fork.generation and self.shared():
-                self.state = STALE
+                self.state = _fork.stale
                 self.leave_all()
 
     def rebuild(self) -> None:

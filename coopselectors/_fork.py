@@ -27,6 +27,9 @@ generation: object = object()
 #: The same, but nobody's while the process forks.  The program's own hooks may run in the child
 #: before ours.  Whoever finds another object than its own here asks `notice` or `lock`.
 settled_generation: object = generation
+#: The state of a poller of this process that is to be replaced (see _poller); it is not current in
+#: a child either.
+stale: object = object()
 
 # One entry per thread that is in a fork.
 _forking: List[None] = []
@@ -61,9 +64,14 @@ def lock() -> Lock:
     return _lock
 
 
+def is_current(state: object) -> bool:
+    """Whether a kernel object of this state was made by this process."""
+    return state is generation or state is stale
+
+
 def notice() -> None:
     """Start a new generation if this is a child that has not done so yet."""
-    global generation, settled_generation, _pid, _lock
+    global generation, settled_generation, stale, _pid, _lock
     pid = system.getpid()
     if pid == _pid:
         return
@@ -71,6 +79,7 @@ def notice() -> None:
     _lock = Lock()
     _forking.clear()
     generation = settled_generation = object()
+    stale = object()
     for reference in _owners.copy():
         owner = reference()
         if owner is not None:

@@ -12,6 +12,7 @@ other epolls.  Among our own descriptors, the latest owner of a number counts.
 from __future__ import annotations
 
 import atexit
+import errno
 from typing import Any, Dict
 
 from ._unpatched import system
@@ -31,8 +32,9 @@ def claim(fd: int, owner: object) -> None:
     _owners[fd] = owner
     try:
         _set_blocking(fd, False)
-    except OSError:  # a kqueue of macOS cannot be marked
-        _get_blocking = _is_unmarked
+    except OSError as error:
+        if error.errno != errno.EBADF:  # a kqueue of macOS cannot be marked
+            _get_blocking = _is_unmarked
 
 
 def is_owner(fd: int, owner: object) -> bool:

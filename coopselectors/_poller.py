@@ -9,14 +9,14 @@ state      ``state`` is                    the kernel object                   n
 =========  ==============================  ==================================  =====================
 open       ``_fork.generation``            ours; holds every registered file   stale, inherited,
                                                                                closed
-stale      ``STALE``                       may report files that were closed   open, by `prepare`
-                                           before they were unregistered
-inherited  the generation of a parent      the parent's; this is a forked      open, by `prepare`
-                                           child
+stale      ``_fork.stale``                 may report files that were closed   open (`prepare`),
+                                           before they were unregistered       inherited, closed
+inherited  either of these, of a parent    the parent's; this is a forked      open (`prepare`),
+                                           child                               closed
 closed     ``CLOSED``                      none
 =========  ==============================  ==================================  =====================
 
-A poller becomes inherited by itself, since a child has another generation.
+A poller becomes inherited by itself, since both are other objects in a child.
 
 Only the kernel knows the files of a plain `Poller`.  It is the user's own epoll or kqueue, which
 parent and child share, and which is never replaced.  A `FilesPoller` knows its files.
@@ -33,7 +33,6 @@ from ._backends import IN, Backend, Pair
 from ._duplicates import Duplicate
 from ._wakeup import wakeup_fd
 
-STALE = "stale"
 CLOSED = "closed"
 
 #: The error message of a closed selector.
@@ -260,7 +259,7 @@ class Poller:
         with _fork.lock():
             if self.state is CLOSED:
                 return
-            is_ours = self.state is _fork.generation or self.state is STALE
+            is_ours = _fork.is_current(self.state)
             self.state = CLOSED
             try:
                 self._let_go(is_ours)

@@ -12,7 +12,6 @@ from typing import Any
 from . import _fork
 from ._backends import Backend
 from ._backends._base import extra_of
-from ._poller import STALE
 
 _BOTH = 3  # EVENT_READ | EVENT_WRITE
 
@@ -29,7 +28,7 @@ def rebuild(poller: Any) -> None:
         # It is filled before it replaces the other, so that a poll meanwhile misses nothing.
         for fd, key in filled.items():
             _fill(poller, fresh, fd, key)
-        if poller.state is _fork.generation or poller.state is STALE:
+        if _fork.is_current(poller.state):
             if poller.has_blocked_threads():
                 poller.notify(True)  # wakes the threads that are blocked in the old one
             poller.leave_all()

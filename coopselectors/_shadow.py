@@ -170,7 +170,7 @@ def open_shadow(owner: Any) -> None:
     if inner is None:
         return
     with _fork.lock():
-        if owner.closed or not owner.shared():
+        if not owner.shared():
             inner.close()
             owner.raise_closed()
         if owner.shadow is not None:  # another thread was faster

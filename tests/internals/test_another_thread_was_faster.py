@@ -507,6 +507,19 @@ def test_a_kernel_object_that_two_threads_close(monkeypatch):
     assert native not in _owned._abandoned
 
 
+def test_a_descriptor_that_is_gone_before_it_is_marked():
+    backend, gone = EpollBackend(), os.dup(1)
+    os.close(gone)
+    _owned.claim(gone, backend)
+    _owned.forget(gone)
+    number = backend.fileno()
+    assert backend.is_ours()
+    os.set_blocking(number, True)  # as another epoll under its number would be
+    assert not backend.is_ours()
+    os.set_blocking(number, False)
+    backend.close()
+
+
 def test_an_object_that_another_thread_closes_while_the_kernel_is_asked(file, monkeypatch):
     made = coopselectors.select.epoll()
     made.register(file, EVENT_READ)

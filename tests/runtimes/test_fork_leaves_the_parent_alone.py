@@ -7,14 +7,14 @@ import multiprocessing
 import os
 import resource
 import time
-from posix import close
+from posix import close, dup
 from posix import fork as posix_fork
 from posix import waitpid as posix_waitpid
 
 import pytest
 
 from coopselectors import EVENT_READ, EVENT_WRITE
-from support import workers
+from support import native, workers
 from support.runtimes import missing, standard
 
 # eventlet warns of every fork, and the interpreter of those beside threads.
@@ -410,3 +410,21 @@ def test_a_child_may_close_before_it_does_anything_else(runtime, selector, conne
     assert "closed" in in_child(child)()
     writer.send(b"x")
     assert len(selector.select(5)) == 1
+
+
+@pytest.mark.epoll
+@pytest.mark.classes("EpollSelector")
+def test_a_child_closes_what_was_to_be_replaced(runtime, selector, connect, in_child):
+    reader, writer = connect()
+    selector.register(reader, EVENT_READ, extra_events=native.constants["EPOLLET"])
+    writer.send(b"x")
+    early = [dup(reader.fileno()) for _ in range(100)]  # so many that it is to be replaced
+    for fd in early:
+        selector.register(fd, EVENT_WRITE)
+    kernel_object = native.epoll.fromfd(dup(selector.fileno()))
+    for fd in early:
+        close(fd)
+        selector.unregister(fd)
+    in_child(selector.close)()
+    assert kernel_object.poll(0, 1)[0][0] == reader.fileno()
+    kernel_object.close()
