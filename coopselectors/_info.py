@@ -22,7 +22,7 @@ def info() -> Dict[str, Any]:
     The result is a dictionary of strings, lists and dictionaries, for people and for ``json``:
 
     * ``versions``: of coopselectors, of Python, and of gevent, eventlet and greenlet (None if not
-      installed).  Nothing is imported to find out.
+      installed), and ``sys.platform``.  Nothing is imported to find out.
     * ``runtime``: the result of `current_runtime`.
     * ``evidence``: the owner of each primitive that ``select`` offers now.
     * ``default``: the class that DefaultSelector chooses now; None if no selector works.

@@ -98,7 +98,7 @@ def uninstall() -> List[str]:
     is installed.
     """
     if not _changes:
-        raise RuntimeError("coopselectors is not installed, so there is nothing to undo")
+        raise RuntimeError("install() is not in force, so there is nothing to undo")
     changes = _changes[:]
     _changes.clear()
     others = _undo(changes)

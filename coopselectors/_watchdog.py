@@ -88,7 +88,9 @@ def warn_blocking(threshold: float = 0.1, report: Optional[Callable[[str], Any]]
     A real thread asks the hub again and again whether it still turns.  If the hub does not answer,
     and its thread has been in a call of ``select``, ``poll`` or the like for `threshold` seconds,
     `report` is called once, in the real thread, with a text that ends with the stack of the call.
-    By default the text is written to ``sys.stderr``.  Nothing else that blocks a hub is reported.
+    By default the text is written to ``sys.stderr``.  A call is recognised by
+    its source line, so another call in a line that names ``select`` or the like may be reported,
+    too.  Nothing else that blocks a hub is reported.
 
     Returns the watch.  It ends when its ``stop()`` is called, at the end of its ``with`` statement,
     with the hub, or in a forked child.  Raises ValueError for a threshold that is not above 0, and

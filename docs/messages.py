@@ -58,7 +58,7 @@ ADVICE = {
     "cannot pickle '": "As in the standard module: such an object belongs to its process.",
     "cannot install into": "Import the module first, or leave it out of ``modules``.",
     "concurrent poll()": "As in the standard module: give each thread a poll object of its own.",
-    "coopselectors is not installed": "Call ``uninstall()`` only after ``install()``.",
+    "install() is not in force": "Call ``uninstall()`` only after ``install()``.",
     "extra_events of a kqueue": "Request READ or WRITE as well.",
     "give either -m": "Name the program once.",
     "do not call blocking functions": "A callback of the hub may not wait: spawn a greenlet, or "

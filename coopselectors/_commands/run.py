@@ -48,7 +48,7 @@ def main(arguments: Sequence[str]) -> int:
         "--warn",
         type=float,
         metavar="SECONDS",
-        help="print the stack of each select call that blocks the hub for so long",
+        help="print the stack of each select call that blocks the hub for that long",
     )
     options = parser.parse_args(own)
     if not rest:
