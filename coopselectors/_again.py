@@ -1,6 +1,8 @@
 """What does it mean if the kernel refuses a file, or a wait?
 
-Often something else than it says, and then the same call is made again.
+Somebody may have closed our descriptor, another thread may have replaced the kernel object, or the
+nesting may be too deep only because an outer poller holds us.  That is repaired, and the same call
+is made again.
 """
 
 from __future__ import annotations

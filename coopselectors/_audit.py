@@ -161,7 +161,7 @@ class _Audit:
         call = "install(select=True)" if _standard.is_primitive(place.held) else "install()"
         if place.set is not None and place.root:
             return f"{call} replaces it"
-        return f"{place.reason or 'nobody knows whose it is'}: call {call} before it is made"
+        return f"{place.reason or 'its owner is unknown'}: call {call} before it is made"
 
 
 def _is_patched() -> bool:

@@ -7,12 +7,12 @@ knows what the kernel reports, and a hub knows how to wait.
 from __future__ import annotations
 
 import selectors
-from selectors import EVENT_READ, EVENT_WRITE, SelectorKey
+from selectors import SelectorKey
 from typing import Any, ClassVar, Dict, List, Optional, Type
 
 from . import _fork, _runtime
 from ._again import poll_again
-from ._backends import Backend, Pair
+from ._backends import BOTH, Backend, Pair
 from ._extra_events import check, key_of
 from ._files_poller import FilesPoller
 from ._hubs import NATIVE, Hub, look, pinned_hub, seen
@@ -21,8 +21,7 @@ from ._ready import Ready, translate
 from ._runtime import modules
 from ._unpatched import clock
 
-_BOTH = EVENT_READ | EVENT_WRITE
-_NEITHER = ~_BOTH
+_INVALID = ~BOTH
 
 # A third of the cost of calling the class, whose __new__ is written in Python.
 _new_tuple: Any = tuple.__new__
@@ -93,7 +92,7 @@ class Selector(selectors._BaseSelectorImpl):
         """
         if extra_events:
             check(self._poller.backend, type(self), events, extra_events)
-        elif not events or events & _NEITHER:
+        elif not events or events & _INVALID:
             raise ValueError(f"Invalid events: {events!r}")
         keys = self._fd_to_key
         fd = lookup(keys, fileobj)
@@ -106,7 +105,7 @@ class Selector(selectors._BaseSelectorImpl):
                 poller.register(fd, events, extra_events)
             else:
                 key = _new_tuple(SelectorKey, (fileobj, fd, events, data))
-                if events != _BOTH and fd not in poller.stale_fds:
+                if events != BOTH and fd not in poller.stale_fds:
                     self._known[fd] = key, events  # before others can find the key and take it out
                 keys[fd] = key
                 poller.register(fd, events)
@@ -120,7 +119,7 @@ class Selector(selectors._BaseSelectorImpl):
         """Stop watching a file, which may be closed already.
 
         Returns its SelectorKey.  Raises KeyError if the file is not registered, and ValueError if
-        `fileobj` is not a file and never was.
+        `fileobj` has no valid descriptor and is not registered.
         """
         try:
             fd = lookup(self._fd_to_key, fileobj)
@@ -145,7 +144,7 @@ class Selector(selectors._BaseSelectorImpl):
         always reaches the kernel, even if nothing has changed; this re-arms ``EPOLLONESHOT``.
         Setting or removing ``EPOLLEXCLUSIVE`` raises ValueError.
         """
-        if not extra_events and (not events or events & _NEITHER):
+        if not extra_events and (not events or events & _INVALID):
             raise ValueError(f"Invalid events: {events!r}")
         keys, known, poller = self._fd_to_key, self._known, self._poller
         try:
@@ -163,7 +162,7 @@ class Selector(selectors._BaseSelectorImpl):
             known.pop(fd, None)
         else:
             key = _new_tuple(SelectorKey, (before.fileobj, fd, events, data))
-            if events != _BOTH and fd not in poller.stale_fds:
+            if events != BOTH and fd not in poller.stale_fds:
                 known[fd] = key, events
             else:
                 known.pop(fd, None)
@@ -277,7 +276,7 @@ class Selector(selectors._BaseSelectorImpl):
         return found[4]
 
     def close(self) -> None:
-        """Give the kernel's object back.  Every caller waiting in `select` gets a ValueError."""
+        """Close the kernel object.  Every caller waiting in `select` gets a ValueError."""
         self._poller.close()
         self._fd_to_key.clear()
         self._known.clear()

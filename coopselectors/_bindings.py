@@ -165,7 +165,7 @@ def _in_object(holder: Any, wanted: Table, path: Path) -> Iterator[Place]:
 
 
 def _nothing(holder: Any, wanted: Table, path: Path) -> Iterator[Place]:
-    """Its namespace, or what belongs to it, holds what it seems to hold."""
+    """Yield nothing: its namespace holds its references, and is searched by itself."""
     return iter(())
 
 

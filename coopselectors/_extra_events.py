@@ -1,4 +1,4 @@
-"""How does a caller ask for more than READ and WRITE, and get the answer?
+"""How does a file ask for more than READ and WRITE?
 
 The standard module has no way to do either (python/cpython 144211, 79698).  A caller passes the
 platform's own numbers in `extra_events`.  `select` still returns ``(key, events)``; if extra events
@@ -8,12 +8,10 @@ were requested, `events` carries the kernel's answer as well.
 from __future__ import annotations
 
 from operator import index
-from selectors import EVENT_READ, EVENT_WRITE, SelectorKey
+from selectors import SelectorKey
 from typing import Any, Dict, List, Optional
 
-from ._backends import BACKENDS, IN, OUT, Backend
-
-_BOTH = EVENT_READ | EVENT_WRITE
+from ._backends import BACKENDS, BOTH, IN, OUT, Backend
 
 
 class Events(int):
@@ -50,7 +48,7 @@ class ExtraKey(SelectorKey):
 
     extra_events: int = 0
     #: {mask of the kernel: the `Events` that the caller gets for it}
-    told: Dict[int, Events]
+    results: Dict[int, Events]
 
 
 class KeventKey(SelectorKey):
@@ -64,7 +62,7 @@ def key_of(fileobj: Any, fd: int, events: int, data: Any, extra_events: int) -> 
     """The key of a file that is registered with extra events."""
     key = ExtraKey(fileobj, fd, events, data)
     key.extra_events = extra_events
-    key.told = {}
+    key.results = {}
     return key
 
 
@@ -79,7 +77,7 @@ def check(
 
     `before` is the key with which the file is registered already, if any.
     """
-    if events & ~_BOTH:
+    if events & ~BOTH:
         raise ValueError(f"Invalid events: {events!r}")
     extra = index(extra)
     rest = extra

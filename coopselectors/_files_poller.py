@@ -19,11 +19,11 @@ from typing import Any, Dict, List, Mapping, Optional, Set
 
 from . import _fork, _unpatched
 from ._again import modify_again, poll_again, register_again
-from ._backends import Backend, Pair
+from ._backends import PRI, Backend, Pair
 from ._backends._base import extra_of, poll_once
 from ._poller import _NO_FDS, _NOBODY, CLOSED, Poller
 from ._rebuild import rebuild, settle
-from ._shadow import open_shadow, poll_noticing, woken_in_vain
+from ._shadow import open_shadow, poll_noticing
 from ._unpatched import system
 
 # How many stale numbers there may be before the kernel object is replaced.
@@ -32,8 +32,6 @@ _MANY = 64
 # Seconds after which a thread that waits in poll(2) or select(2) looks for threads of C libraries.
 # Most waits are shorter, and to look costs a quarter of such a call.
 _SHORT = 0.005
-
-_PRI = 0x002
 
 _SHARED = "shared"
 
@@ -77,7 +75,7 @@ class FilesPoller(Poller):
         if extra:
             self._note_extra(fd, extra)
         if self.shadow is not None:
-            self.tell_shadow("add", fd, events, extra)
+            self.add_to_shadow(fd, events, extra)
         if self.per_file_waiters:
             self.changed()
 
@@ -98,8 +96,8 @@ class FilesPoller(Poller):
         if extra:
             self._note_extra(fd, extra)
         if self.shadow is not None:
-            self.tell_shadow("remove", fd, before)
-            self.tell_shadow("add", fd, events, extra)
+            self._remove_from_shadow(fd, before)
+            self.add_to_shadow(fd, events, extra)
         if self.per_file_waiters:
             self.changed()
 
@@ -123,9 +121,9 @@ class FilesPoller(Poller):
             self.rearm(fd)
             with _fork.lock():
                 self.exclusive = self.exclusive - {fd}
-                self.told_once = self.told_once - {fd}
+                self.read_once = self.read_once - {fd}
         if self.shadow is not None:
-            self.tell_shadow("remove", fd, before)
+            self._remove_from_shadow(fd, before)
         if self.per_file_waiters:
             self.changed()
         if self.stale_fds and len(self.stale_fds) > _MANY + len(self.keys) // 8:
@@ -215,13 +213,13 @@ class FilesPoller(Poller):
         self.has_extras = True
         if extra & self.backend.exclusive:
             if fd in self.stale_fds:
-                self.mark_stale()  # whose wake-ups these are, poll(2) does not know
+                self.mark_stale()  # poll(2) cannot tell which file a wake-up was for
             with _fork.lock():
                 self.exclusive = {*self.exclusive, fd}
             self.leave_all()
-        if extra & _PRI and self.backend.name != "kqueue" and reports_once(fd):
+        if extra & PRI and self.backend.name != "kqueue" and is_read_once(fd):
             with _fork.lock():
-                self.told_once = {*self.told_once, fd}
+                self.read_once = {*self.read_once, fd}
             self.leave_all()
 
     def mark_fired(self, fd: int) -> None:
@@ -239,19 +237,12 @@ class FilesPoller(Poller):
         kept: List[Pair] = []
         if self.has_extras:
             for fd, mask in pairs:
-                if fd in self.told_once:
+                if fd in self.read_once:
                     kept.append((fd, mask))
                 elif extra_of(self.keys.get(fd)) & self.backend.edges:
                     self.rearm(fd)
                     settle(self, fd)
         return kept
-
-    def merge(self, taken: List[Pair]) -> List[Pair]:
-        """Return reports that a thread or a shadow took from read-once files, and other pairs."""
-        known = dict(taken)
-        for fd, mask in self.poll(0):
-            known[fd] = known.get(fd, 0) | mask
-        return list(known.items())
 
     def confirm(self, fd: int, mask: int) -> int:
         """Ask poll(2) what the file that now has a stale number is ready for."""
@@ -262,16 +253,16 @@ class FilesPoller(Poller):
 
         `now` and `before` are what it is and was watched for; None if it is or was not.
         """
-        if fd in self.told_once:
+        if fd in self.read_once:
             with _fork.lock():
-                self.told_once = self.told_once - {fd}
+                self.read_once = self.read_once - {fd}
         if before is not None and self.shadow is not None:
-            self.tell_shadow("remove", fd, before.events)
+            self._remove_from_shadow(fd, before.events)
         if now is not None:
             if now.extra_events:
                 self._note_extra(fd, now.extra_events)
             if self.shadow is not None:
-                self.tell_shadow("add", fd, now.events, now.extra_events)
+                self.add_to_shadow(fd, now.events, now.extra_events)
         if self.per_file_waiters:
             self.changed()
 
@@ -282,7 +273,7 @@ class FilesPoller(Poller):
 
     @property
     def needs_thread(self) -> bool:
-        return bool(self.exclusive or self.told_once)
+        return bool(self.exclusive or self.read_once)
 
     def has_descriptor(self) -> bool:
         return self.backend.pollable or self.shadow is not None
@@ -309,14 +300,16 @@ class FilesPoller(Poller):
         shadow = self.shadow
         return None if shadow is None else shadow.poller
 
-    def tell_shadow(self, what: str, fd: int, events: int, extra: int = 0) -> None:
-        shadow = self.shadow
-        if shadow is None:
-            return
-        told = shadow.add(fd, events, extra) if what == "add" else shadow.remove(fd, events)
-        if not told:
+    def add_to_shadow(self, fd: int, events: int, extra: int = 0) -> None:
+        shadow = self.shadow  # another thread may dismiss it
+        if shadow is not None and not shadow.add(fd, events, extra):
             self.dismiss_shadow()
             self.refused = self.refused or shadow.is_refused
+
+    def _remove_from_shadow(self, fd: int, events: int) -> None:
+        shadow = self.shadow
+        if shadow is not None:
+            shadow.remove(fd, events)
 
     def dismiss_shadow(self) -> None:
         """Drop the shadow, so that the next wait makes another; waiters look again."""
@@ -343,10 +336,20 @@ class FilesPoller(Poller):
 
     def woken_in_vain(self) -> bool:
         shadow = self.shadow
-        return shadow is not None and woken_in_vain(self, shadow)
+        if shadow is None:
+            return False
+        try:
+            found: Optional[bool] = shadow.found_otherwise(self.poll)
+        except (OSError, ValueError):
+            if not shadow.poller.closed:
+                raise
+            return True  # another thread has dismissed it
+        if found is None and self.shadow is shadow:
+            self.dismiss_shadow()
+        return found is not False
 
 
-def reports_once(fd: int) -> bool:
+def is_read_once(fd: int) -> bool:
     """Whether a file may report POLLPRI to the first poll only, as those of /proc and /sys do."""
     try:
         return stat.S_ISREG(system.fstat(fd).st_mode)

@@ -24,8 +24,9 @@ from ._unpatched import system
 
 #: A different object in each process; compared by identity.
 generation: object = object()
-#: The same, but nobody's while the process forks.  The program's own hooks may run in the child
-#: before ours.  Whoever finds another object than its own here asks `notice` or `lock`.
+#: The same; but while the process forks, an object that is no poller's state.  The program's own
+#: hooks may run in the child before ours.  Whoever finds another object than its own here asks
+#: `notice` or `lock`.
 settled_generation: object = generation
 #: The state of a poller of this process that is to be replaced (see _poller); it is not current in
 #: a child either.

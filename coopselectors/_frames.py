@@ -1,4 +1,4 @@
-"""What do the functions hold that run at this moment, or are suspended?
+"""What do running and suspended functions hold?
 
 Since CPython 3.11 the collector knows nothing of the variables of a function that runs.
 """

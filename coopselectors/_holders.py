@@ -1,4 +1,4 @@
-"""Who refers to these objects?
+"""Which objects refer to these?
 
 The collector answers in C, and one question costs one pass over all that it tracks, however many
 modules there are.  It does not know of everything:

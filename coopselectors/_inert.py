@@ -1,4 +1,4 @@
-"""How is somebody else's object looked at without running any code of theirs?
+"""How is another program's object inspected without running its code?
 
 ``vars(x)``, ``x.name``, ``repr``, ``==``, ``hash``, ``isinstance`` and the methods of a subclass of
 dict or list may all call code of the object's class or metaclass, which may import, raise, or take
@@ -79,7 +79,7 @@ def is_ours(kind: type) -> bool:
 
 
 def is_a_hint(kind: type) -> bool:
-    """Whether objects of a class are said about other classes, and use them for nothing."""
+    """Whether objects of this class only describe other classes, as type hints do."""
     return home_of(kind) == "typing" or full_name(kind) in ("types.GenericAlias", "types.UnionType")
 
 

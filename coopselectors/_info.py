@@ -94,9 +94,9 @@ def _evidence(primitive: str) -> str:
     offered, select = _runtime.offered(primitive), _runtime.offered("select")
     if offered is None:
         return "not there"
-    covered = _runtime.replaced_by(offered)
-    if covered is not None:
-        return f"{_runtime.owner(offered)}: {_home(offered)}, in the place of {_home(covered)}"
+    replaced = _runtime.replaced_by(offered)
+    if replaced is not None:
+        return f"{_runtime.owner(offered)}: {_home(offered)}, in the place of {_home(replaced)}"
     # Ours have no owner of their own: they wait as ``select.select`` says.
     ours = _runtime.home(offered) == _runtime.OURS
     return f"{_runtime.owner(select if ours else offered)}: {_home(offered)}"

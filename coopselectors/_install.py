@@ -1,4 +1,4 @@
-"""How do the selectors inside other people's libraries become ours?
+"""How do the selectors inside other libraries become ours?
 
 They are recognised by identity, not by name: a class of the standard module, gevent or eventlet is
 replaced in every object that holds it, and put back there.  On request, so are the functions and
@@ -157,18 +157,18 @@ def _replace(wanted: Optional[Set[int]], select: bool) -> List[Any]:
 
 
 class _Watched(ModuleType):
-    """A module that ours are in.  What gevent and eventlet write over them goes beneath them.
+    """A module that has ours.  What gevent or eventlet writes over them is kept for `uninstall`.
 
     Otherwise what is imported after a later patch would get the classes of the patch.
     """
 
     def __setattr__(self, name: str, value: Any) -> None:
         if _is_of_a_hub(sys._getframe(1)):
-            value = _put_beneath(self, name, value)
+            value = _keep_for_uninstall(self, name, value)
         super().__setattr__(name, value)
 
     def __delattr__(self, name: str) -> None:
-        if not _is_of_a_hub(sys._getframe(1)) or _put_beneath(self, name, ABSENT) is ABSENT:
+        if not _is_of_a_hub(sys._getframe(1)) or _keep_for_uninstall(self, name, ABSENT) is ABSENT:
             super().__delattr__(name)
 
     def __reduce__(self) -> Any:
@@ -186,7 +186,7 @@ def _is_of_a_hub(frame: FrameType) -> bool:
     return type(module) is str and module.partition(".")[0] in ("gevent", "eventlet")
 
 
-def _put_beneath(module: ModuleType, name: str, theirs: Any) -> Any:
+def _keep_for_uninstall(module: ModuleType, name: str, theirs: Any) -> Any:
     """Note what a hub puts into a module; returns what is to stand there: ours, if it does now."""
     namespace = _inert.module_vars(module)
     for index, change in reversed(list(enumerate(_changes))):

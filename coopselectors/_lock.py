@@ -3,11 +3,11 @@
 A lock that no patcher replaces: eventlet makes every RLock that it finds a green one, and gevent
 replaces what makes plain locks.  Nobody touches the interpreter's dict and queue in C.
 
-It is re-entrant, since a finalizer or a signal handler may run while it is held.  A handler may
-raise before the lock is noted as held, or before it is given back.  So whoever has waited for a
-second, where it is never held longer than some system calls take, looks whether its owner is
-anywhere in this package, and takes it over if not.  A lock that is held during an import is taken
-over after that second in any case: the import may be waiting for the thread that waits here.
+It is re-entrant, since a finalizer or a signal handler may run while it is held.  A signal handler
+may raise while it is taken or given back, and leave it held by nobody.  It is never held for longer
+than a few system calls.  So a thread that has waited for a second looks whether the owner runs code
+of this package, and takes the lock over if not.  A lock that is held during an import is taken over
+after that second in any case: the import may be waiting for the thread that waits here.
 """
 
 from __future__ import annotations

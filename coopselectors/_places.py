@@ -1,4 +1,4 @@
-"""How is each way of holding something read and written?
+"""How is each kind of reference read and written?
 
 By C alone: neither the ``__setattr__`` of a class or metaclass, nor the methods of a subclass, take
 part.  Each function here returns two others: one that reads what is held now, and one that replaces
@@ -44,7 +44,7 @@ def fixed(root: str, label: str, held: Any, reason: str) -> Place:
 
 
 def entry(table: Any, key: Any) -> Access:
-    """Of a dictionary."""
+    """Access to an entry of a dictionary."""
 
     def put(value: Any) -> None:
         if value is ABSENT:
@@ -110,7 +110,7 @@ def is_read_only(holder: Any, accessor: Any) -> bool:
 
 
 def item(sequence: Any, index: int) -> Access:
-    """Of a list or deque."""
+    """Access to an item of a list or deque."""
 
     def put(value: Any) -> None:
         sequence[index] = value
@@ -119,7 +119,7 @@ def item(sequence: Any, index: int) -> Access:
 
 
 def element(elements: Any, held: Any) -> Access:
-    """Of a set."""
+    """Access to an element of a set."""
     now = [held]
 
     def put(value: Any) -> None:

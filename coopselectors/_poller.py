@@ -39,7 +39,7 @@ CLOSED = "closed"
 _CLOSED = "Selector is closed"
 
 
-class Outer(Protocol):
+class Container(Protocol):
     """What a poller needs of the outer pollers that hold its descriptor (see _hubs._outer)."""
 
     gone: bool
@@ -70,7 +70,7 @@ class Poller:
     #: Files that report only to a thread blocked on this very object: EPOLLEXCLUSIVE.
     exclusive: Set[int] = _NO_FDS
     #: Files that report a change only to the first caller (POLLPRI of /proc/self/mounts).
-    told_once: Set[int] = _NO_FDS
+    read_once: Set[int] = _NO_FDS
     #: Reports of such files that a caller took and could not use.
     taken: Sequence[Pair] = ()
     #: The kernel refused to add our descriptor to an outer poller.
@@ -89,7 +89,7 @@ class Poller:
         self.has_extras = False
         self.shadow = None
         #: {outer poller: our Waiters there}
-        self.waiters: Dict[Outer, Any] = _NOBODY
+        self.waiters: Dict[Container, Any] = _NOBODY
         #: The waiters that watch the files one by one, and must be told of every change.
         self.per_file_waiters: Dict[Any, None] = _NOBODY
         #: How many waits in a row had to sleep (see _hubs._cooperative).
@@ -165,11 +165,11 @@ class Poller:
     def needs_thread(self) -> bool:
         """Whether only a blocked thread can wait for it."""
         # If only the kernel knows the files, they cannot be watched one by one either.
-        return bool(self.exclusive or self.told_once) or self.refused
+        return bool(self.exclusive or self.read_once) or self.refused
 
     def block(self, timeout: Optional[float]) -> List[Pair]:
         """Wait in the kernel, in a thread of its own; returns what the thread collected."""
-        if self.exclusive or self.told_once:
+        if self.exclusive or self.read_once:
             return self.poll(timeout)
         # poll(2) looks at its descriptors again when it is woken: by then another file may have
         # the number of one that was closed.
@@ -201,6 +201,13 @@ class Poller:
         Returns the pairs that cannot be given back.
         """
 
+    def merge(self, taken: List[Pair]) -> List[Pair]:
+        """Return pairs that were taken from read-once files, and what is ready now."""
+        known = dict(taken)
+        for fd, mask in self.poll(0):
+            known[fd] = known.get(fd, 0) | mask
+        return list(known.items())
+
     def notify(self, on: bool) -> None:
         """Wake the threads that are blocked in `poll`."""
         try:
@@ -210,17 +217,16 @@ class Poller:
 
     # The outer pollers and other waiters that have to be told.
 
-    def joined(self, outer: Outer, waiters: Any) -> None:
+    def joined(self, outer: Container, waiters: Any) -> None:
         """Note that an outer poller holds our descriptor; the lock is held."""
         if self.waiters is _NOBODY:
             self.waiters = {}
+        # A poller may outlive many threads, each with a hub of its own.
         for each in [each for each in tuple(self.waiters) if each.gone]:
-            self.waiters.pop(
-                each, None
-            )  # a poller may outlive many threads, each with a hub of its own
+            self.waiters.pop(each, None)
         self.waiters[outer] = waiters
 
-    def leave(self, outer: Outer) -> None:
+    def leave(self, outer: Container) -> None:
         """Give up our place in one outer poller; whoever waits there looks again."""
         waiters = self.waiters.get(outer)
         if waiters is not None:

@@ -8,18 +8,16 @@ numbers that may mean a closed file.
 
 from __future__ import annotations
 
-from selectors import EVENT_READ, EVENT_WRITE, SelectorKey
+from selectors import SelectorKey
 from typing import Any, Dict, List, NamedTuple, Tuple
 
-from ._backends import IN, OUT, Pair
+from ._backends import BOTH, Pair
+from ._backends._masks import MASKS
 from ._extra_events import Events, ExtraKey
 from ._files_poller import FilesPoller
 from ._wakeup import wakeup_fd
 
 Ready = Tuple[SelectorKey, int]
-
-_BOTH = EVENT_READ | EVENT_WRITE
-_MASKS = (0, IN, OUT, IN | OUT)
 
 
 class Translated(NamedTuple):
@@ -62,7 +60,7 @@ def translate(
         mask = reported
         is_in_doubt = fd in poller.stale_fds
         if is_in_doubt:
-            mask = poller.confirm(fd, _MASKS[key.events] | getattr(key, "extra_events", 0))
+            mask = poller.confirm(fd, MASKS[key.events] | getattr(key, "extra_events", 0))
             if not mask:
                 ask_again = is_stale = True
                 continue
@@ -75,7 +73,7 @@ def translate(
             ask_again = True
             continue
         ready[fd] = answer = key, events
-        if key.events != _BOTH and not is_in_doubt:
+        if key.events != BOTH and not is_in_doubt:
             known[key.fd] = answer  # the key's number object, not the kernel's copy
             if keys.get(fd) is not key:  # another thread has changed it just now
                 known.pop(fd, None)
@@ -84,13 +82,13 @@ def translate(
 
 def _in_full(poller: FilesPoller, keys: Dict[int, SelectorKey], key: ExtraKey, mask: int) -> Events:
     """The result for a file that was registered with extra events."""
-    known = key.told.get(mask)
+    known = key.results.get(mask)
     if known is not None:
         return known
     backend, fd, extra = poller.backend, key.fd, key.extra_events
     told = Events(backend.events_beside(mask, extra) & key.events, backend.native_mask(mask))
     if not extra & backend.once:
-        key.told[mask] = told
+        key.results[mask] = told
         return told
     poller.mark_fired(fd)
     if keys.get(fd) is not key:  # another thread has just armed it again

@@ -10,10 +10,8 @@ import errno
 from typing import Any
 
 from . import _fork
-from ._backends import Backend
+from ._backends import BOTH, Backend
 from ._backends._base import extra_of
-
-_BOTH = 3  # EVENT_READ | EVENT_WRITE
 
 # The errors of a registration that concern only its own file.
 _OF_THE_FILE = (errno.EBADF, errno.EPERM, errno.EEXIST, errno.ENOENT)
@@ -63,7 +61,7 @@ def settle(poller: Any, fd: int) -> None:
         key = poller.keys.get(fd)
         try:
             if key is None:
-                poller.backend.unregister(fd, _BOTH)
+                poller.backend.unregister(fd, BOTH)
             elif fd not in poller.fired:
                 put(poller.backend, fd, key.events, extra_of(key))
         except OSError as error:
@@ -75,14 +73,14 @@ def put(backend: Backend, fd: int, events: int, extra: int) -> None:
     """Watch a file, whether or not it is registered with the kernel already."""
     while True:
         try:
-            backend.modify(fd, events, _BOTH, extra)
+            backend.modify(fd, events, BOTH, extra)
             return
         except FileNotFoundError:
             pass
         except OSError as error:
             if error.errno != errno.EINVAL:  # what is, or was, exclusive cannot be modified
                 raise
-            backend.unregister(fd, _BOTH)
+            backend.unregister(fd, BOTH)
         try:
             backend.register(fd, events, extra)
             return

@@ -1,4 +1,4 @@
-"""Which runtime owns `select` right now?
+"""Which runtime owns ``select`` right now?
 
 This module answers only this question.  It is asked at every call, of the ``select`` module that is
 in ``sys.modules`` at that moment.  What counts is who has *patched*: gevent and eventlet are
@@ -139,8 +139,8 @@ def owner(primitive: object) -> str:
         return NATIVE
     module = home(primitive)
     if module == OURS:  # `install` has replaced another one with it
-        covered = replaced_by(primitive)
-        return NATIVE if covered is None else owner(covered)
+        replaced = replaced_by(primitive)
+        return NATIVE if replaced is None else owner(replaced)
     if is_broken(primitive):
         return NATIVE
     return _PATCHERS.get(module, FOREIGN)

@@ -15,12 +15,14 @@ from ._backends import (
     PollBackend,
     SelectBackend,
 )
+from ._backends._select import pairs_of
 from ._base_selector import Selector
 from ._extra_events import KeventKey
 from ._hubs import Hub, Source
 from ._keys import _Mapping
 
-# Stands for the primitive of a subclass with a `_select` of its own; no way to wait is known by it.
+# The primitive's name in a subclass that overrides `_select`.  No hub is remembered for this name,
+# so each call comes to `_look`.
 _OVERRIDDEN = "_select"
 
 # The attributes of every selector.
@@ -28,7 +30,7 @@ _STATE = ("_fd_to_key", "_known", "_made_map", "_pinned", "_poller", "_seen")
 
 
 def _own_primitive(self: Any) -> Any:
-    """Ours of the selector's kind, over the same kernel object: programs reach in for it."""
+    """Our primitive over the same kernel object.  Some programs use the private `_selector`."""
     from .select._around import primitive_around
 
     return primitive_around(self._poller)
@@ -57,8 +59,8 @@ class SelectSelector(Selector):
 
         return select(r, w, x, timeout)
 
-    # It has no kernel object, so that it can be pickled and copied, if its files can; where it
-    # stands for the standard class, as that: they take each other's state.
+    # It has no kernel object, so it can be pickled and copied if its files can.  While it is
+    # installed, it is pickled as the standard class, so each class loads the other's state.
 
     def __getstate__(self) -> Dict[str, Any]:
         own = {name: value for name, value in vars(self).items() if name not in _STATE}
@@ -107,15 +109,10 @@ class _OverriddenSelect(Hub):
         if poller.closed:
             poller.raise_closed()
         try:
-            readable, writable, *_ = selector._select(
-                selector._readers, selector._writers, [], timeout
-            )
+            ready = selector._select(selector._readers, selector._writers, [], timeout)
         except InterruptedError:
             return []
-        ready = dict.fromkeys(readable, EVENT_READ)
-        for fd in writable:
-            ready[fd] = ready.get(fd, 0) | EVENT_WRITE
-        return list(ready.items())
+        return pairs_of(*ready)
 
 
 if _unpatched.poll is not None:
@@ -172,15 +169,17 @@ if _unpatched.kqueue is not None:
             return self._poller.descriptor()
 
         def register_kevent(self, kevent: Any, data: Any = None) -> SelectorKey:
-            """Watch what is no file to read or to write: a process, a signal, a timer, a vnode.
+            """Watch a process, a signal, a timer or a vnode.
 
-            `kevent` is a ``select.kevent`` as kqueue(2) wants it, whose KQ_EV_ADD is set by itself,
-            and `data` the caller's own.  Returns a SelectorKey with the kevent for its `fileobj`,
-            the ident for its `fd`, and 0 for `events`.  `select` returns it with an `Events` of 0,
-            whose `kevent` is what the kernel sent, and whose `native` that one's fflags.  It is not
-            in the map, which is of files.  Raises ValueError for the filters that `register` is for
-            and for KQ_EV_DELETE, KeyError if there is a kevent of this ident and filter, and
-            OSError if the kernel refuses it (ESRCH: no such process); then nothing is left behind.
+            `kevent` is a ``select.kevent``, as in kqueue(2); KQ_EV_ADD is added to its flags.
+            `data` is stored in the key.  Returns a SelectorKey whose `fileobj` is the kevent, whose
+            `fd` is its ident, and whose `events` is 0.  `select` reports it with an `Events` of
+            value 0: its `kevent` is the event from the kernel, and its `native` is that event's
+            fflags.  ``get_map()`` does not contain it, because it is no file.
+
+            Raises ValueError for KQ_EV_DELETE and for the filters that `register` is for, KeyError
+            if a kevent of this ident and filter is registered already, and OSError if the kernel
+            refuses it (ESRCH: no such process).  After an error, the selector is unchanged.
             """
             key = KeventKey(kevent, kevent.ident, 0, data)
             self._kqueue().add_kevent(key)
@@ -189,7 +188,7 @@ if _unpatched.kqueue is not None:
             return key
 
         def unregister_kevent(self, kevent: Any) -> SelectorKey:
-            """Watch the kevent of this ident and filter no longer, also if it is gone by itself.
+            """Stop watching the kevent with this ident and filter, which may have fired already.
 
             Returns its SelectorKey.  Raises KeyError if there is none.
             """

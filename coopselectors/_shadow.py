@@ -9,16 +9,14 @@ shadow waits, and the primitive itself still gives the answer.
 from __future__ import annotations
 
 import errno
-from selectors import EVENT_READ, EVENT_WRITE
+from selectors import EVENT_READ
 from typing import Any, Callable, List, Optional, Set, Tuple, Type
 
 from . import _fork, _unpatched
-from ._backends import Backend, EpollBackend, KqueueBackend, Pair
+from ._backends import BOTH, Backend, EpollBackend, KqueueBackend, Pair
 from ._backends._base import extra_of
 from ._unpatched import clock
 from ._wakeup import wakeup_fd
-
-_BOTH = EVENT_READ | EVENT_WRITE
 
 # Up to so many files are looked up again before each sleep.  With more, that would cost as much as
 # the wait itself, so they are looked up when a sleep has lasted so many seconds.
@@ -83,15 +81,14 @@ class Shadow:
             return False
         return True
 
-    def remove(self, fd: int, events: int) -> bool:
-        """Stop watching a file; returns whether this shadow can still be used."""
+    def remove(self, fd: int, events: int) -> None:
+        """Stop watching a file."""
         if fd not in self.always_ready:
             self.poller.unregister(fd, events)
-            return True
+            return
         self.always_ready.discard(fd)
         if not self.always_ready:
             self.poller.unregister(wakeup_fd(), EVENT_READ)
-        return True
 
     def _note_always_ready(self, fd: int) -> None:
         self.always_ready.add(fd)
@@ -116,15 +113,15 @@ class Shadow:
         while key is not self._keys.get(fd):
             key = self._keys.get(fd)
             if key is None:
-                self.remove(fd, _BOTH)
+                self.remove(fd, BOTH)
                 continue
             try:
-                self.poller.modify(fd, key.events, _BOTH, extra_of(key))
+                self.poller.modify(fd, key.events, BOTH, extra_of(key))
             except (OSError, ValueError):
                 self.add(fd, key.events, extra_of(key))
 
-    def is_as_it_was(self, fd: int, now: Any, before: Any) -> bool:
-        """Watch a file that is watched already, unless its number now means another file."""
+    def rewatch(self, fd: int, now: Any, before: Any) -> bool:
+        """Watch a file again that is watched already; False if its number means another file."""
         if before is None or now.extra_events or before.extra_events:
             return False
         if fd in self.always_ready or fd in self.changes_only:
@@ -180,7 +177,7 @@ def open_shadow(owner: Any) -> None:
         # gets here by way of the shadow, or of its key.
         owner.shadow = Shadow(owner, type(owner)(inner, owner.keys))
         for fd, key in list(owner.keys.items()):
-            owner.tell_shadow("add", fd, key.events, extra_of(key))
+            owner.add_to_shadow(fd, key.events, extra_of(key))
         if owner.closed:  # by a signal handler, which the lock does not keep out
             owner.dismiss_shadow()
             owner.raise_closed()
@@ -215,7 +212,7 @@ def poll_noticing(owner: Any, timeout: Optional[float]) -> List[Pair]:
             if not inner.closed:
                 raise
             continue  # another thread has closed it, perhaps with `owner`: poll() tells
-        taken = [pair for pair in found if pair[0] in owner.told_once]
+        taken = [pair for pair in found if pair[0] in owner.read_once]
         if taken:
             pairs = owner.merge(taken)
             return pairs
@@ -223,19 +220,3 @@ def poll_noticing(owner: Any, timeout: Optional[float]) -> List[Pair]:
             return []
         if found:
             owner.woken_in_vain()
-
-
-def woken_in_vain(owner: Any, shadow: Shadow) -> bool:
-    """The shadow's descriptor was readable, and the primitive found nothing.
-
-    Returns whether to ask the primitive again.
-    """
-    try:
-        found = shadow.found_otherwise(owner.poll)
-    except (OSError, ValueError):
-        if not shadow.poller.closed:
-            raise
-        return True  # another thread has dismissed it
-    if found is None and owner.shadow is shadow:
-        owner.dismiss_shadow()
-    return found is not False

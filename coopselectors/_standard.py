@@ -1,4 +1,4 @@
-"""Which classes and functions do the same as ours, and which of them would block a hub?
+"""Which classes and functions do the same as ours, and which would block a hub?
 
 They are recognised by identity, not by name: programs and patchers make copies of
 the ``selectors`` and ``select`` modules (``del sys.modules["select"]``, eventlet's
@@ -99,7 +99,7 @@ def object_blocks(thing: Any) -> bool:
 
 
 class Standard:
-    """All classes and functions of the kind, as they are now."""
+    """All selector classes and ``select`` primitives that the process has now."""
 
     def __init__(self) -> None:
         #: {id of a selector class: the class}, of the standard, gevent's and eventlet's.

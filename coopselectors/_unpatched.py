@@ -1,4 +1,4 @@
-"""What did `select`, `os` and the clock offer before anyone patched them?
+"""What did ``select``, ``os`` and the clock offer before anyone patched them?
 
 This module holds the unpatched primitives, and nothing that depends on who patched them.  It does
 not ask the patcher.  Functions that are still the built-in ones are used as they are.  Others are

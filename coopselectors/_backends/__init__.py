@@ -1,9 +1,10 @@
 """What does one primitive of the operating system do?  One file each."""
 
-from ._base import IN, OUT, Backend, Pair
+from ._base import Backend, Pair
 from ._devpoll import DevpollBackend
 from ._epoll import EpollBackend
 from ._kqueue import KqueueBackend
+from ._masks import BOTH, IN, OUT, PRI
 from ._poll import PollBackend
 from ._select import SelectBackend
 
@@ -12,8 +13,10 @@ BACKENDS = (EpollBackend, KqueueBackend, DevpollBackend, PollBackend, SelectBack
 
 __all__ = [
     "BACKENDS",
+    "BOTH",
     "IN",
     "OUT",
+    "PRI",
     "Backend",
     "DevpollBackend",
     "EpollBackend",

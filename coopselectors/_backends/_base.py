@@ -9,17 +9,12 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
+from selectors import EVENT_READ, EVENT_WRITE
 from typing import Any, Callable, ClassVar, List, Mapping, Optional, Tuple
 
 from .. import _unpatched
-
-# <poll.h> and <sys/epoll.h> agree on these numbers, on every platform that has either.
-IN = 0x001
-OUT = 0x004
-_NVAL = 0x020
-
-#: ERR and HUP, which the kernel reports whether or not it was asked to.
-ALWAYS = 0x018
+from .._wakeup import wakeup_fd
+from ._masks import ALWAYS, IN, NVAL, OUT
 
 #: A ready file: its descriptor, and a mask in the primitive's own bits.
 Pair = Tuple[int, int]
@@ -35,7 +30,7 @@ class Backend(ABC):
     """One kernel object, or one primitive that has none.
 
     `native` is the object or function that does the work: a new one of the interpreter's, unless
-    another is given.  With `is_ours`, its descriptor is, and nobody else should close it.
+    another is given.  If `is_ours`, we opened its descriptor, and close it.
     """
 
     #: The primitive's name in the ``select`` module.
@@ -151,9 +146,9 @@ class Backend(ABC):
     def validate_timeout(self, argument: Any) -> None:
         """Raise what the primitive raises for this argument, without waiting."""
 
-    @abstractmethod
     def events(self, mask: int) -> int:
         """Translate a pair's mask: what may be done without blocking, HUP and ERR included."""
+        return (mask & ~IN and EVENT_WRITE) | (mask & ~OUT and EVENT_READ)
 
     def native_mask(self, mask: int) -> int:
         """The mask for the caller, in the primitive's own bits, for a pair's mask."""
@@ -177,4 +172,14 @@ def poll_once(fd: int, mask: int) -> int:
     poll = _unpatched.poll()
     poll.register(fd, mask)
     found: int = dict(poll.poll(0)).get(fd, 0)
-    return 0 if found & _NVAL else found
+    return 0 if found & NVAL else found
+
+
+def validate_with(native: Any, *arguments: Any) -> None:
+    """Have a new native object refuse these arguments of `poll`."""
+    try:
+        native.register(wakeup_fd(), IN)  # so that it does not wait if it accepts them
+        native.poll(*arguments)
+    finally:
+        if hasattr(native, "close"):
+            native.close()

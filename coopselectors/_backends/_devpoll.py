@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import math
-from selectors import EVENT_READ, EVENT_WRITE
 from typing import Any, List, Mapping, Optional, Tuple
 
 from .. import _owned, _unpatched
 from .._unpatched import system
-from ._base import IN, OUT, Backend, Pair
-from ._epoll import validate_with
+from ._base import Backend, Pair, validate_with
+from ._masks import MASKS
 from ._poll import EXTRAS
-
-_MASKS = (0, IN, OUT, IN | OUT)  # indexed by EVENT_READ | EVENT_WRITE
 
 
 def _identity_of(fd: int) -> Tuple[int, int, int]:
@@ -41,10 +38,10 @@ class DevpollBackend(Backend):
         _owned.claim(fd, self)
 
     def register(self, fd: int, events: int, extra: int = 0) -> None:
-        self._call("register", fd, _MASKS[events] | extra)
+        self._call("register", fd, MASKS[events] | extra)
 
     def modify(self, fd: int, events: int, before: int, extra: int = 0) -> None:
-        self._call("modify", fd, _MASKS[events] | extra)
+        self._call("modify", fd, MASKS[events] | extra)
 
     def unregister(self, fd: int, before: int) -> None:
         self._call("unregister", fd)
@@ -98,6 +95,3 @@ class DevpollBackend(Backend):
 
     def validate_timeout(self, argument: Any) -> None:
         validate_with(_unpatched.devpoll(), argument)
-
-    def events(self, mask: int) -> int:
-        return (mask & ~IN and EVENT_WRITE) | (mask & ~OUT and EVENT_READ)

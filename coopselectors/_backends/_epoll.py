@@ -5,30 +5,22 @@ from __future__ import annotations
 import math
 import sys
 from errno import ENOENT, ENOMEM
-from selectors import EVENT_READ, EVENT_WRITE
 from typing import Any, Callable, List, Mapping, Optional
 
 from .. import _owned, _unpatched
 from .._unpatched import system
 from .._wakeup import wakeup_fd
-from ._base import IN, OUT, Backend, Pair, extra_of
+from ._base import Backend, Pair, extra_of, validate_with
+from ._masks import ERR, ET, EXCLUSIVE, HUP, IN, MASKS, ONESHOT, PRI, WAKEUP
 
 # Room for so many ready files at first.  A poll that finds more polls again, and has more room from
 # then on.  With room for all registered files, one ready file of thousands would cost more.
 _ROOM = 64
 
-# <sys/eventpoll.h>; the interpreter does not name them all, nor on every version.
-EXCLUSIVE = 1 << 28
-_ET = 1 << 31
-_ONESHOT = 1 << 30
-_WAKEUP = 1 << 29
-_ERR = 0x008
-_HUP = 0x010
-
 _EXTRAS = {
-    0x002: "EPOLLPRI",
-    _ERR: "EPOLLERR",
-    _HUP: "EPOLLHUP",
+    PRI: "EPOLLPRI",
+    ERR: "EPOLLERR",
+    HUP: "EPOLLHUP",
     0x040: "EPOLLRDNORM",
     0x080: "EPOLLRDBAND",
     0x100: "EPOLLWRNORM",
@@ -36,13 +28,13 @@ _EXTRAS = {
     0x400: "EPOLLMSG",
     0x2000: "EPOLLRDHUP",
     EXCLUSIVE: "EPOLLEXCLUSIVE",
-    _WAKEUP: "EPOLLWAKEUP",
-    _ONESHOT: "EPOLLONESHOT",
-    _ET: "EPOLLET",
+    WAKEUP: "EPOLLWAKEUP",
+    ONESHOT: "EPOLLONESHOT",
+    ET: "EPOLLET",
 }
 
 # What epoll_ctl(2) allows together with EPOLLEXCLUSIVE.
-_WITH_EXCLUSIVE = EXCLUSIVE | _WAKEUP | _ET | _ERR | _HUP
+_WITH_EXCLUSIVE = EXCLUSIVE | WAKEUP | ET | ERR | HUP
 
 _getrefcount: Callable[[Any], int] = getattr(sys, "getrefcount", lambda _: sys.maxsize)
 # The reference count while nobody is in a call: the backend's, and that of the question itself.
@@ -61,8 +53,6 @@ _UNUSED_IN_A_VARIABLE = min(_UNUSED, _count_of_a_variable())
 # The errors of EPOLL_CTL_MOD in an epoll: the file is not in it, or there is no memory.
 _SAID_BY_AN_EPOLL = (ENOENT, ENOMEM)
 
-_MASKS = (0, IN, OUT, IN | OUT)  # indexed by EVENT_READ | EVENT_WRITE
-
 
 class _Closing:
     """Stands in for a native object that is being closed."""
@@ -80,8 +70,8 @@ class EpollBackend(Backend):
     name = "epoll"
     others: Mapping[Any, Any] = {}
     extras = _EXTRAS
-    edges = _ET | _ONESHOT
-    once = _ONESHOT
+    edges = ET | ONESHOT
+    once = ONESHOT
     exclusive = EXCLUSIVE
 
     def __init__(self, native: Any = None, is_ours: bool = True) -> None:
@@ -99,10 +89,10 @@ class EpollBackend(Backend):
             self._fd = -1
 
     def register(self, fd: int, events: int, extra: int = 0) -> None:
-        self.native.register(fd, _MASKS[events] | extra)
+        self.native.register(fd, MASKS[events] | extra)
 
     def modify(self, fd: int, events: int, before: int, extra: int = 0) -> None:
-        self.native.modify(fd, _MASKS[events] | extra)
+        self.native.modify(fd, MASKS[events] | extra)
 
     def unregister(self, fd: int, before: int) -> None:
         self.native.unregister(fd)
@@ -195,16 +185,13 @@ class EpollBackend(Backend):
             self.native.unregister(wakeup_fd)
 
     def report_changes_only(self, fd: int, events: int, extra: int = 0) -> None:
-        self.native.modify(fd, _MASKS[events] | extra | _ET)
+        self.native.modify(fd, MASKS[events] | extra | ET)
 
     def timeout(self, timeout: Any) -> Any:
         return math.ceil(timeout * 1e3) * 1e-3
 
     def validate_timeout(self, argument: Any) -> None:
         validate_with(_unpatched.epoll(), argument)
-
-    def events(self, mask: int) -> int:
-        return (mask & ~IN and EVENT_WRITE) | (mask & ~OUT and EVENT_READ)
 
     def refusal(self, events: int, extra: int) -> str:
         if extra & EXCLUSIVE:
@@ -228,13 +215,3 @@ def _wake(native: Any) -> None:
         native.register(wakeup_fd(), IN)
     except (OSError, ValueError):
         pass  # it is there already, or no descriptor is left
-
-
-def validate_with(native: Any, *arguments: Any) -> None:
-    """Have a new native object refuse these arguments of `poll`."""
-    try:
-        native.register(wakeup_fd(), IN)  # so that it does not wait if it accepts them
-        native.poll(*arguments)
-    finally:
-        if hasattr(native, "close"):
-            native.close()

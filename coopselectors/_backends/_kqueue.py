@@ -138,7 +138,7 @@ class KqueueBackend(Backend):
         return made
 
     def replace(self, fresh: KqueueBackend) -> None:
-        # It is lost, or the parent's: a kqueue forgets closed files, so nothing else is due.
+        # It was lost, or is the parent's.  A kqueue forgets closed files, so it is never stale.
         self._take(fresh, fresh.native, fresh._fd)
 
     def is_inherited(self) -> bool:

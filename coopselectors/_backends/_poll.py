@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import math
 import sys
-from selectors import EVENT_READ, EVENT_WRITE
 from typing import Any, List, Mapping, Optional
 
 from .. import _unpatched
-from ._base import IN, OUT, Backend, Pair
-from ._epoll import validate_with
-
-_MASKS = (0, IN, OUT, IN | OUT)  # indexed by EVENT_READ | EVENT_WRITE
+from ._base import Backend, Pair, validate_with
+from ._masks import IN, MASKS, OUT
 
 _NAMES = (
     "POLLPRI",
@@ -43,7 +40,7 @@ class PollBackend(Backend):
     has_kernel_object = False
     pollable = False
     notices_changes = False
-    wakes_on_close = True  # as nothing wakes a thread there
+    wakes_on_close = True  # nothing can wake such a thread, so none is left out
     made_is_proof = False
     extras = EXTRAS
 
@@ -51,10 +48,10 @@ class PollBackend(Backend):
         self.native = _unpatched.poll() if native is None else native
 
     def register(self, fd: int, events: int, extra: int = 0) -> None:
-        self.native.register(fd, _MASKS[events] | extra)
+        self.native.register(fd, MASKS[events] | extra)
 
     def modify(self, fd: int, events: int, before: int, extra: int = 0) -> None:
-        self.native.modify(fd, _MASKS[events] | extra)
+        self.native.modify(fd, MASKS[events] | extra)
 
     def unregister(self, fd: int, before: int) -> None:
         self.native.unregister(fd)
@@ -66,6 +63,3 @@ class PollBackend(Backend):
 
     def validate_timeout(self, argument: Any) -> None:
         validate_with(_unpatched.poll(), argument)
-
-    def events(self, mask: int) -> int:
-        return (mask & ~IN and EVENT_WRITE) | (mask & ~OUT and EVENT_READ)

@@ -10,13 +10,21 @@ from .._wakeup import wakeup_fd
 from ._base import Backend, Pair
 
 
+def pairs_of(readable: Any, writable: Any, *_: Any) -> List[Pair]:
+    """Turn what a `select` function returns into pairs."""
+    ready = dict.fromkeys(readable, EVENT_READ)
+    for fd in writable:
+        ready[fd] = ready.get(fd, 0) | EVENT_WRITE
+    return list(ready.items())
+
+
 class SelectBackend(Backend):
     name = "select"
     others: Mapping[Any, Any] = {}
     has_kernel_object = False
     pollable = False
     notices_changes = False
-    wakes_on_close = True  # as nothing wakes a thread there
+    wakes_on_close = True  # nothing can wake such a thread, so none is left out
     made_is_proof = False
 
     def __init__(self, native: Any = None, is_ours: bool = True) -> None:
@@ -39,11 +47,7 @@ class SelectBackend(Backend):
         self._writers.discard(fd)
 
     def poll(self, timeout: Optional[float]) -> List[Pair]:
-        readable, writable, *_ = self.native(self._readers, self._writers, (), timeout)
-        ready = dict.fromkeys(readable, EVENT_READ)
-        for fd in writable:
-            ready[fd] = ready.get(fd, 0) | EVENT_WRITE
-        return list(ready.items())
+        return pairs_of(*self.native(self._readers, self._writers, (), timeout))
 
     def timeout(self, timeout: Any) -> Any:
         return timeout

@@ -26,7 +26,7 @@ from .._unpatched import clock
 from ._base import Hub, Source
 from ._hub_end import thread_end
 from ._outer import open_outer
-from ._per_file import PerFileSleep, poller_of_nothing
+from ._per_file import EMPTY_SOURCE, PerFileSleep
 from ._waiters import OUTER, Heartbeat, Outer, Waiters
 from ._waiting_thread import ThreadWait, pool
 
@@ -137,8 +137,9 @@ class CooperativeHub(PerFileSleep, Hub):
         callback: Callable[..., None],
         undo: List[Callable[[], None]],
     ) -> None:
-        """Have `callback` called, with anything, when `fd`, which must be ours, is ready.
+        """Have `callback` called, with one argument to ignore, when `fd` is ready.
 
+        `fd` must be ours.
         What ends that is appended to `undo` before it begins.
         """
 
@@ -295,7 +296,7 @@ class CooperativeHub(PerFileSleep, Hub):
     ) -> List[Pair]:
         taken, poller.taken = list(poller.taken), ()
         if taken:
-            return _merge(taken, poller.poll(0))
+            return poller.merge(taken)
         waiters = Waiters(outer)
         wait = ThreadWait(poller, seconds, waiters)
         try:
@@ -304,12 +305,12 @@ class CooperativeHub(PerFileSleep, Hub):
                 waiters.notified = False
                 if wait.is_over:  # asked for after the line above, see `pool.end`
                     break
-                self._sleep(hub, getcurrent(), waiters, poller_of_nothing, None)
+                self._sleep(hub, getcurrent(), waiters, EMPTY_SOURCE, None)
         except BaseException:
             pool.cancel(wait)
             raise
         kept = poller.give_back(wait.pairs)
-        return _merge(kept, poller.poll(0)) if kept else []
+        return poller.merge(kept) if kept else []
 
     @staticmethod
     def forget(hub: Any, outer: Outer) -> None:
@@ -331,10 +332,3 @@ class CooperativeHub(PerFileSleep, Hub):
 
         thread_end(self.thread_local).add(outer, has_ended)
         return outer
-
-
-def _merge(taken: List[Pair], found: List[Pair]) -> List[Pair]:
-    masks = dict(taken)
-    for fd, mask in found:
-        masks[fd] = masks.get(fd, 0) | mask
-    return list(masks.items())

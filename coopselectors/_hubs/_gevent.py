@@ -31,7 +31,7 @@ _put_off = getattr(gevent.os, "_closing_fd_to_event", ())
 # Seconds for which a greenlet may select again and again before the loop takes a whole turn; until
 # then, no timer and no file wakes anybody.  gevent itself switches between greenlets without a turn
 # for 25 times as long (seen in 26.9).
-_TIME_SLICE = sys.getswitchinterval() / 25
+_TURN_INTERVAL = sys.getswitchinterval() / 25
 
 # Seconds until a greenlet is woken again that was in a signal handler.
 _PAUSE = 0.001
@@ -73,7 +73,7 @@ class GeventHub(CooperativeHub):
         except AttributeError:  # this hub's first time
             is_due = True
         if is_due:
-            hub._coopselectors_due = now + _TIME_SLICE
+            hub._coopselectors_due = now + _TURN_INTERVAL
             self.sleep_at_most(hub, 0)
         else:
             self._let_queued_run(hub)

@@ -1,8 +1,8 @@
 """How does a callback of ours survive a signal handler that raises in it?
 
-An exception that leaves a callback has both hubs stop watching the file, and nothing of it is heard
-any more.  A handler may raise on entry to a function, before its first line.  A generator is
-entered where it was left, in the middle of its `try`.
+If an exception leaves a callback, both hubs stop watching its file.  A signal handler may raise on
+entry to a function, before the `try` in it begins.  A generator resumes inside its `try`, so it
+catches that as well.
 """
 
 from __future__ import annotations

@@ -101,7 +101,7 @@ class PerFileSleep:
                         continue
                     callback = guarded(partial(wake, fd), partial(self.report, hub, None))
                     self.watch_file(hub, duplicate.fd, key.events, callback, undo)
-                self._sleep(hub, getcurrent(), waiters, poller_of_nothing, seconds)
+                self._sleep(hub, getcurrent(), waiters, EMPTY_SOURCE, seconds)
             finally:
                 do_all(undo)
         finally:
@@ -115,12 +115,14 @@ def do_all(undo: List[Callable[[], None]]) -> None:
         undo.pop()
 
 
-class _Nothing:
+class _EmptySource:
     """The source of a wait that ends only when somebody else wakes the greenlet."""
 
     def poll(self, timeout: Optional[float]) -> List[Pair]:
         return []
 
+    def give_back(self, pairs: List[Pair]) -> List[Pair]:
+        return pairs
 
-#: There is never anything to give back to it.
-poller_of_nothing: Any = _Nothing()
+
+EMPTY_SOURCE: Source = _EmptySource()

@@ -80,6 +80,7 @@ class Heartbeat(Waiters):
     def __init__(self, outer: Outer) -> None:
         super().__init__(outer)
         self.count: int = 0
+        # So that `notify` finds somebody to wake.
         self.greenlets[None] = None  # type: ignore[assignment]
 
     def ask(self) -> None:
@@ -119,15 +120,15 @@ class Outer:
         self.beside_threads: Dict[Waiters, None] = {}
         #: Its ``ref`` is true while somebody sleeps: the hub may not end then.
         self.watcher: Any = SimpleNamespace(ref=False)
-        #: Ends that, also if the hub has ended before.
+        #: Has the hub stop watching `fd`; may be called after the hub has ended.
         self.unwatch: Callable[[], None] = lambda: None
         #: Those that `retry` wakes once more.
         self._to_retry: Dict[Waiters, None] = {}
-        #: What the hub calls, with anything, a moment after `Adapter.retry_soon`.
+        #: What the hub calls, with an argument to ignore, a moment after `Adapter.retry_soon`.
         self.retry: Callable[[Any], None] = guarded(self._retry, self._retry_failed)
         #: The adapter's timer for that, if there is one.
         self.timers: List[Any] = []
-        #: Ends it, also if the hub has ended before.
+        #: Stops that timer; may be called after the hub has ended.
         self.end_timers: Callable[[], None] = lambda: None
 
     def start(self) -> None:
@@ -137,8 +138,9 @@ class Outer:
     def switch_to(self, greenlet: Any) -> bool:
         """Let a sleeper continue; only the hub may call this.
 
-        Returns False for one that does not sleep just now: a signal handler came in between, and
-        waits for something else.  So it does if one raises here before the switch.
+        Returns False if the greenlet is not asleep here, because a signal handler runs in it and
+        waits for something else.  An exception that a handler raises before the switch counts as
+        that, too.
         """
         is_awake = False
         try:
@@ -152,7 +154,7 @@ class Outer:
         return is_awake
 
     def try_again(self, waiters: Waiters) -> None:
-        """Wake whoever waits there in a moment, and until nobody is left that could not be woken.
+        """Wake these waiters in a moment, and again until every greenlet could be woken.
 
         Only this hub's own thread may call this.
         """
@@ -209,7 +211,7 @@ class Outer:
         self._adapter.call_soon(self._hub, waiters.wake)
 
     def callback(self) -> Callable[[Any], None]:
-        """What the hub calls, with anything, when `fd` is readable."""
+        """What the hub calls, with an argument to ignore, when `fd` is readable."""
         return lambda _: None
 
     def close(self) -> None:

@@ -7,8 +7,8 @@ from types import TracebackType
 from typing import Any, List, Optional, Type
 
 from .. import _unpatched
-from .._backends import IN, OUT, EpollBackend, Pair
-from .._backends._epoll import validate_with
+from .._backends import IN, OUT, PRI, EpollBackend, Pair
+from .._backends._base import validate_with
 from .._poller import Poller
 from .._unpatched import clock
 from ._user_poller import SPECIAL, UserPoller, WithDescriptor
@@ -24,7 +24,6 @@ from ._waiting import (
     wait,
 )
 
-_PRI = 0x002  # <sys/epoll.h>
 _AT_ONCE = 0
 
 
@@ -82,7 +81,7 @@ class epoll(WithDescriptor):
         self._module, self._offers, self._select, self._hub, self._thread = self._way
         self._needs_a_turn = self._hub.needs_a_turn
 
-    def register(self, fd: Any, eventmask: int = IN | _PRI | OUT) -> None:
+    def register(self, fd: Any, eventmask: int = IN | PRI | OUT) -> None:
         """Watch a file, a number or an object with ``fileno()``; OSError if the kernel refuses."""
         if type(eventmask) is not int:
             eventmask = integer_of(eventmask)

@@ -6,19 +6,15 @@ from selectors import EVENT_READ, EVENT_WRITE
 from typing import Any, Dict, List, Optional
 
 from .. import _unpatched
-from .._backends import IN, OUT, Pair, PollBackend
+from .._backends import IN, OUT, PRI, Pair, PollBackend
+from .._backends._masks import ERR, HUP, NVAL
 from .._files_poller import FilesPoller
-from ._poll import PRI, Watched, watched
-
-_ERR = 0x008
-_HUP = 0x010
-#: What poll(2) says of a file that is closed.
-NVAL = 0x020
+from ._poll import Watched, watched
 
 # The events of poll(2) that make select(2) report a file in each list (select(2), "Correspondence
 # between select() and poll() notifications").
-READABLE = IN | _HUP | _ERR
-WRITABLE = OUT | _ERR
+READABLE = IN | HUP | ERR
+WRITABLE = OUT | ERR
 
 # How many files may stay registered for the next call.
 _MANY = 256
@@ -95,7 +91,7 @@ class Files:
                 self._native.register(fd, mask)
                 keys[fd] = now
             shadow = poller.shadow
-            if shadow is not None and shadow.is_as_it_was(fd, now, before):
+            if shadow is not None and shadow.rewatch(fd, now, before):
                 continue
             if now is not before or shadow is not None:
                 poller.note(fd, now, before)

@@ -7,8 +7,8 @@ from selectors import EVENT_READ, EVENT_WRITE
 from typing import TYPE_CHECKING, Any, Dict, List, NamedTuple, NoReturn, Optional
 
 from .. import _unpatched
-from .._backends import IN, OUT, Pair, PollBackend
-from .._backends._epoll import validate_with
+from .._backends import IN, OUT, PRI, Pair, PollBackend
+from .._backends._base import validate_with
 from .._files_poller import FilesPoller
 from .._pickling import reduced_home
 from ._waiting import (
@@ -22,7 +22,6 @@ from ._waiting import (
     wait,
 )
 
-PRI = 0x002
 # What <poll.h> and <sys/epoll.h> both know: PRI, ERR, HUP, RDNORM to MSG, RDHUP.
 _EXTRAS = 0x27DA
 

@@ -9,13 +9,13 @@ from contextvars import ContextVar
 from typing import Any, Callable, Dict, List, Optional, Tuple
 
 from .. import _runtime, _unpatched
-from .._backends import IN, OUT, Pair
+from .._backends import IN, OUT, PRI, Pair
+from .._backends._masks import NVAL
 from .._hubs import ForeignHub
 from .._pickling import reduced_home
 from .._runtime import owner
 from .._wakeup import wakeup_fd
-from ._files import NVAL, READABLE, WRITABLE, Files
-from ._poll import PRI
+from ._files import READABLE, WRITABLE, Files
 from ._waiting import NATIVE, Way, find_way, in_time_slice, number_of, wait
 
 _INT_MAX = 2**31 - 1

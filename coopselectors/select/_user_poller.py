@@ -10,21 +10,17 @@ from typing import Any, Dict, List, NoReturn, Optional, Set
 
 from .. import _fork, _owned, _unpatched
 from .._backends import Backend, Pair
+from .._backends._masks import ET, EXCLUSIVE, ONESHOT, PRI
 from .._duplicates import is_epoll
-from .._files_poller import reports_once
+from .._files_poller import is_read_once
 from .._pickling import PrimitiveType
 from .._poller import CLOSED, Poller
 from .._unpatched import system
 from .._wakeup import wakeup_fd
 from ._waiting import Way
 
-# <sys/epoll.h>; the interpreter does not name them all on every version.
-_PRI = 0x002
-_ET = 1 << 31
-_ONESHOT = 1 << 30
-_EXCLUSIVE = 1 << 28
-_ONCE = _ET | _ONESHOT
-SPECIAL = _ONCE | _EXCLUSIVE | _PRI
+_EDGES = ET | ONESHOT
+SPECIAL = _EDGES | EXCLUSIVE | PRI
 
 
 class UserPoller(Poller):
@@ -50,19 +46,19 @@ class UserPoller(Poller):
 
     def note(self, fd: int, mask: int) -> None:
         """A file is now watched with such a mask."""
-        once = bool(mask & _PRI) and reports_once(fd)
+        once = bool(mask & PRI) and is_read_once(fd)
         self.special[fd] = mask
         with _fork.lock():
-            self.exclusive = self.exclusive | {fd} if mask & _EXCLUSIVE else self.exclusive - {fd}
-            self.told_once = self.told_once | {fd} if once else self.told_once - {fd}
-        if once or mask & _EXCLUSIVE:
+            self.exclusive = self.exclusive | {fd} if mask & EXCLUSIVE else self.exclusive - {fd}
+            self.read_once = self.read_once | {fd} if once else self.read_once - {fd}
+        if once or mask & EXCLUSIVE:
             self.leave_all()
 
     def forget(self, fd: int) -> None:
         self.special.pop(fd, None)
         with _fork.lock():
             self.exclusive = self.exclusive - {fd}
-            self.told_once = self.told_once - {fd}
+            self.read_once = self.read_once - {fd}
 
     def collect(self, *how: Any) -> List[Pair]:
         """Return what the native ``poll`` or ``control`` returns for these arguments."""
@@ -79,16 +75,16 @@ class UserPoller(Poller):
         native = self.backend.native
         for fd, _ in pairs:
             mask = self.special.get(fd, 0)
-            if mask & _ONCE:
+            if mask & _EDGES:
                 try:
-                    if mask & _EXCLUSIVE:  # which cannot be modified
+                    if mask & EXCLUSIVE:  # which cannot be modified
                         native.unregister(fd)
                         native.register(fd, mask)
                     else:
                         native.modify(fd, mask)
                 except OSError:
                     pass  # closed meanwhile
-        return [pair for pair in pairs if pair[0] in self.told_once]
+        return [pair for pair in pairs if pair[0] in self.read_once]
 
     def block(self, timeout: Optional[float]) -> List[Pair]:
         me = object()

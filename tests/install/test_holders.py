@@ -318,7 +318,7 @@ def test_less_usual_ways_to_hold_it(run_python):
         } <= {*done}, done
         found = {each.where: each.advice for each in coopselectors.audit()}
         advice = found["default argument 'kind' of <a function>.from_nowhere"]
-        assert advice == "nobody knows whose it is: call install() before it is made"
+        assert advice == "its owner is unknown: call install() before it is made"
         # What is only said about a class, nobody waits with.
         said = [*done, *found]
         for each in ("hint", "typing"):

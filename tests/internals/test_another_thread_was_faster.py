@@ -190,7 +190,7 @@ def test_a_shadow_that_another_thread_has_dismissed_is_told_nothing(poll, file):
     shadow = poll._poller.shadow
     poll._poller.dismiss_shadow()
     assert shadow.add(file.fileno(), EVENT_WRITE)
-    assert shadow.remove(file.fileno(), EVENT_READ)
+    shadow.remove(file.fileno(), EVENT_READ)
 
 
 def test_a_shadow_goes_on_without_a_file_that_was_just_unregistered(poll, connect):
@@ -279,17 +279,15 @@ def test_an_error_of_a_shadow_that_nobody_has_closed(poll, file, monkeypatch):
 def test_a_shadow_that_is_dismissed_when_it_is_asked_why_it_was_readable(poll, file, monkeypatch):
     poll.register(file, EVENT_READ)
     poller = poll._poller
-    poller.pollable()
-    shadow = poller.shadow
-    shadow.poller.close()
-    assert _shadow.woken_in_vain(poller, shadow)
+    poller.pollable().close()
+    assert poller.woken_in_vain()
 
 
 def test_what_the_shadow_takes_of_a_file_that_reports_once(poll, connect, monkeypatch):
     reader, writer = connect()
     poll.register(reader, EVENT_READ)
     poller = poll._poller
-    poller.told_once = {reader.fileno()}
+    poller.read_once = {reader.fileno()}
     before_the_sleep(monkeypatch, poller, lambda: writer.send(b"x"))
     assert _shadow.poll_noticing(poller, 5) == [(reader.fileno(), _IN)]
 
@@ -375,12 +373,15 @@ def test_a_shadow_may_be_dismissed_by_two(poll):
     poller.dismiss_shadow()
     poller.dismiss_shadow()
     assert poller.shadow is None
-    poller.tell_shadow("add", 0, EVENT_READ)  # a caller that found the old one a moment ago
+    # Callers that found the old one a moment ago.
+    poller.add_to_shadow(0, EVENT_READ)
+    poller._remove_from_shadow(0, EVENT_READ)
+    assert not poller.woken_in_vain()
 
 
 def test_what_reports_once_is_kept_by_whoever_took_it(epoll, file):
     poller = epoll._poller
-    poller.has_extras, poller.told_once = True, {file.fileno()}
+    poller.has_extras, poller.read_once = True, {file.fileno()}
     assert poller.give_back([(file.fileno(), 2)]) == [(file.fileno(), 2)]
 
 
@@ -453,15 +454,15 @@ def test_a_selector_that_is_closed_while_its_shadow_is_filled(poll, file, monkey
     poller = poll._poller
     seams.wakeup_fd()
     before = len(os.listdir("/proc/self/fd"))
-    tell = poller.tell_shadow
+    add = poller.add_to_shadow
 
-    def close_and_tell(*how):
+    def close_and_add(*how):
         shadow = poller.shadow
         poll.close()
         poller.shadow = shadow  # which is put there after the look of close()
-        tell(*how)
+        add(*how)
 
-    monkeypatch.setattr(poller, "tell_shadow", close_and_tell)
+    monkeypatch.setattr(poller, "add_to_shadow", close_and_add)
     with pytest.raises(ValueError, match="closed"):
         _shadow.open_shadow(poller)
     assert poller.shadow is None
@@ -571,7 +572,7 @@ def test_what_is_reported_once_is_kept_while_the_kernel_is_asked_again(epoll, co
     key = epoll.register(reader, EVENT_READ)
     epoll.register(stale, EVENT_READ)
     poller = epoll._poller
-    poller.has_extras, poller.told_once = True, {reader.fileno()}
+    poller.has_extras, poller.read_once = True, {reader.fileno()}
     writer.send(b"x")
     peer.send(b"x")
     poll = poller.poll
@@ -588,10 +589,10 @@ def test_what_is_reported_once_is_kept_while_the_kernel_is_asked_again(epoll, co
         number = stale.fileno()
         stale.close()
         epoll.unregister(number)
-        poller.told_once = {reader.fileno(), number}
+        poller.read_once = {reader.fileno(), number}
         assert epoll.select(1) == [(key, EVENT_READ)]
     del poller.poll
-    poller.told_once = frozenset()
+    poller.read_once = frozenset()
 
 
 def test_a_shadow_stays_readable_as_long_as_any_file_is_always_ready(poll, tmp_path):

@@ -81,15 +81,26 @@ def imports_of(path):
             yield node.module
 
 
+def first_line(file):
+    docstring = ast.get_docstring(ast.parse(file.read_text()))
+    assert docstring, file
+    return docstring.splitlines()[0]
+
+
 def test_every_layer_has_its_place():
     files = {path.stem for path in PACKAGE.glob("*.py")} - {"__init__"}
     packages = {path.parent.name for path in PACKAGE.glob("*/__init__.py")}
     assert sorted(LAYERS) == sorted(files | packages)
 
 
-def test_the_page_about_the_layers_has_them_in_this_order():
-    page = ROOT / "docs" / "architecture.rst"
-    assert re.findall(r"^   \* - ``(\w+)/?``$", page.read_text(), re.MULTILINE) == LAYERS
+def test_the_page_about_the_layers_has_them_in_this_order_and_says_what_they_say():
+    page = (ROOT / "docs" / "architecture.rst").read_text()
+    rows = re.findall(r"^   \* - ``(\w+)/?``\n     - (.+)$", page, re.MULTILINE)
+    assert [name for name, _ in rows] == LAYERS
+    for name, text in rows:
+        path = PACKAGE / name
+        file = path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
+        assert text == first_line(file)
 
 
 def test_every_layer_imports_only_layers_before_it():
@@ -104,10 +115,7 @@ def test_every_layer_imports_only_layers_before_it():
 
 def test_every_module_says_first_what_it_answers():
     for file in PACKAGE.rglob("*.py"):
-        docstring = ast.get_docstring(ast.parse(file.read_text()))
-        assert docstring, file
-        first = docstring.splitlines()[0]
-        assert first[-1] in "?.:", file
+        assert first_line(file)[-1] in "?.:", file
         assert len(file.read_text().splitlines()) <= LONGEST, file
 
 

@@ -38,7 +38,7 @@ def test_what_a_thread_took_for_somebody_who_has_left_is_told_to_the_next(
     keys = [selector.register(each, EVENT_READ) for each in (reader, other)]
     poller = selector._poller
     assert selector.select(0.001) == []
-    poller.told_once = {reader.fileno()}
+    poller.read_once = {reader.fileno()}
     poller.leave_all()
     poller.taken = [(reader.fileno(), 1)]
     poll = poller.poll
@@ -53,7 +53,7 @@ def test_what_a_thread_took_for_somebody_who_has_left_is_told_to_the_next(
 
     poller.poll = poll_and_send
     assert {key.fd for key, _ in selector.select(5)} == {key.fd for key in keys}
-    poller.told_once = frozenset()
+    poller.read_once = frozenset()
 
 
 def test_a_selector_that_is_closed_when_its_files_are_to_be_watched(
