@@ -17,7 +17,8 @@ from types import (
 from typing import Any, Iterator, List, Optional, Set, Tuple
 
 from . import _inert
-from ._holders import everything, of_types
+from ._holders import everything, is_in_snapshot, of_types
+from ._unpatched import may_see_frames
 
 #: {a type of what is suspended: where it keeps its frame}
 SUSPENDED = {GeneratorType: "gi_frame", CoroutineType: "cr_frame", AsyncGeneratorType: "ag_frame"}
@@ -26,8 +27,13 @@ _CO_OPTIMIZED = 1
 
 
 def running_frames() -> Iterator[FrameType]:
-    """Of all functions that run in a thread or greenlet, but for modules and for our own."""
-    tops: List[Optional[FrameType]] = list(sys._current_frames().values())
+    """Of all functions that run in a thread or greenlet, but for modules and for our own.
+
+    In an isolated subinterpreter, only those of the calling thread.
+    """
+    tops: List[Optional[FrameType]] = [sys._getframe()]
+    if may_see_frames:
+        tops += sys._current_frames().values()
     kind = _greenlet_type()
     if kind is not None:
         kinds = {id(kind), *map(id, _inert.subclasses_of(kind))}
@@ -37,15 +43,21 @@ def running_frames() -> Iterator[FrameType]:
         suspended = of_types(everything(), set(map(id, SUSPENDED)))
         tops += [getattr(each, SUSPENDED[type(each)]) for each in suspended]
     seen: Set[int] = set()
-    for top in tops:
-        frame = top
-        while frame is not None and id(frame) not in seen:
-            seen.add(id(frame))
-            name = frame.f_globals.get("__name__")
-            ours = type(name) is str and name.partition(".")[0] == _inert.OURS
-            if frame.f_code.co_flags & _CO_OPTIMIZED and not ours:
-                yield frame
-            frame = frame.f_back
+    frame: Optional[FrameType] = None
+    try:
+        while tops:
+            frame = tops.pop()
+            while frame is not None and id(frame) not in seen:
+                seen.add(id(frame))
+                name = frame.f_globals.get("__name__")
+                ours = type(name) is str and name.partition(".")[0] == _inert.OURS
+                if frame.f_code.co_flags & _CO_OPTIMIZED and not ours:
+                    yield frame
+                frame = frame.f_back
+    finally:
+        # This function's own frame is among them: a cycle that would keep alive what all hold.
+        tops.clear()
+        frame = None
 
 
 def _greenlet_type() -> Any:
@@ -76,8 +88,9 @@ def variables_of(frame: FrameType) -> List[Tuple[str, Any]]:
     if sys.version_info >= (3, 13):  # it is a proxy for the variables on CPython
         return list(snapshot.items())
     found = list(snapshot.items())
-    # It belongs to the frame, and would keep all that is in it alive.
-    if sys.getrefcount(snapshot) <= 3:
+    # It belongs to the frame, and would keep all that is in it alive; unless somebody else has it.
+    count = sys.getrefcount(snapshot)
+    if count <= 3 or (count == 4 and is_in_snapshot(snapshot)):
         snapshot.clear()
     return found
 

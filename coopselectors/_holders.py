@@ -50,6 +50,7 @@ class Table(Dict[int, Any]):
 
 #: What is tracked or was frozen, for as long as one call looks for something.
 _snapshot: Optional[Kept] = None
+_snapshot_ids: Set[int] = set()
 
 
 @contextmanager
@@ -62,6 +63,7 @@ def undisturbed() -> Iterator[None]:
         yield
     finally:
         _snapshot = None
+        _snapshot_ids.clear()
         if enabled:
             gc.enable()
 
@@ -102,6 +104,13 @@ def everything() -> List[Any]:
         found = Kept(gc.get_objects())
         _snapshot = found = _reached_from(found) if _is_frozen() else found
     return found
+
+
+def is_in_snapshot(thing: Any) -> bool:
+    """Whether the list of `everything` refers to this object."""
+    if _snapshot is not None and not _snapshot_ids:
+        _snapshot_ids.update(map(id, _snapshot))
+    return id(thing) in _snapshot_ids
 
 
 def _reached_from(tracked: List[Any]) -> Kept:

@@ -14,6 +14,7 @@ import sys
 import textwrap
 import time
 import types
+import weakref
 
 import pytest
 
@@ -135,6 +136,68 @@ def test_what_it_holds(library):
     assert held["library.choose"] is select.select
 
 
+def test_it_says_the_same_however_often_it_is_asked(run_python):
+    script = """
+        import os, threading, time
+        import selectors, select
+        import coopselectors
+
+        def suspended():
+            kind = selectors.DefaultSelector
+            yield kind
+
+        generator = suspended()
+        next(generator)
+
+        def work():
+            box = [select.poll]
+            begun.set()
+            time.sleep(60)
+
+        begun = threading.Event()
+        threading.Thread(target=work, daemon=True).start()
+        begun.wait()
+        answers = [sorted(found.where for found in coopselectors.audit()) for _ in range(4)]
+        print(all(each == answers[0] for each in answers), len(answers[0]) > 1, flush=True)
+        os._exit(0)
+        """
+    assert run_python(script) == "True True\n"
+
+
+class Thing:
+    pass
+
+
+@pytest.mark.parametrize("times", [1, 2, 3])
+def test_it_keeps_nothing_alive_of_what_runs_meanwhile(times):
+    thing = Thing()
+    told = weakref.ref(thing)
+    for _ in range(times):
+        coopselectors.audit()
+    del thing
+    gc.collect()  # the test runner has looked into this frame
+    assert told() is None
+
+
+def test_it_keeps_no_function_alive_that_has_returned(run_python):
+    script = """
+        import gc, weakref
+        import coopselectors
+
+        class Thing:
+            pass
+
+        def ask():
+            thing = Thing()
+            coopselectors.audit()
+            return weakref.ref(thing)
+
+        gc.disable()
+        print(ask()())
+        """
+    assert run_python(script) == "None\n"
+
+
 def test_one_audit_does_not_see_the_last(library):
     assert found() == found() == found()
 
@@ -251,6 +314,7 @@ def wait():
     hub.sleep(60)
 
 import types
+import weakref
 task = hub.spawn(wait)
 hub.sleep(0)
 with coopselectors.DefaultSelector() as selector:

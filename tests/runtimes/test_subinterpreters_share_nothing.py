@@ -171,6 +171,32 @@ exec(INSTALLED)
     assert run_python(script).split() == expected
 
 
+def test_audit_and_install_leave_the_others_memory_alone(run_python, kind):
+    code = """
+import selectors
+def outer(kind):
+    return lambda: kind
+inner = outer(selectors.DefaultSelector)
+import coopselectors
+coopselectors.audit()
+coopselectors.install()
+assert not [found for found in coopselectors.audit() if "inner" in found.where]
+"""
+    script = f"""
+{PRELUDE}
+def beside(depth):
+    if depth:
+        return beside(depth - 1)
+    for _ in range(4):
+        made = create("{kind}")
+        run(made, {code!r})
+        end(made)
+beside(20)
+print("done")
+"""
+    assert run_python(script) == "done\n"
+
+
 def test_close_wakes_a_thread_of_the_same_interpreter(run_python, kind):
     script = f"""
 {PRELUDE}
