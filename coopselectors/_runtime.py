@@ -175,9 +175,22 @@ def is_meant_to_be_gone(name: str) -> bool:
 
 def _deleted_by_hub(name: str) -> bool:
     # The hub's function may have been wrapped since.
+    return name in _saved_by_gevent() or _is_patched_by_eventlet()
+
+
+def patched_by() -> str:
+    """The runtime that has patched ``select.select``, also if somebody has wrapped it since."""
+    if "select" in _saved_by_gevent():
+        return GEVENT
+    return EVENTLET if _is_patched_by_eventlet() else NATIVE
+
+
+def _saved_by_gevent() -> Any:
     saved = getattr(sys.modules.get("gevent.monkey"), "saved", None)
-    if type(saved) is dict and name in (saved.get("select") or ()):
-        return True
+    return (type(saved) is dict and saved.get("select")) or ()
+
+
+def _is_patched_by_eventlet() -> bool:
     patched = getattr(sys.modules.get("eventlet.patcher"), "already_patched", None)
     return type(patched) is dict and bool(patched.get("select"))
 

@@ -13,7 +13,6 @@ from .._backends import IN, OUT, PRI, Pair
 from .._backends._masks import NVAL
 from .._hubs import ForeignHub
 from .._pickling import reduced_home
-from .._runtime import owner
 from .._wakeup import wakeup_fd
 from ._files import READABLE, WRITABLE, Files
 from ._waiting import NATIVE, Way, find_way, in_time_slice, number_of, wait
@@ -67,12 +66,13 @@ class Select:
             way = self._way = find_way()
         three: Three
         if way.hub is not NATIVE and isinstance(way.hub, ForeignHub):
-            if not _has_asked.get():
+            # A wrapper around what `install` put there calls us, and is not to be called again.
+            if self.replaces is None and not _has_asked.get():
                 try:
                     return _ask(way.select, rlist, wlist, xlist, timeout)
                 except NotImplementedError:  # it exists, but is not meant to be called
                     _runtime.mark_broken(way.select)
-            way = find_way(owner(self.replaces or _unpatched.select))
+            way = find_way(_runtime.patched_by())
         if way.hub is NATIVE:
             three = _unpatched.select(rlist, wlist, xlist, timeout)
             return three
