@@ -77,6 +77,7 @@ ADVICE = {
     "the threshold must be": "Give a number of seconds above 0.",
     "this interpreter has no": "Report it: coopselectors does not know this interpreter.",
     "unknown runtime": "Use one of the names in the message.",
+    "cannot patch with": "Install gevent or eventlet, or leave the option out.",
     "what to run?": "Name a script, or a module with ``-m``.",
     "... (FD ...) is already": "As in the standard module: call ``modify()``.",
     "... is not registered": "As in the standard module: call ``register()`` first.",

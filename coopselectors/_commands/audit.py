@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import _thread
-import importlib
+import importlib.util
 import json
 import sys
 import traceback
 from fnmatch import fnmatchcase
-from importlib.machinery import SourceFileLoader
+from importlib.machinery import PathFinder, SourceFileLoader
 from pathlib import Path
 from types import ModuleType
 from typing import Iterator, List, Optional, Sequence
@@ -17,6 +17,7 @@ from .. import _inert
 from .._audit import Finding, audit
 from .._runtime import current_runtime
 from .._standard import GREEN_SELECTORS
+from ._patches import PATCHES, patch
 from ._terminal import coloured, folded, parser_of
 
 _USAGE = "[OPTION ...] SCRIPT\n[OPTION ...] -m PACKAGE"
@@ -35,8 +36,8 @@ exit status:
   3   nothing was found, but the package loads its parts lazily: try --deep
 """
 
-#: {library: where its patch is, and what it is called}
-_PATCHES = {"gevent": ("gevent.monkey", "patch_all"), "eventlet": ("eventlet", "monkey_patch")}
+# What `importlib.util.LazyLoader` makes; it is loaded when an attribute is asked for.
+_LazyModule = getattr(importlib.util, "_LazyModule", None)
 
 # Taken before anything is patched: threads that run while the main one does not yield.
 _start_thread = _thread.start_new_thread
@@ -56,7 +57,7 @@ def main(arguments: Sequence[str]) -> int:
         "-m", dest="module", metavar="PACKAGE", help="the package or module to import"
     )
     parser.add_argument(
-        "--patch", choices=_PATCHES, metavar="LIBRARY", help="patch with gevent or eventlet first"
+        "--patch", choices=PATCHES, metavar="LIBRARY", help="patch with gevent or eventlet first"
     )
     parser.add_argument(
         "--deep",
@@ -72,18 +73,17 @@ def main(arguments: Sequence[str]) -> int:
         parser.error("give either -m PACKAGE or a script")
     if options.deep and not options.module:
         parser.error("--deep needs -m PACKAGE")
+    if options.patch:
+        patch(parser, options.patch)
     try:
-        if options.patch:
-            library, function = _PATCHES[options.patch]
-            getattr(importlib.import_module(library), function)()
-        imported = _import(options.module, options.script)
+        _import(options.module, options.script)
     except BaseException as error:  # a program may do anything, such as sys.exit()
         _complain(options.module or options.script, error)
         return CANNOT_IMPORT
     if options.deep:
         _import_parts(options.module, options.deep)
-    name = str(_inert.module_vars(imported).get("__name__"))
-    unseen = sorted(_parts(name) - {*sys.modules})
+    name = options.module or Path(options.script).stem
+    unseen = sorted(each for each in _parts(name) if not _is_loaded(each))
     found = [each for each in _audit_with_patience() if not _is_offered_by_a_patcher(each)]
     if options.json:
         rows = [{"where": each.where, "what": each.what, "advice": each.advice} for each in found]
@@ -96,7 +96,7 @@ def main(arguments: Sequence[str]) -> int:
         patched = "nothing is patched" if runtime == "native" else f"{runtime} has patched select"
         verdict = f"{name}: {_number_of(found)} ({patched})"
         print(coloured(folded(verdict), "red" if found else "green", sys.stdout))
-    is_lazy = _tell_of(unseen, name)
+    is_lazy = _tell_of(unseen, name, "" if options.deep == "*" else " (--deep imports all of them)")
     if found:
         return SOMETHING
     return NOT_ALL_SEEN if is_lazy else NOTHING
@@ -108,10 +108,11 @@ def _number_of(found: List[Finding]) -> str:
     return f"{'one place holds something that' if found else 'nothing'} would block a hub"
 
 
-def _import(module: Optional[str], script: Optional[str]) -> ModuleType:
+def _import(module: Optional[str], script: Optional[str]) -> None:
     if script is None:
         sys.path.insert(0, "")  # as `python -m` does
-        return importlib.import_module(str(module))
+        importlib.import_module(str(module))
+        return
     path = Path(script)
     sys.path.insert(0, str(path.parent))
     sys.argv[:] = [script]
@@ -120,38 +121,65 @@ def _import(module: Optional[str], script: Optional[str]) -> ModuleType:
     made.__file__ = script
     sys.modules[path.stem] = made
     loader.exec_module(made)
-    return made
 
 
 def _import_parts(package: str, pattern: str) -> None:
     """Import the modules of a package; what fails is told, and is no reason to end."""
     for name in sorted(_parts(package)):
-        if name not in sys.modules and fnmatchcase(name, pattern):
+        if not _is_loaded(name) and fnmatchcase(name, pattern):
             try:
-                importlib.import_module(name)
+                module = importlib.import_module(name)
+                if type(module) is _LazyModule:
+                    getattr(module, "__doc__", None)  # loads it
             except BaseException as error:
                 _complain(name, error)
 
 
+def _is_loaded(name: str) -> bool:
+    module = sys.modules.get(name)
+    return module is not None and type(module) is not _LazyModule
+
+
 def _parts(package: str) -> set[str]:
     """The modules that there are in a package, loaded or not, found without importing any."""
+    return set(_modules_in(package, _folders_of(package)))
+
+
+def _folders_of(package: str) -> List[str]:
     module = sys.modules.get(package)
-    folders = _inert.module_vars(module).get("__path__") if _inert.is_module(module) else None
-    return set(_modules_in(package, list(folders or ())))
+    if _inert.is_module(module):
+        return list(_inert.module_vars(module).get("__path__") or ())
+    # It has put another object in its place.
+    parent = package.rpartition(".")[0]
+    spec = PathFinder.find_spec(package, _folders_of(parent) if parent else None)
+    return list((spec and spec.submodule_search_locations) or ())
 
 
 def _modules_in(package: str, folders: List[str]) -> Iterator[str]:
     import pkgutil
 
+    packages = set()
     for _, name, is_package in pkgutil.iter_modules(folders):
         if name != "__main__":  # it may run the program
             yield f"{package}.{name}"
         if is_package:
-            inside = [str(Path(folder, name)) for folder in folders]
-            yield from _modules_in(f"{package}.{name}", inside)
+            packages.add(name)
+    # A folder without an __init__.py is a package, too (PEP 420).
+    for folder in folders:
+        packages.update(each.name for each in _subfolders(folder) if each.name.isidentifier())
+    for name in packages - {"__pycache__"}:
+        inside = [str(Path(folder, name)) for folder in folders]
+        yield from _modules_in(f"{package}.{name}", inside)
 
 
-def _tell_of(unseen: List[str], package: str) -> bool:
+def _subfolders(folder: str) -> List[Path]:
+    try:
+        return [each for each in Path(folder).iterdir() if each.is_dir() and not each.is_symlink()]
+    except OSError:  # in an archive, for instance
+        return []
+
+
+def _tell_of(unseen: List[str], package: str, hint: str) -> bool:
     """Say what was not looked at; return whether the package loads such parts by itself."""
     if not unseen:
         return False
@@ -159,7 +187,7 @@ def _tell_of(unseen: List[str], package: str) -> bool:
     lazy = [name for name in loaded if _is_lazy(name)]
     reason = f"{', '.join(sorted(lazy)[:3])} loads its parts lazily; " if lazy else ""
     shown = ", ".join(unseen[:20]) + (", ..." if len(unseen) > 20 else "")
-    text = f"{package}: {reason}not loaded, and not looked at: {shown} (--deep imports all of them)"
+    text = f"{package}: {reason}not loaded, and not looked at: {shown}{hint}"
     print(folded(text, 4 * " "), file=sys.stderr)
     return bool(lazy)
 
@@ -194,4 +222,6 @@ def _audit_with_patience() -> List[Finding]:
 
 def _complain(what: str, error: BaseException) -> None:
     reason = traceback.format_exception_only(type(error), error)[-1].strip()
+    if isinstance(error, SyntaxError):
+        reason += f" ({error.filename}, line {error.lineno})"
     print(f"cannot import {what}: {reason}", file=sys.stderr)

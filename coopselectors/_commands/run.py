@@ -14,6 +14,7 @@ from typing import Any, List, Optional, Sequence, Tuple
 
 from .._install import install
 from .._watchdog import warn_blocking
+from ._patches import PATCHES, patch
 from ._terminal import parser_of
 
 _USAGE = "[OPTION ...] SCRIPT [ARGUMENT ...]\n[OPTION ...] -m MODULE [ARGUMENT ...]"
@@ -38,9 +39,10 @@ _kept: List[Any] = []
 def main(arguments: Sequence[str]) -> int:
     own, target, rest = _split(list(arguments))
     parser = parser_of("run", _USAGE, _DESCRIPTION, _EPILOG)
-    patch = parser.add_mutually_exclusive_group()
-    patch.add_argument("--gevent", action="store_true", help="call gevent.monkey.patch_all() first")
-    patch.add_argument("--eventlet", action="store_true", help="call eventlet.monkey_patch() first")
+    either = parser.add_mutually_exclusive_group()
+    for library, (module, function) in PATCHES.items():
+        call = f"call {module}.{function}() first"
+        either.add_argument(f"--{library}", action="store_true", help=call)
     parser.add_argument(
         "--no-select", action="store_true", help="do not replace select.select, poll and epoll"
     )
@@ -57,14 +59,9 @@ def main(arguments: Sequence[str]) -> int:
         parser.error("--warn needs --gevent or --eventlet: there is no hub to watch")
     if options.warn is not None and not options.warn > 0:
         parser.error(f"--warn must be above 0 seconds, not {options.warn:g}")
-    if options.gevent:
-        from gevent import monkey
-
-        monkey.patch_all()
-    elif options.eventlet:
-        import eventlet
-
-        eventlet.monkey_patch()
+    for library in PATCHES:
+        if getattr(options, library):
+            patch(parser, library)
     install(select=not options.no_select)
     if options.warn is not None:
         _kept.append(warn_blocking(options.warn))
@@ -123,16 +120,16 @@ def _run_script(path: str, main: ModuleType) -> None:
     if finder is not None and (not isinstance(finder, FileFinder) or os.path.isdir(path)):
         import runpy
 
-        _put_on_path(place)
+        _put_on_path(place, always=True)
         runpy._run_module_as_main("__main__", False)  # type: ignore[attr-defined]
         return
     _put_on_path(folder)
     try:
         with io.open_code(place) as file:
-            code = pkgutil.read_code(file)
-            if code is None:
-                file.seek(0)
-                code = compile(file.read(), place, "exec", dont_inherit=True)
+            content = file.read()
+        code = pkgutil.read_code(io.BytesIO(content))
+        if code is None:
+            code = compile(content, place, "exec", dont_inherit=True)
     except OSError as error:
         reason = f"[Errno {error.errno}] {error.strerror}"
         print(f"{sys.executable}: can't open file {place!r}: {reason}", file=sys.stderr)
@@ -144,13 +141,16 @@ def _run_script(path: str, main: ModuleType) -> None:
     exec(code, vars(main))
 
 
-def _put_on_path(folder: str) -> None:
-    """Replace the working directory, which ``python -m`` has put there."""
-    if getattr(sys.flags, "safe_path", False):
-        return
-    if sys.path and sys.path[0] in ("", os.getcwd()):
+def _put_on_path(folder: str, always: bool = False) -> None:
+    """Put `folder` in the place of the working directory, which ``python -m`` has put there.
+
+    With ``python -P`` it has put nothing there, and only a folder or archive that is run goes
+    there.
+    """
+    is_safe = getattr(sys.flags, "safe_path", False)
+    if not is_safe and sys.path and sys.path[0] in ("", os.getcwd()):
         sys.path[0] = folder
-    else:
+    elif always or not is_safe:
         sys.path.insert(0, folder)
 
 

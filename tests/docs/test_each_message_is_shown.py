@@ -99,7 +99,7 @@ SCRIPTS = {
         while time.monotonic() < end:
             poll.poll(0)
     """,
-    "coopselectors is not installed": "coopselectors.uninstall()",
+    "install() is not in force": "coopselectors.uninstall()",
     "do not call blocking": EVENTLET
     + """
 hub = eventlet.hubs.get_hub()
@@ -171,6 +171,11 @@ COMMANDS = {
     ),
     "--warn must": ("-m", "coopselectors", "run", "--gevent", "--warn", "0", "script.py"),
     "--warn needs": ("-m", "coopselectors", "run", "--warn", "1", "script.py"),
+    "cannot patch with": (
+        "-c",
+        "import sys; sys.modules['gevent'] = None\n"
+        "from coopselectors.__main__ import main; main(['run', '--gevent', 'script.py'])",
+    ),
     "give either": ("-m", "coopselectors", "audit"),
     "must be at least 1": ("-m", "coopselectors", "--clients", "0"),
     "unknown runtime ...: ...": ("-m", "coopselectors", "nonsense"),

@@ -239,9 +239,11 @@ def test_a_holder_without_a_name():
             self.poll = select.poll()
             self.me = self
 
+    gc.disable()  # it would collect the cycle
     Odd()
-    assert f"<a {__name__}.{Odd.__qualname__} object>.poll" in found("<locals>")
-    gc.collect()
+    said = found("<locals>")
+    gc.enable()
+    assert f"<a {__name__}.{Odd.__qualname__} object>.poll" in said
 
 
 def test_a_holder_that_cannot_be_asked():
@@ -482,14 +484,14 @@ def test_a_program_in_a_patched_process(script, name):
     [
         ("import no_such_module", "ModuleNotFoundError: No module named 'no_such_module'"),
         ("import sys; sys.exit(3)", "SystemExit: 3"),
-        ("1 +", "SyntaxError: invalid syntax"),
+        ("1 +", "SyntaxError: invalid syntax ({path}, line 1)"),
     ],
 )
 def test_a_program_that_cannot_be_imported(script, text, reason):
     path = script(text)
     done = command(path)
     assert done.returncode == 2
-    assert done.stderr == f"cannot import {path}: {reason}\n"
+    assert done.stderr == f"cannot import {path}: {reason.format(path=path)}\n"
     assert done.stdout == ""
 
 
@@ -540,6 +542,57 @@ def test_deep_imports_all_modules(lazy_package):
     assert "lazy_package.network.Kind" not in done.stdout
     complaint = " ".join(done.stderr.split())
     assert "not looked at: lazy_package.broken, lazy_package.network" in complaint
+
+
+def test_a_package_with_another_object_in_its_place(lazy_package):
+    for name in ("proxy", "lazy_package.inner"):
+        (lazy_package / "proxy").mkdir(exist_ok=True)
+        folder = lazy_package / name.replace(".", "/")
+        (folder / "__init__.py").write_text(
+            "import sys\nclass Proxy:\n    pass\nproxy = sys.modules[__name__] = Proxy()\n"
+            "vars(proxy).update(__path__=__path__, __spec__=__spec__)\n"
+        )
+        (folder / "network.py").write_text("from selectors import DefaultSelector as Kind\n")
+        done = command("-m", name, cwd=lazy_package)
+        assert (done.returncode, done.stdout.partition(":")[0]) == (3, name), done.stderr
+        assert f"{name}.network" in " ".join(done.stderr.split())
+        done = command("-m", name, "--deep", cwd=lazy_package)
+        assert done.returncode == 1
+        assert f"{name}.network.Kind\n" in done.stdout
+
+
+def test_what_a_lazy_loader_has_not_loaded_is_no_module_yet(lazy_package):
+    (lazy_package / "late").mkdir()
+    (lazy_package / "late" / "network.py").write_text("from selectors import DefaultSelector\n")
+    (lazy_package / "late" / "__init__.py").write_text(
+        "import importlib.util, sys\n"
+        "spec = importlib.util.find_spec('late.network')\n"
+        "loader = spec.loader = importlib.util.LazyLoader(spec.loader)\n"
+        "module = sys.modules['late.network'] = importlib.util.module_from_spec(spec)\n"
+        "loader.exec_module(module)\n"
+    )
+    done = command("-m", "late", cwd=lazy_package)
+    assert done.returncode == 3
+    assert "not looked at: late.network" in " ".join(done.stderr.split())
+    assert (
+        "late.network.DefaultSelector\n" in command("-m", "late", "--deep", cwd=lazy_package).stdout
+    )
+
+
+def test_folders_without_an_init_are_packages_too(lazy_package):
+    (lazy_package / "space" / "inner" / "not-a-name").mkdir(parents=True)
+    (lazy_package / "space" / "inner" / "part.py").write_text("from select import epoll\n")
+    (lazy_package / "space" / "inner" / "not-a-name" / "no.py").write_text("raise SystemExit(9)\n")
+    (lazy_package / "space" / "loop").symlink_to(lazy_package / "space")
+    done = command("-m", "space", cwd=lazy_package)
+    assert "space: not loaded, and not looked at: space.inner.part (" in done.stderr
+    assert "space.inner.part.epoll\n" in command("-m", "space", "--deep", cwd=lazy_package).stdout
+
+
+def test_deep_does_not_advise_itself(lazy_package):
+    done = command("-m", "lazy_package", "--deep", cwd=lazy_package)
+    said = " ".join(done.stderr.split())
+    assert said.endswith("not loaded, and not looked at: lazy_package.broken")
 
 
 def test_a_package_that_loads_no_more_by_itself_is_clear(tmp_path):

@@ -109,6 +109,25 @@ def test_no_folder_is_put_on_the_path_if_python_was_told_so(folder):
     assert run(folder, "-P", "-m", "coopselectors", "run", "program.py").stdout == expected.stdout
 
 
+@pytest.mark.skipif(sys.version_info < (3, 11), reason="python -P came with 3.11")
+@pytest.mark.parametrize("program", ["package", "archive.pyz"])
+def test_a_folder_or_archive_finds_its_parts_nevertheless(folder, program):
+    expected = run(folder, "-P", program)
+    assert run(folder, "-P", "-m", "coopselectors", "run", program).stdout == expected.stdout
+
+
+def test_a_program_may_come_through_a_pipe(folder):
+    done = subprocess.run(
+        [sys.executable, "-m", "coopselectors", "run", "/dev/stdin", "one"],
+        input="import sys; print(__name__, sys.argv)",
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.stdout == "__main__ ['/dev/stdin', 'one']\n", done.stderr
+
+
 def test_another_program_may_call_it(folder):
     """What was first on the path was not put there by ``python -m``, and stays."""
     (folder / "package" / "show.py").write_text("import sys; print(*sys.path[:2])")
@@ -191,10 +210,12 @@ def test_it_tells_of_what_blocks(folder):
         (["--gevent", "--warn", "0", "program.py"], "--warn must be above 0 seconds, not 0"),
         (["--gevent", "--eventlet", "program.py"], "not allowed with"),
         (["--nonsense", "program.py"], "unrecognized arguments"),
+        (["--eventlet", "program.py"], "cannot patch with eventlet: not for you"),
     ],
     ids=str,
 )
 def test_bad_arguments(folder, arguments, said):
+    (folder / "eventlet.py").write_text("raise ImportError('not for you')")
     done = run(folder, "-m", "coopselectors", "run", *arguments)
     assert done.returncode == 2
     assert said in done.stderr
