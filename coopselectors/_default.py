@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABCMeta
 from contextlib import suppress
+from types import FunctionType
 from typing import (
     TYPE_CHECKING,
     Any,
@@ -57,10 +58,18 @@ _before: Dict[Tuple[Type[Selector], str], Any] = {}
 
 
 class _WhereThereIsOne:
-    """A method that tools find in the class, but that instances on poll or select lack."""
+    """A method that tools find in the class, but that instances on poll or select lack.
+
+    It says that it is a function, for `mock.create_autospec`.
+    """
 
     def __init__(self, function: Any) -> None:
         self.__func__ = function
+        self.__code__ = function.__code__
+
+    @property  # type: ignore[misc]
+    def __class__(self) -> Any:
+        return FunctionType
 
     def __get__(self, selector: Any, owner: Any = None) -> Any:
         if selector is None:
@@ -85,6 +94,17 @@ class _Signature:
 
         _, *parameters = signature(owner.__init__).parameters.values()
         return Signature(parameters)
+
+
+# What an instance of a subclass has from the class that was chosen for it.
+_OF_ITS_KIND = (
+    "_primitive_name",
+    "_backend_cls",
+    "_primitive",
+    "_selector_cls",
+    "_EVENT_READ",
+    "_EVENT_WRITE",
+)
 
 
 class DefaultSelector(Selector):
@@ -122,12 +142,18 @@ class DefaultSelector(Selector):
         # Only for subclasses, whose backend is chosen in the same way.
         if DefaultSelector in type(self).__mro__:
             chosen, _ = open_best(runtime=runtime)
-            self._primitive_name, self._backend_cls = chosen._primitive_name, chosen._backend_cls  # type: ignore[misc]
-            self._selector_cls = self._primitive = chosen._primitive  # type: ignore[misc]
+            for name in _OF_ITS_KIND:
+                setattr(self, name, getattr(chosen, name, None))
+            self._kind = type(chosen)
             chosen.close()
             super().__init__(runtime=runtime)
         else:  # called by another that has been set on the class, see _follow()
             Selector.__init__(self, runtime=runtime)
+
+    @property
+    def _selector(self) -> Any:
+        kind: Any = self._kind
+        return kind._selector.__get__(self)
 
     @_where_there_is_one
     def fileno(self) -> int:

@@ -16,7 +16,7 @@ from . import _default, _inert, _places, _runtime, _standard
 from ._bindings import attribute, places_in
 from ._holders import Kept, Table, undisturbed
 from ._paths import Paths
-from ._pickling import InstalledSelectorType
+from ._pickling import REPLACED, InstalledSelectorType
 from ._places import ABSENT, Place
 from ._replacements import NAMES, PRIMITIVES, counterpart, our_primitive, select_for
 from ._standard import Standard, vars_of_module
@@ -103,6 +103,7 @@ def uninstall() -> List[str]:
     _changes.clear()
     others = _undo(changes)
     _default.follow_no_more()
+    REPLACED.clear()
     if any(each.is_patched and each.place.root == "selectors" for each in changes):
         _finish_patch()
     return others
@@ -142,9 +143,12 @@ def _replace(wanted: Optional[Set[int]], select: bool) -> List[Any]:
         _watch("selectors")
         for name in NAMES:
             place = attribute(vars_of_module("selectors"), name, "selectors")
-            _put(place, counterpart(name))
-            if counterpart(name) is not None:
-                _put(_type_of(counterpart(name)), InstalledSelectorType)
+            ours = counterpart(name)
+            before = place.held
+            _put(place, ours)
+            if ours is not None:
+                _put(_type_of(ours), InstalledSelectorType)
+                REPLACED.setdefault(ours, []).extend(standard.classes_named(name, before))
     if select and (wanted is None or id(vars_of_module("select")) in wanted):
         _watch("select")
         for name in (*PRIMITIVES, "kevent"):

@@ -12,12 +12,19 @@ import copyreg
 import sys
 from abc import ABCMeta
 from importlib import import_module
-from typing import Any, Callable, Dict
+from typing import Any, Callable, Dict, List
 
 from . import _runtime
 
+#: {a class of ours: the classes that it replaces while it is installed}
+REPLACED: Dict[type, List[type]] = {}
+
 #: {a class: what is called with each name, and its new value, that is set on it while installed}
 FOLLOWERS: Dict[type, Callable[..., None]] = {}
+
+
+# Whatever a metaclass has made of the attribute.
+_bases_of: Any = type.__dict__["__mro__"].__get__
 
 
 class InstalledSelectorType(ABCMeta):
@@ -26,9 +33,17 @@ class InstalledSelectorType(ABCMeta):
     Not before: a class with two bases whose metaclasses are both derived from ABCMeta has to say
     which one it wants.
 
+    Selectors that were made before, and classes that were derived before, count as instances and
+    subclasses of what stands in the place of their class.
+
     It also has what is set on DefaultSelector, by `mock.patch.object` for example, reach the class
     of its instances.  In the standard module the two are one class.
     """
+
+    def __subclasscheck__(cls, kind: type) -> bool:
+        return super().__subclasscheck__(kind) or any(
+            base in REPLACED.get(cls, ()) for base in _bases_of(kind)
+        )
 
     def __setattr__(cls, name: str, value: Any) -> None:
         super().__setattr__(name, value)

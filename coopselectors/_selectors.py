@@ -8,6 +8,8 @@ from typing import Any, Dict, List, Optional, Set
 
 from . import _unpatched
 from ._backends import (
+    IN,
+    OUT,
     DevpollBackend,
     EpollBackend,
     KqueueBackend,
@@ -123,6 +125,7 @@ if _unpatched.poll is not None:
         _primitive_name = "poll"
         _backend_cls = PollBackend
         _selector_cls = _primitive = _unpatched.poll
+        _EVENT_READ, _EVENT_WRITE = IN, OUT
         _selector = property(_own_primitive)
 
 
@@ -134,6 +137,7 @@ if _unpatched.epoll is not None:
         _primitive_name = "epoll"
         _backend_cls = EpollBackend
         _selector_cls = _primitive = _unpatched.epoll
+        _EVENT_READ, _EVENT_WRITE = IN, OUT
         _selector = property(_own_primitive)
 
         def fileno(self) -> int:
@@ -149,6 +153,7 @@ if _unpatched.devpoll is not None:
         _primitive_name = "devpoll"
         _backend_cls = DevpollBackend
         _selector_cls = _primitive = _unpatched.devpoll
+        _EVENT_READ, _EVENT_WRITE = IN, OUT
         _selector = property(_own_primitive)
 
         def fileno(self) -> int:

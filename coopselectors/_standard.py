@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import sys
 from types import BuiltinFunctionType
-from typing import Any, Dict, Iterable, Optional
+from typing import Any, Dict, Iterable, List, Optional
 
 from . import _inert
 from ._holders import Kept, Table, everything, holders_of, of_types, referents_of
@@ -140,6 +140,14 @@ class Standard:
                     self.classes[id(kind)] = kind
                 elif (name[:1] != "_" or home not in HOMES) and blocks(kind):
                     self.derived[id(kind)] = kind
+
+    def classes_named(self, name: str, offered: Any) -> List[Any]:
+        """The selector classes of a name, and the one that the standard module offers by it."""
+        return [
+            kind
+            for kind in self.classes.values()
+            if kind is offered or _inert.name_of(kind) == name
+        ]
 
     def holders(self, things: Iterable[Any]) -> Kept:
         """Who holds one of `things`, which are from here.

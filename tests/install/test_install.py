@@ -187,6 +187,28 @@ def test_a_failure_at_any_call_leaves_nothing_behind(library):
     assert coopselectors.is_installed()
 
 
+@pytest.mark.epoll
+def test_what_was_made_before_is_an_instance_of_what_is_there_now():
+    class Derived(selectors.PollSelector):
+        pass
+
+    early, derived = selectors.DefaultSelector(), Derived()
+    standard = selectors.EpollSelector
+    coopselectors.install()
+    names = ["DefaultSelector", "EpollSelector", "PollSelector", "BaseSelector"]
+    kinds = [getattr(selectors, name) for name in names]
+    assert [isinstance(early, kind) for kind in kinds] == [True, True, False, True]
+    assert [isinstance(derived, kind) for kind in kinds] == [False, False, True, True]
+    assert issubclass(Derived, selectors.PollSelector)
+    with pytest.raises(TypeError):
+        issubclass(early, selectors.PollSelector)
+    coopselectors.uninstall()
+    assert selectors.EpollSelector is standard
+    assert not isinstance(early, coopselectors.EpollSelector)
+    early.close()
+    derived.close()
+
+
 def test_what_others_changed_since_is_left_alone(library):
     coopselectors.install()
     library.Private = None
