@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import selectors
 from selectors import SelectorKey
-from typing import Any, ClassVar, Dict, List, Optional, Type
+from typing import Any, ClassVar, Dict, List, Mapping, Optional, Type
 
 from . import _fork, _runtime
 from ._again import poll_again
@@ -281,10 +281,10 @@ class Selector(selectors._BaseSelectorImpl):
         self._fd_to_key.clear()
         self._known.clear()
 
-    def get_map(self) -> Map:
+    def get_map(self) -> Mapping[File, SelectorKey]:
         """Return a read-only mapping of the files to their SelectorKeys, or None once closed."""
         # To type checkers it never returns None, as in typeshed: programs rely on that.
-        found: Map = self._map
+        found: Mapping[File, SelectorKey] = self._map
         return found
 
     # Private names of the standard classes that public programs use.

@@ -130,6 +130,12 @@ def module_vars(module: Any) -> Dict[Any, Any]:
     return namespace if type(namespace) is dict else {}
 
 
+def module_name(module: Any) -> str:
+    """The name that a module has for itself; empty if it has none."""
+    name = module_vars(module).get("__name__")
+    return name if type(name) is str else ""
+
+
 def own_vars(thing: Any) -> Any:
     """The dictionary in which an object keeps its attributes, None if there is none to be had."""
     # A class may define `__dict__` as it likes; the accessor in C is that of a base, or is gone.

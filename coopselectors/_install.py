@@ -198,6 +198,9 @@ def _keep_for_uninstall(module: ModuleType, name: str, theirs: Any) -> Any:
         if place.key == name and namespace is vars_of_module(place.root):
             if place.get() is not change.ours:
                 break
+            saved = _runtime.saved_by_gevent(place.root)
+            if saved.get(name) is change.ours:  # what `gevent.monkey.get_original` returns
+                saved[name] = change.before
             is_new = name == "select" and theirs not in (change.before, ABSENT)
             ours = select_for(theirs) if is_new else change.ours
             _changes[index] = _Change(place, theirs, ours, is_patched=True)

@@ -41,7 +41,7 @@ class Paths:
             if type(name) is str and _inert.is_module(module):
                 namespace = _inert.module_vars(module)
                 self._modules.setdefault(id(namespace), name)
-                if namespace.get("__name__") is name or namespace.get("__name__") == name:
+                if _inert.module_name(module) == name:
                     self._modules[id(namespace)] = name
 
     def look_for(self, objects: List[Any]) -> None:

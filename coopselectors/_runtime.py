@@ -40,7 +40,7 @@ from __future__ import annotations
 
 import sys
 from types import ModuleType
-from typing import Any, Mapping, Protocol
+from typing import Any, Dict, Mapping, Protocol
 
 from . import _unpatched
 
@@ -175,19 +175,21 @@ def is_meant_to_be_gone(name: str) -> bool:
 
 def _deleted_by_hub(name: str) -> bool:
     # The hub's function may have been wrapped since.
-    return name in _saved_by_gevent() or _is_patched_by_eventlet()
+    return name in saved_by_gevent("select") or _is_patched_by_eventlet()
 
 
 def patched_by() -> str:
     """The runtime that has patched ``select.select``, also if somebody has wrapped it since."""
-    if "select" in _saved_by_gevent():
+    if "select" in saved_by_gevent("select"):
         return GEVENT
     return EVENTLET if _is_patched_by_eventlet() else NATIVE
 
 
-def _saved_by_gevent() -> Any:
+def saved_by_gevent(module: str) -> Dict[str, Any]:
+    """What gevent has replaced in a module, by name; what it returns may be written to."""
     saved = getattr(sys.modules.get("gevent.monkey"), "saved", None)
-    return (type(saved) is dict and saved.get("select")) or ()
+    found = saved.get(module) if type(saved) is dict else None
+    return found if type(found) is dict else {}
 
 
 def _is_patched_by_eventlet() -> bool:

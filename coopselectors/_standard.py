@@ -187,7 +187,7 @@ class Standard:
     def _copies_of_select(self) -> Kept:
         copies = Table()
         for each in list(sys.modules.values()):
-            if _inert.is_module(each) and _inert.module_vars(each).get("__name__") == "select":
+            if _inert.is_module(each) and _inert.module_name(each) == "select":
                 copies[id(each)] = each
         for kind in self.types.values():  # a type refers to the module that it was made for
             for each in referents_of(kind):

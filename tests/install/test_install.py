@@ -389,6 +389,10 @@ for module in (select, selectors):
         for held in ("_select", "_selector_cls"):
             if name.endswith("Selector") and hasattr(thing, held):
                 said["held"][name + "." + held] = say(getattr(thing, held))
+saved = getattr(sys.modules.get("gevent.monkey"), "saved", {{}})
+for module in ("select", "selectors"):
+    kept = saved.get(module, {{}}).items()
+    said["saved " + module] = {{name: say(thing) for name, thing in kept}}
 print(json.dumps(said, indent=1))
 """
 

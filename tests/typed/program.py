@@ -7,7 +7,10 @@ from __future__ import annotations
 
 import selectors
 import socket
-from typing import Callable, Dict, List, Optional, Tuple, Type
+from typing import TYPE_CHECKING, Callable, Dict, List, Mapping, Optional, Tuple, Type
+
+if TYPE_CHECKING:
+    from _typeshed import FileDescriptorLike
 
 
 class Server:
@@ -49,6 +52,16 @@ class Counting(selectors.DefaultSelector):
     def select(self, timeout: Optional[float] = None) -> List[Tuple[selectors.SelectorKey, int]]:
         self.calls += 1
         return super().select(timeout)
+
+
+class Own(selectors.DefaultSelector):
+    """With the types that the standard module declares."""
+
+    def get_map(self) -> Mapping[FileDescriptorLike, selectors.SelectorKey]:
+        return super().get_map()
+
+    def get_key(self, fileobj: FileDescriptorLike) -> selectors.SelectorKey:
+        return super().get_key(fileobj)
 
 
 def best() -> Type[selectors.BaseSelector]:
