@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from abc import ABCMeta
-from contextlib import suppress
 from types import FunctionType
 from typing import (
     TYPE_CHECKING,
     Any,
     Callable,
-    Dict,
     List,
     Optional,
-    Set,
     Tuple,
     Type,
     TypeVar,
@@ -21,8 +18,8 @@ from typing import (
 
 from . import _runtime, _selectors
 from ._base_selector import Selector
+from ._followers import Followers
 from ._hubs import is_usable, is_usable_select
-from ._pickling import FOLLOWERS
 from ._runtime import modules, offered
 
 if TYPE_CHECKING:
@@ -45,16 +42,6 @@ _first_name = _first._primitive_name
 # The `select` module, what reads it, and what it offered for the first class when that class was
 # last chosen.  While these are unchanged, so is the choice.
 _first_seen: Any = object(), {}, None
-
-# The classes that isinstance() takes for DefaultSelector.
-_chosen: Set[Type[Selector]] = set()
-
-_ABSENT: Any = object()
-
-# What others have set on DefaultSelector while it was installed, and so on the classes above:
-# {name: value}, and {(class, name): what the class itself had there before}.
-_given: Dict[str, Any] = {}
-_before: Dict[Tuple[Type[Selector], str], Any] = {}
 
 
 class _WhereThereIsOne:
@@ -147,7 +134,7 @@ class DefaultSelector(Selector):
             self._kind = type(chosen)
             chosen.close()
             super().__init__(runtime=runtime)
-        else:  # called by another that has been set on the class, see _follow()
+        else:  # called by another that has been set on the class, see _followers
             Selector.__init__(self, runtime=runtime)
 
     @property
@@ -164,44 +151,8 @@ class DefaultSelector(Selector):
         return self._poller.descriptor()
 
 
-# As it is without what others set.
-_own = dict(vars(DefaultSelector))
-
-
-def _follow(name: str, value: Any = _ABSENT) -> None:
-    """Have the chosen classes follow a change of DefaultSelector; without `value`, a deletion."""
-    if value is _own.get(name, _ABSENT):
-        _given.pop(name, None)
-        for kind in _chosen:
-            _write(kind, name, _before.pop((kind, name), vars(kind).get(name, _ABSENT)))
-    else:
-        _given[name] = value
-        for kind in _chosen:
-            _give(kind, name, value)
-
-
-FOLLOWERS[DefaultSelector] = _follow
-
-
-def follow_no_more() -> None:
-    """Put back what the classes had before they followed DefaultSelector."""
-    for (kind, name), before in _before.items():
-        _write(kind, name, before)
-    _given.clear()
-    _before.clear()
-
-
-def _give(kind: Type[Selector], name: str, value: Any) -> None:
-    _before.setdefault((kind, name), vars(kind).get(name, _ABSENT))
-    _write(kind, name, value)
-
-
-def _write(kind: Type[Selector], name: str, value: Any) -> None:
-    if value is not _ABSENT:
-        type.__setattr__(kind, name, value)
-        return
-    with suppress(AttributeError):  # somebody may have deleted it there
-        type.__delattr__(kind, name)
+#: The classes that it has chosen, which isinstance() takes for it.
+followers = Followers(DefaultSelector)
 
 
 def open_best(*, runtime: Optional[str] = None) -> Tuple[Selector, List[str]]:
@@ -226,12 +177,10 @@ def open_best(*, runtime: Optional[str] = None) -> Tuple[Selector, List[str]]:
         except OSError as error:
             tried.append(f"{kind.__name__}: {error}")
             continue
-        if kind not in _chosen:
+        if kind not in followers.kinds:
             # In the standard module both names are one class, so isinstance() must be true.
             ABCMeta.register(DefaultSelector, kind)
-            _chosen.add(kind)
-            for given, value in _given.items():
-                _give(kind, given, value)
+            followers.add(kind)
         is_foreign = _runtime.owner(own) == _runtime.FOREIGN  # and may turn out to be broken
         if kind is _first and kind._backend_cls.made_is_proof and not is_foreign:
             offers = _runtime.offers_of(_runtime.select_module())

@@ -102,7 +102,7 @@ def uninstall() -> List[str]:
     changes = _changes[:]
     _changes.clear()
     others = _undo(changes)
-    _default.follow_no_more()
+    _default.followers.put_back()
     REPLACED.clear()
     if any(each.is_patched and each.place.root == "selectors" for each in changes):
         _finish_patch()

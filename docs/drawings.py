@@ -60,6 +60,7 @@ GROUPS = [
             "_ready",
             "_base_selector",
             "_selectors",
+            "_followers",
             "_default",
             "_info",
         ],

@@ -40,6 +40,7 @@ LAYERS = [
     "_ready",
     "_base_selector",
     "_selectors",
+    "_followers",
     "_default",
     "_info",
     "_inert",
