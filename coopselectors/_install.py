@@ -68,11 +68,13 @@ def install(modules: Optional[Iterable[str]] = None, *, select: bool = False) ->
 
     Returns a named tuple of two lists: ``replaced``, the places that hold ours now, and ``left``,
     the selectors that existed before and cannot be changed.  Raises ValueError, before anything is
-    changed, for a module that is not loaded.
+    changed, for a module that is not loaded, and TypeError for a string in place of a list.
     """
     wanted: Optional[Set[int]] = None
     if modules is not None:
         wanted = set()
+        if isinstance(modules, str):
+            raise TypeError(f"modules must be a list of names, such as [{modules!r}]")
         for name in modules:
             if not _inert.is_module(sys.modules.get(name)):
                 raise ValueError(
@@ -149,6 +151,10 @@ def _replace(wanted: Optional[Set[int]], select: bool) -> List[Any]:
             if ours is not None:
                 _put(_type_of(ours), InstalledSelectorType)
                 REPLACED.setdefault(ours, []).extend(standard.classes_named(name, before))
+            if name == "DefaultSelector" and _inert.is_class(before):
+                kind = counterpart(_inert.name_of(before))  # the two are one standard class
+                if kind is not None:
+                    REPLACED.setdefault(kind, []).append(ours)
     if select and (wanted is None or id(vars_of_module("select")) in wanted):
         _watch("select")
         for name in (*PRIMITIVES, "kevent"):

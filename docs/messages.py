@@ -68,6 +68,8 @@ ADVICE = {
     "it returns no": None,  # caught, and counts as a broken replacement
     "module ... has no": "As for any module: check the name.",
     "modify() can neither": "Call ``unregister()`` and ``register()``.",
+    "modules must be": "Write a list, even for one module.",
+    "must be above 0 seconds": "Give a number such as 60.",
     "must be at least 1": "Give a larger number.",
     "neither gevent nor eventlet": "Patch first, then call ``warn_blocking()``.",
     "no selector works here": "The kernel, or a sandbox, refused every primitive; the message has "

@@ -57,7 +57,7 @@ def main(arguments: Sequence[str]) -> int:
     )
     parser.add_argument(
         "--limit",
-        type=float,
+        type=_seconds,
         default=120.0,
         metavar="SECONDS",
         help="time for each runtime (default: 120)",
@@ -97,10 +97,19 @@ def _summary(rows: Sequence[Row]) -> str:
 
 
 def _positive(text: str) -> int:
-    number = int(text)
-    if number < 1:
+    if not text.isdecimal() or int(text) < 1:
         raise argparse.ArgumentTypeError("must be at least 1")
-    return number
+    return int(text)
+
+
+def _seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0.0
+    if not seconds > 0:
+        raise argparse.ArgumentTypeError("must be above 0 seconds")
+    return seconds
 
 
 class _Progress:

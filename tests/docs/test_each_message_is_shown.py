@@ -100,6 +100,7 @@ SCRIPTS = {
             poll.poll(0)
     """,
     "install() is not in force": "coopselectors.uninstall()",
+    "modules must be": "coopselectors.install('socketserver')",
     "do not call blocking": EVENTLET
     + """
 hub = eventlet.hubs.get_hub()
@@ -177,7 +178,8 @@ COMMANDS = {
         "from coopselectors.__main__ import main; main(['run', '--gevent', 'script.py'])",
     ),
     "give either": ("-m", "coopselectors", "audit"),
-    "must be at least 1": ("-m", "coopselectors", "--clients", "0"),
+    "must be above 0 seconds": ("-m", "coopselectors", "--limit", "nan"),
+    "must be at least 1": ("-m", "coopselectors", "--clients", "x"),
     "unknown runtime ...: ...": ("-m", "coopselectors", "nonsense"),
     "what to run?": ("-m", "coopselectors", "run"),
 }
