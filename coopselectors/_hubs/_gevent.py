@@ -76,16 +76,15 @@ class GeventHub(CooperativeHub):
             hub._coopselectors_due = now + _TURN_INTERVAL
             self.sleep_at_most(hub, 0)
         else:
-            self._let_queued_run(hub)
+            loop = hub.loop
+            # Between two turns of the loop, only what is in its queues already can run.
+            if not _says_what_is_pending or loop._callbacks or loop.pendingcnt:
+                self._let_queued_run(hub, loop)
         if _put_off:  # perhaps by a greenlet that ran just now
             self.sleep_at_most(hub, 0)
 
-    def _let_queued_run(self, hub: Any) -> None:
+    def _let_queued_run(self, hub: Any, loop: Any) -> None:
         """Let those run that wait for no turn of the loop."""
-        loop = hub.loop
-        # Between two turns, only what is in its queues already can run.
-        if _says_what_is_pending and not loop._callbacks and not loop.pendingcnt:
-            return
         waiter = Waiter(hub)
         callback = loop.run_callback(waiter.switch, None)
         try:
