@@ -263,9 +263,9 @@ class Selector(selectors._BaseSelectorImpl):
 
     def _plain(self, timeout: Any) -> float:
         """Return a time-out as a plain number, or raise what the standard class raises."""
-        if timeout <= 0:
-            return 0
         backend = self._poller.backend
+        if backend.is_at_once(timeout):
+            return 0
         argument = backend.timeout(timeout)
         backend.validate_timeout(argument)
         return float(timeout)

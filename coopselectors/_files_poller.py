@@ -29,8 +29,8 @@ from ._unpatched import system
 # How many stale numbers there may be before the kernel object is replaced.
 _MANY = 64
 
-# Seconds after which a thread that waits in poll(2) or select(2) looks for threads of C libraries.
-# Most waits are shorter, and to look costs a quarter of such a call.
+# Seconds for which a thread waits in poll(2) or select(2) itself if Python has started no other.
+# Most waits are shorter, and cost no shadow.
 _SHORT = 0.005
 
 _SHARED = "shared"
@@ -149,8 +149,7 @@ class FilesPoller(Poller):
                 return pairs
             if timeout is not None:
                 timeout -= _SHORT
-            if not _unpatched.has_other_threads():
-                return self.poll(timeout)
+        # A signal handler, or a thread that is in Python for the first time, may change it as well.
         return poll_noticing(self, timeout)
 
     def close(self) -> None:

@@ -4,7 +4,19 @@ from __future__ import annotations
 
 import selectors
 from selectors import SelectorKey
-from typing import TYPE_CHECKING, Any, Dict, Iterator, Mapping, Optional, Protocol, Union
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    Dict,
+    ItemsView,
+    Iterator,
+    Mapping,
+    Optional,
+    Protocol,
+    Tuple,
+    Union,
+    ValuesView,
+)
 
 
 class HasFileno(Protocol):
@@ -69,5 +81,30 @@ class Map(_Mapping):
             raise KeyError(f"{fileobj!r} is not registered")
         return key
 
+    # Over copies, because other threads may register and unregister meanwhile.
+
     def __iter__(self) -> Iterator[int]:
-        return iter(list(self._keys))  # others may register meanwhile
+        return iter(list(self._keys))
+
+    def values(self) -> ValuesView[SelectorKey]:
+        return _Values(self)
+
+    def items(self) -> ItemsView[File, SelectorKey]:
+        return _Items(self)
+
+
+class _Values(ValuesView[SelectorKey]):
+    _mapping: Map
+
+    def __iter__(self) -> Iterator[SelectorKey]:
+        return iter(list(self._mapping._keys.values()))
+
+    def __contains__(self, value: object) -> bool:
+        return value in list(self)
+
+
+class _Items(ItemsView[Any, SelectorKey]):
+    _mapping: Map
+
+    def __iter__(self) -> Iterator[Tuple[int, SelectorKey]]:
+        return iter(list(self._mapping._keys.items()))

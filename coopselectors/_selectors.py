@@ -81,11 +81,15 @@ class SelectSelector(Selector):
 
     @property
     def _readers(self) -> Set[int]:
-        return {fd for fd, key in self._fd_to_key.items() if key.events & EVENT_READ}
+        return self._fds_for(EVENT_READ)
 
     @property
     def _writers(self) -> Set[int]:
-        return {fd for fd, key in self._fd_to_key.items() if key.events & EVENT_WRITE}
+        return self._fds_for(EVENT_WRITE)
+
+    def _fds_for(self, event: int) -> Set[int]:
+        # Of a copy: other threads may register meanwhile.
+        return {fd for fd, key in list(self._fd_to_key.items()) if key.events & event}
 
 
 class _OverriddenSelect(Hub):

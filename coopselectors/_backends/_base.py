@@ -135,6 +135,10 @@ class Backend(ABC):
     def report_changes_only(self, fd: int, events: int, extra: int = 0) -> None:
         """Make `fd` edge-triggered from now on."""
 
+    def is_at_once(self, timeout: Any) -> bool:
+        """Whether the standard class passes 0 to this primitive instead of a time-out."""
+        return bool(timeout <= 0)
+
     def timeout(self, timeout: Any) -> Any:
         """The argument that the standard class makes of a time-out for this primitive.
 

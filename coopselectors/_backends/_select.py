@@ -49,6 +49,9 @@ class SelectBackend(Backend):
     def poll(self, timeout: Optional[float]) -> List[Pair]:
         return pairs_of(*self.native(self._readers, self._writers, (), timeout))
 
+    def is_at_once(self, timeout: Any) -> bool:
+        return bool(timeout < 0)
+
     def timeout(self, timeout: Any) -> Any:
         return timeout
 

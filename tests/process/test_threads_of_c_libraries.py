@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import sys
 import time
 from posix import close, dup
 
@@ -91,3 +92,50 @@ def test_it_reaches_the_main_thread_where_python_has_started_no_other(run_python
         *(str(TESTS), name, act),
     )
     assert done == ("Selector is closed\n" if "close" in act else "[True]\n")
+
+
+#: How something is changed 0.2 s later, while nobody else is in Python.
+LATER = {
+    "handler": """
+        import signal
+        def later(act):
+            signal.signal(signal.SIGALRM, lambda *_: act())
+            signal.setitimer(signal.ITIMER_REAL, 0.2)
+        """,
+    # timer_create(2): the C library starts a thread when the time has come (SIGEV_THREAD).
+    "timer": """
+        import ctypes
+        kept = []
+        def later(act):
+            function = ctypes.CFUNCTYPE(None, ctypes.c_void_p)(lambda _: act())
+            pointer = ctypes.cast(function, ctypes.c_void_p).value
+            event = struct.pack("@PiiPP64x", 0, 0, 2, pointer, 0)
+            library, timer = ctypes.CDLL(None), ctypes.c_void_p()
+            kept.append(function)
+            assert not library.timer_create(1, event, ctypes.byref(timer))
+            assert not library.timer_settime(timer, 0, struct.pack("@4l", 0, 0, 0, 200000000), None)
+        """,
+}
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="a C structure as Linux has it")
+@pytest.mark.parametrize("act", ["selector.close()", "selector.register(writer, 2)"])
+@pytest.mark.parametrize("name", ["PollSelector", "SelectSelector", "EpollSelector"])
+@pytest.mark.parametrize("how", LATER)
+def test_a_wait_of_the_only_thread_is_reached(run_python, how, name, act):
+    script = f"""
+        import os, socket, struct, time
+        import coopselectors
+        {LATER[how]}
+        reader, writer = socket.socketpair()
+        selector = coopselectors.{name}()
+        selector.register(reader, 1)
+        later(lambda: {act})
+        started = time.monotonic()
+        try:
+            print([key.fileobj is writer for key, _ in selector.select(20)], flush=True)
+        except ValueError as error:
+            print(error, flush=True)
+        os._exit(time.monotonic() - started > 10)
+        """
+    assert run_python(script) == ("Selector is closed\n" if "close" in act else "[True]\n")

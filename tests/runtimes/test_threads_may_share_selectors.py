@@ -14,6 +14,7 @@ import time
 
 import pytest
 
+import coopselectors
 from coopselectors import EVENT_READ, EVENT_WRITE
 from support import native
 
@@ -158,6 +159,48 @@ def test_everybody_at_once(runtime, Selector, connect):
     for thread in waiting + changing:
         runtime.join_thread(thread)
     selector.close()
+
+
+@pytest.mark.parametrize("how", ["values", "items", "keys", "__iter__"])
+def test_a_file_that_is_unregistered_while_the_map_is_read(runtime, selector, connect, how):
+    (one, _), (other, _) = connect(), connect()
+    keys = [selector.register(each, EVENT_READ) for each in (one, other)]
+    view = getattr(selector.get_map(), how)()
+    found = iter(view)
+    first = next(found)
+    selector.unregister(other)
+    expected = {"values": keys, "items": [(key.fd, key) for key in keys]}
+    assert [first, *found] == expected.get(how, [key.fd for key in keys])
+    if how == "values":
+        assert (len(view), keys[0] in view, keys[1] in view) == (1, True, False)
+
+
+class Changing(int):
+    """Events that change something the next time they are looked at."""
+
+    act = None
+
+    def __and__(self, other):
+        if self.act is not None:
+            act, self.act = self.act, None
+            act()
+        return int(self) & other
+
+
+@pytest.mark.parametrize("event", [EVENT_READ, EVENT_WRITE])
+def test_a_file_that_is_registered_while_a_select_of_its_own_is_given_all(runtime, connect, event):
+    class Own(coopselectors.SelectSelector):
+        def _select(self, r, w, x, timeout=None):
+            return r, w, x
+
+    (one, _), (other, _) = connect(), connect()
+    events = Changing(event)
+    with Own() as selector:
+        selector.register(one, events)
+        events.act = lambda: selector.register(other, event)
+        assert len(selector.select(0)) >= 1
+        assert events.act is None
+        assert len(selector.select(0)) == 2
 
 
 @hubs_only
