@@ -229,7 +229,18 @@ class CooperativeHub(PerFileSleep, Hub):
         if start is not None:
             return start
         inner = None if poller.needs_thread else poller.pollable()
-        return None if inner is None else outer.waiters_of(inner)
+        if inner is None:
+            return None
+        try:
+            waiters = outer.waiters_of(inner)
+        except Exception:
+            if not outer.gone:
+                raise
+        if outer.gone:
+            # A signal handler has forked meanwhile, and this is the child: look again at once.
+            waiters = Waiters(outer)
+            waiters.notified = True
+        return waiters
 
     def heartbeat(self) -> Heartbeat:
         """An object that asks the calling thread's hub whether it still turns."""

@@ -306,6 +306,9 @@ class OuterPoller(Outer):
         old, self._backend = self._backend, fresh
         old.close()
         self._generation = _fork.generation
+        if self.gone:  # a signal handler has forked, and this is the child
+            fresh.close()
+            return
         self.fd = fresh.fileno()
         self._adapter.watch(self._hub, self)
         self.watcher.ref = bool(self.sleepers)

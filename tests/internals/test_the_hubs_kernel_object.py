@@ -638,3 +638,20 @@ def test_a_handler_that_raises_when_there_is_nobody_left_to_try_again(outer, tol
         assert len(asked) == 1  # not once more
     outer._to_retry.clear()
     assert [type(each) for each in told] == [Stop]
+
+
+def test_a_fork_of_a_signal_handler_while_a_poller_is_taken_in(outer, selector):
+    adapter, poller = outer._adapter, selector._poller
+    outer.close()  # in the child, where nobody sleeps
+    assert adapter._waiters_of(poller, outer).notified  # so it looks again, with another one
+    assert selector.select(0.001) == []
+
+
+def test_a_fork_of_a_signal_handler_while_it_is_opened_anew(outer, selector, monkeypatch):
+    old, opened = outer._backend, []
+    made, close = outer._open, old.close
+    monkeypatch.setattr(outer, "_open", lambda: opened.append(made()) or opened[0])
+    monkeypatch.setattr(old, "close", lambda: (close(), outer.close()))
+    outer._reopen()
+    assert outer.gone and opened[0].native.closed
+    assert selector.select(0.001) == []
