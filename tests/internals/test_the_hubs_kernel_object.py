@@ -653,5 +653,6 @@ def test_a_fork_of_a_signal_handler_while_it_is_opened_anew(outer, selector, mon
     monkeypatch.setattr(outer, "_open", lambda: opened.append(made()) or opened[0])
     monkeypatch.setattr(old, "close", lambda: (close(), outer.close()))
     outer._reopen()
-    assert outer.gone and opened[0].native.closed
+    assert outer.gone
+    assert opened[0].native.closed
     assert selector.select(0.001) == []

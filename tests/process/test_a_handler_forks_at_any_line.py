@@ -20,14 +20,20 @@ from support.stop_at import OURS
 pytestmark = [pytest.mark.once, pytest.mark.uncounted]
 
 
+# greenlet counts no reference to the tracer that it keeps for a greenlet.
+TRACERS = []
+
+
 class AtLine:
     """Has the handler called at one line of ours."""
 
     def __init__(self, line):
         self._line = line
         self.seen = []
+        self.trace = self._trace
+        TRACERS.append(self.trace)
 
-    def trace(self, frame, event, _):
+    def _trace(self, frame, event, _):
         if not frame.f_code.co_filename.startswith(OURS):
             return None
         if event == "line":
