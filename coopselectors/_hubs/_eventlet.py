@@ -15,7 +15,9 @@ from eventlet.patcher import original
 from greenlet import getcurrent
 
 from .. import _owned, _unpatched
+from .._duplicates import is_epoll
 from .._poller import Poller
+from .._unpatched import system
 from ._cooperative import CooperativeHub
 from ._guarded import guarded
 from ._per_file import do_all
@@ -131,8 +133,7 @@ class EventletHub(CooperativeHub):
         if hub is not self.hub_if_any():
             return  # another thread's hub, or one that use_hub() has replaced: nobody runs it
         if hasattr(getattr(hub, "poll", None), "fromfd"):
-            parents, hub.poll = hub.poll, _unpatched.epoll()
-            parents.close()
+            self._give_own_epoll(hub)
             for fd in {*hub.listeners[hub.READ], *hub.listeners[hub.WRITE]}:
                 try:
                     hub.register(fd, new=True)
@@ -157,6 +158,17 @@ class EventletHub(CooperativeHub):
                 except OSError:
                     continue
             parents.close()
+
+    @staticmethod
+    def _give_own_epoll(hub: Any) -> None:
+        fresh = _unpatched.epoll()
+        if not hub.poll.closed and is_epoll(hub.poll.fileno()):
+            # Under its number, as a signal handler may have forked in the middle of a call.
+            system.dup2(fresh.fileno(), hub.poll.fileno(), False)
+            fresh.close()
+        else:
+            _owned.abandon(hub.poll)  # the number is somebody else's
+            hub.poll = fresh
 
     def watch_file(
         self,

@@ -160,6 +160,9 @@ class GeventHub(CooperativeHub):
         # descriptor is closed by then, and many children close all that they have.
         if not is_needed:
             self.forget(hub, outer)
+        elif not _says_what_is_pending and hub is get_hub_if_exists():
+            # libuv would go on with the parent's kernel object if gevent does not know of the fork.
+            hub.loop.reinit()
 
     def watch_file(
         self,

@@ -314,6 +314,51 @@ def test_eventlets_hub_goes_on_in_a_child_without_what_was_closed(run_python, hu
 
 
 @pytest.mark.skipif(bool(missing("eventlet")), reason="eventlet is not installed")
+@pytest.mark.parametrize("before", ["closed", "another file", "in use"])
+def test_eventlets_epoll_is_replaced_under_its_number(run_python, before):
+    """If it is still there: a daemon may have closed it, and a file of its own may be there now."""
+    output = run_python(
+        """
+        import os, posix, select, socket, sys, warnings
+        warnings.simplefilter("ignore")
+        if not hasattr(select, "epoll"):
+            sys.exit(print("done"))
+        import eventlet
+        eventlet.monkey_patch()
+        from eventlet.hubs import get_hub
+        from coopselectors import DefaultSelector, EVENT_READ
+        reader, writer = socket.socketpair()
+        selector = DefaultSelector()
+        selector.register(reader, EVENT_READ)
+        selector.select(0.01)
+        hub, (file, other) = get_hub(), posix.pipe()
+        number = hub.poll.fileno()
+        in_use = hub.poll.poll
+        if sys.argv[1] == "closed":
+            hub.poll.close()
+        elif sys.argv[1] == "another file":
+            posix.dup2(file, number)
+        child = posix.fork()
+        if not child:
+            writer.send(b"x")
+            assert len(selector.select(10)) == 1
+            if sys.argv[1] == "another file":
+                assert posix.fstat(number) == posix.fstat(file)
+            if sys.argv[1] == "in use":
+                assert hub.poll.fileno() == number
+                in_use(0)
+            posix._exit(0)
+        assert posix.waitpid(child, 0)[1] == 0
+        print("done", flush=True)
+        posix._exit(0)
+        """,
+        before,
+        EVENTLET_HUB="epolls",
+    )
+    assert output == "done\n"
+
+
+@pytest.mark.skipif(bool(missing("eventlet")), reason="eventlet is not installed")
 def test_eventlets_asyncio_hub_gets_a_kernel_object_of_its_own(run_python):
     by_itself = run_python(
         """
