@@ -272,6 +272,42 @@ def test_a_file_that_was_closed_while_registered(runtime, selector, connect, in_
         close(number)
 
 
+@pytest.mark.parametrize("loop", ["libev-cext", "libuv-cffi"])
+def test_a_fork_that_gevent_does_not_know(run_python, loop):
+    lack = missing(f"gevent-{loop.partition('-')[0]}")
+    if lack:
+        pytest.skip(lack)
+    output = run_python(
+        """
+        import posix, socket, warnings
+        warnings.simplefilter("ignore")
+        import gevent.monkey; gevent.monkey.patch_all(os=False, signal=False)
+        import gevent, time
+        from coopselectors import DefaultSelector, EVENT_READ
+        def hears():
+            reader, writer = socket.socketpair()
+            with DefaultSelector() as selector:
+                selector.register(reader, EVENT_READ)
+                gevent.spawn_later(0.02, posix.write, writer.fileno(), b"x")
+                started = time.monotonic()
+                return len(selector.select(20)) == 1 and time.monotonic() - started < 10
+        idle, _ = socket.socketpair()
+        waiting = DefaultSelector()
+        waiting.register(idle, EVENT_READ)
+        gevent.spawn(waiting.select)
+        gevent.sleep(0.05)
+        child = posix.fork()
+        if not child:
+            posix._exit(not (hears() and hears()))
+        assert posix.waitpid(child, 0)[1] == 0
+        print(hears(), flush=True)
+        posix._exit(0)
+        """,
+        GEVENT_LOOP=loop,
+    )
+    assert output == "True\n"
+
+
 @pytest.mark.skipif(bool(missing("eventlet")), reason="eventlet is not installed")
 @pytest.mark.parametrize("hub", ["epolls", "poll", "selects"])
 def test_eventlets_hub_goes_on_in_a_child_without_what_was_closed(run_python, hub):
