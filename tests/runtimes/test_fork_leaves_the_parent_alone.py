@@ -279,7 +279,7 @@ def test_a_fork_that_gevent_does_not_know(run_python, loop):
         pytest.skip(lack)
     output = run_python(
         """
-        import posix, socket, warnings
+        import os, posix, socket, warnings
         warnings.simplefilter("ignore")
         import gevent.monkey; gevent.monkey.patch_all(os=False, signal=False)
         import gevent, time
@@ -298,10 +298,10 @@ def test_a_fork_that_gevent_does_not_know(run_python, loop):
         gevent.sleep(0.05)
         child = posix.fork()
         if not child:
-            posix._exit(not (hears() and hears()))
+            os._exit(not (hears() and hears()))
         assert posix.waitpid(child, 0)[1] == 0
         print(hears(), flush=True)
-        posix._exit(0)
+        os._exit(0)
         """,
         GEVENT_LOOP=loop,
     )
@@ -383,10 +383,10 @@ def test_eventlets_epoll_is_replaced_under_its_number(run_python, before):
             if sys.argv[1] == "in use":
                 assert hub.poll.fileno() == number
                 in_use(0)
-            posix._exit(0)
+            os._exit(0)
         assert posix.waitpid(child, 0)[1] == 0
         print("done", flush=True)
-        posix._exit(0)
+        os._exit(0)
         """,
         before,
         EVENTLET_HUB="epolls",
