@@ -14,6 +14,7 @@ from typing import Any, Iterator, List, Optional
 from . import _fork
 from ._backends import Pair
 from ._backends._base import extra_of
+from ._nested import refuse_outer_pollers
 from ._poller import CLOSED
 from ._rebuild import put
 from ._unpatched import is_open
@@ -47,9 +48,8 @@ def register_again(poller: Any, error: Exception, fd: int, events: int, extra: i
                 raise ValueError(
                     f"EPOLLEXCLUSIVE cannot be used for descriptor {fd}, an epoll (epoll_ctl(2))"
                 ) from None
-            if poller.waiters:
-                # Nested too deep for the kernel, but only because an outer poller holds us.
-                poller.refuse()
+            # Perhaps it is nested too deep only because of an outer poller above.
+            if refuse_outer_pollers(poller):
                 poller.backend.register(fd, events, extra)
                 return
         raise error

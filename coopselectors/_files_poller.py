@@ -21,6 +21,7 @@ from . import _fork, _unpatched
 from ._again import modify_again, poll_again, register_again
 from ._backends import PRI, Backend, Pair
 from ._backends._base import extra_of, poll_once
+from ._nested import is_ours, note
 from ._poller import _NO_FDS, _NOBODY, CLOSED, Poller
 from ._rebuild import rebuild, settle
 from ._shadow import open_shadow, poll_noticing
@@ -72,6 +73,8 @@ class FilesPoller(Poller):
             self.backend.register(fd, events, extra)
         except (OSError, ValueError) as error:
             register_again(self, error, fd, events, extra)
+        if is_ours(fd):
+            note(fd, self)
         if extra:
             self._note_extra(fd, extra)
         if self.shadow is not None:

@@ -69,6 +69,9 @@ def is_noted(fd: int, owner: object) -> bool:
     return _owners.get(fd) == id(owner)
 
 
+#: Whether a number is that of a descriptor of ours, as far as is known.
+has_owner = _owners.__contains__
+
 #: Forgets who owns a descriptor; in C, so that no signal handler comes in between.
 forget = _owners.pop
 

@@ -12,6 +12,7 @@ from typing import Any
 from . import _fork
 from ._backends import BOTH, Backend
 from ._backends._base import extra_of
+from ._nested import watchers_of
 
 # The errors of a registration that concern only its own file.
 _OF_THE_FILE = (errno.EBADF, errno.EPERM, errno.EEXIST, errno.ENOENT)
@@ -30,7 +31,7 @@ def rebuild(poller: Any) -> None:
             if poller.has_blocked_threads():
                 poller.notify(True)  # wakes the threads that are blocked in the old one
             poller.leave_all()
-        backend.replace(fresh)
+        _replace(backend, fresh)
         poller.leave_all()  # whoever has come in between, by way of a signal handler
     except BaseException:
         fresh.close()
@@ -40,6 +41,26 @@ def rebuild(poller: Any) -> None:
     for fd in filled.keys() | dict(poller.keys).keys():
         if filled.get(fd) is not poller.keys.get(fd):  # changed by another thread meanwhile
             settle(poller, fd)
+
+
+def _replace(backend: Backend, fresh: Backend) -> None:
+    """Put another kernel object in the place of one, for those of ours that watch it, too."""
+    number = backend.fileno() if backend.is_ours() else -1
+    watchers = [
+        each
+        for each in watchers_of(number)
+        if each.state is _fork.generation and number in each.keys
+    ]
+    for each in watchers:
+        try:
+            each.backend.unregister(number, each.keys[number].events)
+        except (OSError, KeyError):
+            pass
+    try:
+        backend.replace(fresh)
+    finally:
+        for each in watchers:
+            settle(each, number)
 
 
 def _fill(poller: Any, fresh: Backend, fd: int, key: Any) -> None:

@@ -47,7 +47,7 @@ GROUPS = [
     ("What does one primitive of the operating system do?", ["_backends"]),
     (
         "Which files are watched, for which waiters, and in which state?",
-        ["_duplicates", "_poller", "_rebuild", "_again", "_shadow", "_files_poller"],
+        ["_duplicates", "_nested", "_poller", "_rebuild", "_again", "_shadow", "_files_poller"],
     ),
     ("How does one wait in this runtime?", ["_hubs"]),
     (

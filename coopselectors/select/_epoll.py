@@ -9,6 +9,7 @@ from typing import Any, List, Optional, Type
 from .. import _unpatched
 from .._backends import IN, OUT, PRI, EpollBackend, Pair
 from .._backends._base import validate_with
+from .._nested import is_ours, note, refuse_outer_pollers
 from .._poller import Poller
 from .._unpatched import clock
 from ._user_poller import SPECIAL, UserPoller, WithDescriptor
@@ -93,10 +94,12 @@ class epoll(WithDescriptor):
             self._native.register(fd, eventmask)
         except OSError as error:
             # The kernel may refuse the file only because an outer poller adds a level of nesting.
-            if error.errno not in (errno.EINVAL, errno.ELOOP) or not self._poller.waiters:
+            is_too_deep = error.errno in (errno.EINVAL, errno.ELOOP)
+            if not (is_too_deep and refuse_outer_pollers(self._poller)):
                 raise
-            self._poller.refuse()
             self._native.register(fd, eventmask)
+        if type(fd) is int and is_ours(fd):
+            note(fd, self._poller)
         if is_special:
             self._poller.note(fd, eventmask)
 

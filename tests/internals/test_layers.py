@@ -27,6 +27,7 @@ LAYERS = [
     "_wakeup",
     "_backends",
     "_duplicates",
+    "_nested",
     "_poller",
     "_rebuild",
     "_again",
