@@ -151,10 +151,6 @@ def _replace(wanted: Optional[Set[int]], select: bool) -> List[Any]:
             if ours is not None:
                 _put(_type_of(ours), InstalledSelectorType)
                 REPLACED.setdefault(ours, []).extend(standard.classes_named(name, before))
-            if name == "DefaultSelector" and _inert.is_class(before):
-                kind = counterpart(_inert.name_of(before))  # the two are one standard class
-                if kind is not None:
-                    REPLACED.setdefault(kind, []).append(ours)
     if select and (wanted is None or id(vars_of_module("select")) in wanted):
         _watch("select")
         for name in (*PRIMITIVES, "kevent"):
