@@ -61,6 +61,7 @@ def _replace(backend: Backend, fresh: Backend) -> None:
     finally:
         for each in watchers:
             settle(each, number)
+            each.changed()
 
 
 def _fill(poller: Any, fresh: Backend, fd: int, key: Any) -> None:
