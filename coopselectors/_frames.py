@@ -32,8 +32,7 @@ def running_frames() -> Iterator[FrameType]:
     In an isolated subinterpreter, only those of the calling thread.
     """
     tops: List[Optional[FrameType]] = [sys._getframe()]
-    if may_see_frames:
-        tops += sys._current_frames().values()
+    tops += sys._current_frames().values() if may_see_frames else ()
     kind = _greenlet_type()
     if kind is not None:
         kinds = {id(kind), *map(id, _inert.subclasses_of(kind))}

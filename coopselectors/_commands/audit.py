@@ -128,9 +128,8 @@ def _import_parts(package: str, pattern: str) -> None:
     for name in sorted(_parts(package)):
         if not _is_loaded(name) and fnmatchcase(name, pattern):
             try:
-                module = importlib.import_module(name)
-                if type(module) is _LazyModule:
-                    getattr(module, "__doc__", None)  # loads it
+                # What `importlib.util.LazyLoader` has made is loaded when it is asked for something.
+                getattr(importlib.import_module(name), "__doc__", None)
             except BaseException as error:
                 _complain(name, error)
 

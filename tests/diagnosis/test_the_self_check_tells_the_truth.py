@@ -119,6 +119,13 @@ def test_a_server_that_hangs_is_found_out(run, monkeypatch):
     assert "not done after 0.5 s" in output
 
 
+@pytest.mark.parametrize("limit", ["soon", "nan", "0", "-1"])
+def test_a_limit_that_is_none(run, capsys, limit):
+    with pytest.raises(SystemExit):
+        run("--limit", limit)
+    assert "argument --limit: must be above 0 seconds" in capsys.readouterr().err
+
+
 def test_clients_that_hang_are_found_out(run, monkeypatch):
     sabotage(monkeypatch, "clients", "import time; time.sleep(60)")
     status, output, _ = run("--limit", "5", "--json", "native")

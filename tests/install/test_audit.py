@@ -610,6 +610,7 @@ def test_a_module_of_a_class_of_its_own_is_lazy_too(lazy_package):
     (lazy_package / "odd" / "part.py").write_text("")
     (lazy_package / "odd" / "__init__.py").write_text(
         "import sys\nsys.modules['odd.proxy'] = object()\nsys.modules['odd.nothing'] = None\n"
+        "__path__.append('no such folder')\n"
     )
     done = command("-m", "odd", cwd=lazy_package)
     assert done.returncode == 3

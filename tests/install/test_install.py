@@ -121,6 +121,12 @@ def test_in_no_module(library):
     assert not coopselectors.is_installed()
 
 
+def test_a_name_that_is_in_no_list(library):
+    with pytest.raises(TypeError, match="a list of names, such as \\['library'\\]"):
+        coopselectors.install("library")
+    assert not coopselectors.is_installed()
+
+
 def test_a_module_that_is_not_loaded(library):
     with pytest.raises(ValueError, match="'no_such_module': no such module is loaded"):
         coopselectors.install(modules=["library", "no_such_module"])
