@@ -128,7 +128,7 @@ def _import_parts(package: str, pattern: str) -> None:
     for name in sorted(_parts(package)):
         if not _is_loaded(name) and fnmatchcase(name, pattern):
             try:
-                # What `importlib.util.LazyLoader` has made is loaded when it is asked for something.
+                # What `importlib.util.LazyLoader` has made is loaded at the first question.
                 getattr(importlib.import_module(name), "__doc__", None)
             except BaseException as error:
                 _complain(name, error)
