@@ -121,8 +121,6 @@ class _EmptySource:
     def poll(self, timeout: Optional[float]) -> List[Pair]:
         return []
 
-    def give_back(self, pairs: List[Pair]) -> List[Pair]:
-        return pairs
 
-
-EMPTY_SOURCE: Source = _EmptySource()
+#: There is never anything to give back to it.
+EMPTY_SOURCE: Any = _EmptySource()

@@ -647,6 +647,17 @@ def test_a_fork_of_a_signal_handler_while_a_poller_is_taken_in(outer, selector):
     assert selector.select(0.001) == []
 
 
+def test_a_fork_of_a_signal_handler_in_the_middle_of_that(outer, selector, monkeypatch):
+    def fork(inner):
+        outer.close()
+        raise AttributeError("'NoneType' object has no attribute 'loop'")
+
+    adapter = outer._adapter
+    monkeypatch.setattr(outer, "waiters_of", fork)
+    assert adapter._waiters_of(selector._poller, outer).notified
+    assert selector.select(0.001) == []
+
+
 def test_a_fork_of_a_signal_handler_while_it_is_opened_anew(outer, selector, monkeypatch):
     old, opened = outer._backend, []
     made, close = outer._open, old.close

@@ -56,19 +56,22 @@ def test_what_a_thread_took_for_somebody_who_has_left_is_told_to_the_next(
     poller.read_once = frozenset()
 
 
+@pytest.mark.parametrize("when", ["before", "after"])
 def test_a_selector_that_is_closed_when_its_files_are_to_be_watched(
-    runtime, selector, connect, refuse_nesting, monkeypatch
+    runtime, selector, connect, refuse_nesting, monkeypatch, when
 ):
     selector.register(connect()[0], EVENT_READ)
     refuse_nesting(selector)
     poller = selector._poller
     watch = poller.watch_per_file
 
-    def close_and_watch(waiters, on):
-        selector.close()
+    def watch_and_close(waiters, on):
+        if when == "before":
+            selector.close()
         watch(waiters, on)
+        selector.close()
 
-    monkeypatch.setattr(poller, "watch_per_file", close_and_watch)
+    monkeypatch.setattr(poller, "watch_per_file", watch_and_close)
     started = time.monotonic()
     with pytest.raises(ValueError, match="closed"):
         selector.select(20)
