@@ -55,7 +55,7 @@ class _WhereThereIsOne:
         self.__code__ = function.__code__
 
     @property  # type: ignore[misc]
-    def __class__(self) -> Any:
+    def __class__(self) -> Any:  # pyright: ignore[reportIncompatibleMethodOverride]
         return FunctionType
 
     def __get__(self, selector: Any, owner: Any = None) -> Any:

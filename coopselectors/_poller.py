@@ -11,8 +11,8 @@ open       ``_fork.generation``            ours; holds every registered file   s
                                                                                closed
 stale      ``_fork.stale``                 may report files that were closed   open (`prepare`),
                                            before they were unregistered       inherited, closed
-inherited  either of these, of a parent    the parent's; this is a forked      open (`prepare`),
-                                           child                               closed
+inherited  either of these, of a parent    the parent's; this is a forked      closed, open
+                                           child                               (`prepare`)
 closed     ``CLOSED``                      none
 =========  ==============================  ==================================  =====================
 

@@ -231,6 +231,7 @@ class CooperativeHub(PerFileSleep, Hub):
         inner = None if poller.needs_thread else poller.pollable()
         if inner is None:
             return None
+        waiters: Optional[Waiters] = None
         try:
             waiters = outer.waiters_of(inner)
         except Exception:
