@@ -150,7 +150,9 @@ def _replace(wanted: Optional[Set[int]], select: bool) -> List[Any]:
             _put(place, ours)
             if ours is not None:
                 _put(_type_of(ours), InstalledSelectorType)
-                REPLACED.setdefault(ours, []).extend(standard.classes_named(name, before))
+                known = REPLACED.setdefault(ours, [])
+                found = standard.classes_named(name, before)
+                known += [kind for kind in found if kind not in known]
     if select and (wanted is None or id(vars_of_module("select")) in wanted):
         _watch("select")
         for name in (*PRIMITIVES, "kevent"):

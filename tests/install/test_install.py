@@ -215,6 +215,18 @@ def test_what_was_made_before_is_an_instance_of_what_is_there_now():
     derived.close()
 
 
+@pytest.mark.skipif(not hasattr(sys, "getrefcount"), reason="no references are counted here")
+def test_to_install_again_and_again_keeps_nothing_more():
+    standard = selectors.PollSelector
+    coopselectors.install()
+    before = sys.getrefcount(standard)
+    for _ in range(20):
+        coopselectors.install()
+    after = sys.getrefcount(standard)
+    coopselectors.uninstall()
+    assert after < before + 10
+
+
 def test_what_others_changed_since_is_left_alone(library):
     coopselectors.install()
     library.Private = None
