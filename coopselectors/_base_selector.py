@@ -10,16 +10,16 @@ import selectors
 from selectors import SelectorKey
 from typing import Any, ClassVar, Dict, List, Mapping, Optional, Type
 
-from . import _fork, _runtime
+from . import _fork, _runtime, _unpatched
 from ._again import poll_again
 from ._backends import BOTH, Backend, Pair
 from ._extra_events import check, key_of
 from ._files_poller import FilesPoller
 from ._hubs import NATIVE, Hub, look, pinned_hub, seen
 from ._keys import File, Map, lookup
+from ._poller import CLOSED
 from ._ready import Ready, translate
 from ._runtime import modules
-from ._unpatched import clock
 
 _INVALID = ~BOTH
 
@@ -28,8 +28,15 @@ _new_tuple: Any = tuple.__new__
 
 _NEVER: Any = object(), {}, None, None, None, ""
 
+# For more results than this, a comprehension is faster; it costs a call.
+_FEW = 16
+
 # Every primitive accepts a plain time-out up to so many seconds.
 _LONGEST = 2_000_000
+
+
+def _known_results(known: Dict[int, Ready], pairs: List[Pair]) -> List[Ready]:
+    return [known[fd] for fd, _ in pairs]
 
 
 class Selector(selectors._BaseSelectorImpl):
@@ -60,16 +67,8 @@ class Selector(selectors._BaseSelectorImpl):
         self._poller = FilesPoller(backend, self._fd_to_key)
         #: How the last call waited, with everything that must be unchanged to wait so again.
         self._seen: Any = seen.get(self._primitive_name, _NEVER)
-
-    @property
-    def _map(self) -> Any:
-        # The standard class makes it at once; most selectors are never asked for it.
-        if self._poller.closed:
-            return None
-        made = self.__dict__.get("_made_map")
-        if made is None:
-            made = self._made_map = Map(self._fd_to_key)
-        return made
+        #: What `get_map` returns.  Most selectors are never asked for it.
+        self._made_map: Optional[Map] = None
 
     def register(
         self, fileobj: File, events: int, data: Any = None, *, extra_events: int = 0
@@ -95,7 +94,7 @@ class Selector(selectors._BaseSelectorImpl):
         elif not events or events & _INVALID:
             raise ValueError(f"Invalid events: {events!r}")
         keys = self._fd_to_key
-        fd = lookup(keys, fileobj)
+        fd = fileobj if type(fileobj) is int and fileobj >= 0 else lookup(keys, fileobj)
         if fd in keys:
             raise KeyError(f"{fileobj!r} (FD {fd}) is already registered")
         poller = self._poller
@@ -121,9 +120,10 @@ class Selector(selectors._BaseSelectorImpl):
         Returns its SelectorKey.  Raises KeyError if the file is not registered, and ValueError if
         `fileobj` has no valid descriptor and is not registered.
         """
+        keys = self._fd_to_key
+        fd = fileobj if type(fileobj) is int and fileobj >= 0 else lookup(keys, fileobj)
         try:
-            fd = lookup(self._fd_to_key, fileobj)
-            key = self._fd_to_key.pop(fd)
+            key = keys.pop(fd)
         except KeyError:
             raise KeyError(f"{fileobj!r} is not registered") from None
         self._known.pop(fd, None)
@@ -147,16 +147,17 @@ class Selector(selectors._BaseSelectorImpl):
         if not extra_events and (not events or events & _INVALID):
             raise ValueError(f"Invalid events: {events!r}")
         keys, known, poller = self._fd_to_key, self._known, self._poller
+        fd = fileobj if type(fileobj) is int and fileobj >= 0 else lookup(keys, fileobj)
         try:
-            before = keys[lookup(keys, fileobj)]
+            before = keys[fd]
         except KeyError:
             raise KeyError(f"{fileobj!r} is not registered") from None
+        events_before = before.events
         extra = extra_events or type(before) is not SelectorKey
         if extra:
             check(poller.backend, type(self), events, extra_events, before)
-        elif events == before.events and data is before.data:
+        elif events == events_before and data is before.data:
             return before
-        fd = before.fd
         if extra_events:
             key = key_of(before.fileobj, fd, events, data, extra_events)
             known.pop(fd, None)
@@ -167,13 +168,13 @@ class Selector(selectors._BaseSelectorImpl):
             else:
                 known.pop(fd, None)
         keys[fd] = key
-        if extra or events != before.events:
+        if extra or events != events_before:
             try:
-                poller.modify(fd, events, before.events, extra_events)
+                poller.modify(fd, events, events_before, extra_events)
             except BaseException:
                 known.pop(fd, None)
                 keys.pop(fd, None)
-                poller.unregister(fd, before.events)
+                poller.unregister(fd, events_before)
                 raise
         return key
 
@@ -201,7 +202,7 @@ class Selector(selectors._BaseSelectorImpl):
             if timeout <= 0:
                 timeout = 0
             else:
-                deadline = clock.monotonic() + timeout
+                deadline = _unpatched.clock.monotonic() + timeout
         hub = self._pinned
         if hub is None:
             module, offers, select, own, hub, name = self._seen
@@ -216,18 +217,26 @@ class Selector(selectors._BaseSelectorImpl):
                 hub = self._look()
         poller = self._poller
         backend = poller.backend
-        if hub is NATIVE and backend.notices_changes and poller.state is _fork.settled_generation:
+        if hub is not NATIVE:
+            pairs = hub.wait(poller, timeout, deadline)
+        elif backend.notices_changes and poller.state is _fork.settled_generation:
             # As the hub and the poller would; each of these two calls is a tenth of the cost.
             try:
                 pairs = backend.poll(timeout)
             except (OSError, ValueError) as error:
                 pairs = poll_again(poller, error, timeout)
         else:
-            pairs = hub.wait(poller, timeout, deadline)
-        # A plain loop: map() and the like are no faster for many files, and slower for one.
+            pairs = poller.poll_noticing(timeout)
+        if not pairs:
+            return []
         known = self._known
-        ready = []
         try:
+            number = len(pairs)
+            if number == 1:
+                return [known[pairs[0][0]]]
+            if number > _FEW:
+                return _known_results(known, pairs)
+            ready = []
             for fd, _ in pairs:
                 ready.append(known[fd])
         except KeyError:
@@ -253,7 +262,7 @@ class Selector(selectors._BaseSelectorImpl):
                 # A file that another thread has just unregistered is not reported a second time.
                 poller.mark_stale()
             if deadline is not None:
-                timeout = max(0, deadline - clock.monotonic())
+                timeout = max(0, deadline - _unpatched.clock.monotonic())
             asked = 0 if found.ready or kept else timeout
             pairs = hub.wait(poller, asked, deadline)
             if not pairs and not kept and asked != timeout:
@@ -283,11 +292,19 @@ class Selector(selectors._BaseSelectorImpl):
 
     def get_map(self) -> Mapping[File, SelectorKey]:
         """Return a read-only mapping of the files to their SelectorKeys, or None once closed."""
+        found: Any = None
+        if self._poller.state is not CLOSED:
+            found = self._made_map
+            if found is None:
+                found = self._made_map = Map(self._fd_to_key)
         # To type checkers it never returns None, as in typeshed: programs rely on that.
-        found: Mapping[File, SelectorKey] = self._map
-        return found
+        return found  # type: ignore[no-any-return]
 
     # Private names of the standard classes that public programs use.
+
+    @property
+    def _map(self) -> Any:
+        return self.get_map()
 
     def _fileobj_lookup(self, fileobj: File) -> int:
         return lookup(self._fd_to_key, fileobj)

@@ -15,13 +15,14 @@ object is replaced.
 from __future__ import annotations
 
 import stat
-from typing import Any, Dict, List, Mapping, Optional, Set
+from typing import Any, List, Mapping, Optional, Set
 
 from . import _fork, _unpatched
 from ._again import modify_again, poll_again, register_again
 from ._backends import PRI, Backend, Pair
 from ._backends._base import extra_of, poll_once
-from ._nested import is_ours, note
+from ._nested import note
+from ._owned import OUR_FDS
 from ._poller import _NO_FDS, _NOBODY, CLOSED, Poller
 from ._rebuild import rebuild, settle
 from ._shadow import open_shadow, poll_noticing
@@ -33,8 +34,6 @@ _MANY = 64
 # Seconds for which a thread waits in poll(2) or select(2) itself if Python has started no other.
 # Most waits are shorter, and cost no shadow.
 _SHORT = 0.005
-
-_SHARED = "shared"
 
 
 class FilesPoller(Poller):
@@ -60,9 +59,9 @@ class FilesPoller(Poller):
         self.has_extras = False
         #: See the top of this file.
         self.stale_fds: Set[int] = _NO_FDS
-        #: Empty, until `close` puts CLOSED here or `shared` puts _SHARED.  They use setdefault(),
-        #: which is one step for all threads, so the second finds what the first put there.
-        self._first: Dict[int, str] = {}
+        #: `close` and `shared` each write their own and then read the other's.  So if two threads
+        #: call them at once, at least one of the two knows of the other.
+        self._is_shared = self._is_closing = False
         self.state = _fork.generation
 
     def register(self, fd: int, events: int, extra: int = 0) -> None:
@@ -73,7 +72,7 @@ class FilesPoller(Poller):
             self.backend.register(fd, events, extra)
         except (OSError, ValueError) as error:
             register_again(self, error, fd, events, extra)
-        if is_ours(fd):
+        if fd in OUR_FDS:
             note(fd, self)
         if extra:
             self._note_extra(fd, extra)
@@ -142,7 +141,7 @@ class FilesPoller(Poller):
 
     def poll_noticing(self, timeout: Optional[float]) -> List[Pair]:
         """Like `poll`, but notice changes that other threads make meanwhile."""
-        if self.backend.notices_changes:
+        if self.backend.notices_changes or timeout == 0:
             return self.poll(timeout)
         if not _unpatched.has_started_threads():
             if timeout is not None and timeout <= _SHORT:
@@ -157,26 +156,26 @@ class FilesPoller(Poller):
 
     def close(self) -> None:
         backend = self.backend
-        if (
-            self.state is _fork.settled_generation
-            and (backend.wakes_on_close or not backend.is_in_use())
-            and self._first.setdefault(0, CLOSED) is CLOSED
+        if self.state is _fork.settled_generation and (
+            backend.wakes_on_close or not backend.is_in_use()
         ):
-            # As most selectors end: nobody has to be told, and nobody has to be kept out.
-            try:
-                self.state = CLOSED
-                backend.close()
-            except BaseException:  # of a signal handler, in the middle of it
-                backend.close()
-                raise
-        else:
-            super().close()
+            self._is_closing = True
+            if not self._is_shared:
+                # As most selectors end: nobody has to be told, and nobody has to be kept out.
+                try:
+                    self.state = CLOSED
+                    backend.close()
+                except BaseException:  # of a signal handler, in the middle of it
+                    backend.close()
+                    raise
+                return
+        super().close()
 
     # The state.
 
     def shared(self) -> bool:
-        # `close` may have been first, without the lock.
-        return self._first.setdefault(0, _SHARED) is _SHARED and self.state is not CLOSED
+        self._is_shared = True
+        return not self._is_closing and self.state is not CLOSED
 
     def prepare(self) -> None:
         with _fork.lock():

@@ -29,16 +29,16 @@ _fd_of: Any = selectors._fileobj_to_fd  # type: ignore[attr-defined]
 
 
 def lookup(keys: Dict[int, SelectorKey], fileobj: Any) -> int:
-    """The descriptor of `fileobj`, registered in `keys` or not; ValueError if it has none."""
-    if type(fileobj) is not int:
-        try:
-            fd = fileobj.fileno()
-            if type(fd) is int and fd >= 0:
-                return fd
-        except (AttributeError, TypeError, ValueError):
-            pass
-    elif fileobj >= 0:
-        return fileobj
+    """The descriptor of `fileobj`, registered in `keys` or not; ValueError if it has none.
+
+    Who calls this may use a plain number that is not negative as it is.
+    """
+    try:
+        fd = fileobj.fileno()
+        if type(fd) is int and fd >= 0:
+            return fd
+    except (AttributeError, TypeError, ValueError):
+        pass
     try:
         found: int = _fd_of(fileobj)
         return found
@@ -73,7 +73,9 @@ class Map(_Mapping):
         return len(self._keys)
 
     def get(self, fileobj: File, default: Any = None) -> Any:
-        return self._keys.get(lookup(self._keys, fileobj), default)
+        keys = self._keys
+        fd = fileobj if type(fileobj) is int and fileobj >= 0 else lookup(keys, fileobj)
+        return keys.get(fd, default)
 
     def __getitem__(self, fileobj: File) -> SelectorKey:
         key: Optional[SelectorKey] = self.get(fileobj)

@@ -10,11 +10,6 @@ from __future__ import annotations
 from typing import Any, Dict, List, Set
 from weakref import ReferenceType, ref
 
-from . import _owned
-
-#: Whether a number is one of our own descriptors.
-is_ours = _owned.has_owner
-
 # {descriptor of ours: the pollers that watch it, or did once}
 _watchers: Dict[int, Set[ReferenceType[Any]]] = {}
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import atexit
 import errno
-from typing import Any, Dict
+from typing import Any, Dict, Mapping
 
 from ._unpatched import system
 
@@ -69,8 +69,8 @@ def is_noted(fd: int, owner: object) -> bool:
     return _owners.get(fd) == id(owner)
 
 
-#: Whether a number is that of a descriptor of ours, as far as is known.
-has_owner = _owners.__contains__
+#: The numbers of our descriptors, as far as is known; not to be written to.
+OUR_FDS: Mapping[int, object] = _owners
 
 #: Forgets who owns a descriptor; in C, so that no signal handler comes in between.
 forget = _owners.pop

@@ -48,10 +48,10 @@ class PollBackend(Backend):
         self.native = _unpatched.poll() if native is None else native
 
     def register(self, fd: int, events: int, extra: int = 0) -> None:
-        self.native.register(fd, MASKS[events] | extra)
+        self.native.register(fd, MASKS[events] | extra if extra else MASKS[events])
 
     def modify(self, fd: int, events: int, before: int, extra: int = 0) -> None:
-        self.native.modify(fd, MASKS[events] | extra)
+        self.native.modify(fd, MASKS[events] | extra if extra else MASKS[events])
 
     def unregister(self, fd: int, before: int) -> None:
         self.native.unregister(fd)

@@ -18,13 +18,9 @@ class NativeHub(Hub):
         deadline: Optional[float],
         source: Optional[Source] = None,
     ) -> List[Pair]:
-        pairs: List[Pair]
-        if source is not None:
-            pairs = source.poll(timeout)
-        elif timeout == 0:
-            pairs = poller.poll(0)
-        else:
-            pairs = poller.poll_noticing(timeout)
+        pairs: List[Pair] = (
+            poller.poll_noticing(timeout) if source is None else source.poll(timeout)
+        )
         return pairs
 
     def describe(self) -> str:

@@ -9,7 +9,8 @@ from typing import Any, List, Optional, Type
 from .. import _unpatched
 from .._backends import IN, OUT, PRI, EpollBackend, Pair
 from .._backends._base import validate_with
-from .._nested import is_ours, note, refuse_outer_pollers
+from .._nested import note, refuse_outer_pollers
+from .._owned import OUR_FDS
 from .._poller import Poller
 from .._unpatched import clock
 from ._user_poller import SPECIAL, UserPoller, WithDescriptor
@@ -98,7 +99,7 @@ class epoll(WithDescriptor):
             if not (is_too_deep and refuse_outer_pollers(self._poller)):
                 raise
             self._native.register(fd, eventmask)
-        if type(fd) is int and is_ours(fd):
+        if type(fd) is int and fd in OUR_FDS:
             note(fd, self._poller)
         if is_special:
             self._poller.note(fd, eventmask)

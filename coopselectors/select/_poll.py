@@ -18,6 +18,7 @@ from ._waiting import (
     find_way,
     in_time_slice,
     integer_of,
+    latest_way,
     number_of,
     wait,
 )
@@ -64,7 +65,7 @@ class Poll:
         made._keys = {}
         made._poller = poller
         made._is_busy = False
-        made._way = find_way()
+        made._way = latest_way()
         return made
 
     def __reduce__(self) -> NoReturn:

@@ -27,6 +27,7 @@ __all__ = [
     "find_way",
     "in_time_slice",
     "integer_of",
+    "latest_way",
     "modules",
     "number_of",
     "wait",
@@ -70,6 +71,18 @@ def find_way(runtime: Optional[str] = None) -> Way:
     thread = SimpleNamespace() if hub.thread_local is None else hub.thread_local
     offers = _runtime.offers_of(_runtime.select_module())
     return Way(modules.get("select"), offers, select, hub, thread)
+
+
+_latest: Optional[Way] = None
+
+
+def latest_way() -> Way:
+    """The same as `find_way`, without a search if nothing has changed since the last one."""
+    global _latest
+    way = _latest
+    if way is None or not way.holds():
+        way = _latest = find_way()
+    return way
 
 
 def wait(

@@ -202,10 +202,10 @@ def test_a_collector_that_was_off_stays_off(run_python):
 
 
 @pytest.mark.once
-def test_many_objects_take_no_longer_than_a_second(run_python):
+def test_many_objects_are_looked_at_a_few_times_only(run_python):
     output = run_python(
         """
-        import selectors, sys, time, types
+        import gc, selectors, sys, time, types
         import coopselectors
         app = sys.modules["app"] = types.ModuleType("app")
         app.TABLE = {number: number for number in range(1_000_000)}
@@ -213,6 +213,9 @@ def test_many_objects_take_no_longer_than_a_second(run_python):
         class Thing:
             pass
         app.things = [Thing() for _ in range(2_000_000)]
+        started = time.process_time()
+        [None for each in gc.get_objects() if type(each) is int]
+        print(time.process_time() - started)  # of the processor's time: other tests run beside
         started = time.process_time()
         done = coopselectors.install(select=True).replaced
         installed = time.process_time()
@@ -222,9 +225,9 @@ def test_many_objects_take_no_longer_than_a_second(run_python):
         assert app.TABLE["kind"] is coopselectors.PollSelector
         """
     )
-    install, audit = map(float, output.split())
-    assert install < 1
-    assert audit < 1  # of the processor's time: other tests run beside
+    once, install, audit = map(float, output.split())
+    assert install < 15 * once
+    assert audit < 15 * once
 
 
 @pytest.mark.skipif(sys.implementation.name != "cpython", reason="it is about CPython's memory")
