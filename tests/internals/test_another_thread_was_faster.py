@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import itertools
 import os
 import select
 import sys
@@ -29,8 +30,10 @@ from coopselectors import (
     _wakeup,
 )
 from coopselectors._backends import EpollBackend
+from coopselectors._files_poller import FilesPoller
 from coopselectors._hubs import _hub_end
 from coopselectors._hubs._foreign import ForeignHub
+from coopselectors._poller import Poller
 from coopselectors.select import _waiting
 from support import seams
 
@@ -432,6 +435,39 @@ def test_close_is_done_although_a_handler_raises(epoll, file, monkeypatch):
     assert len(left) == 2
     with pytest.raises(OSError):
         os.fstat(number)
+
+
+def test_close_and_whoever_replaces_the_kernel_object_know_of_each_other():
+    """One comes in at each line of the other: it must be refused, or close() must take the lock."""
+    outcomes = []
+    for number in itertools.count():
+        poller = coopselectors.EpollSelector()._poller
+        lines = itertools.count()
+        may_replace = []
+        took_the_lock = []
+
+        def trace(
+            frame, event, _, poller=poller, lines=lines, said=may_replace, took=took_the_lock
+        ):
+            if frame.f_code is Poller.close.__code__:
+                took.append(True)
+            elif frame.f_code is FilesPoller.close.__code__ and event == "line":
+                if next(lines) == number:
+                    said.append(poller.shared())
+                return trace
+            return trace if event == "call" else None
+
+        before = sys.gettrace()
+        sys.settrace(trace)
+        try:
+            poller.close()
+        finally:
+            sys.settrace(before)
+        if not may_replace:
+            break  # it has no more lines
+        outcomes.append((may_replace == [True], bool(took_the_lock)))
+    assert (True, False) not in outcomes
+    assert {(True, True), (False, False)} <= {*outcomes}
 
 
 def test_close_is_done_without_the_lock_although_a_handler_raises(epoll, monkeypatch):
