@@ -17,7 +17,7 @@ from __future__ import annotations
 import stat
 from typing import Any, List, Mapping, Optional, Set
 
-from . import _fork, _unpatched
+from . import _fork
 from ._again import modify_again, poll_again, register_again
 from ._backends import PRI, Backend, Pair
 from ._backends._base import extra_of, poll_once
@@ -31,8 +31,8 @@ from ._unpatched import system
 # How many stale numbers there may be before the kernel object is replaced.
 _MANY = 64
 
-# Seconds for which a thread waits in poll(2) or select(2) itself if Python has started no other.
-# Most waits are shorter, and cost no shadow.
+# Seconds for which a thread waits in poll(2) or select(2) itself, without a shadow.  Most waits are
+# shorter.
 _SHORT = 0.005
 
 
@@ -140,19 +140,13 @@ class FilesPoller(Poller):
             return poll_again(self, error, timeout)
 
     def poll_noticing(self, timeout: Optional[float]) -> List[Pair]:
-        """Like `poll`, but notice changes that other threads make meanwhile."""
-        if self.backend.notices_changes or timeout == 0:
+        """Like `poll`, but notice changes that others make meanwhile, at the latest after 5 ms."""
+        if self.backend.notices_changes or (timeout is not None and timeout <= _SHORT):
             return self.poll(timeout)
-        if not _unpatched.has_started_threads():
-            if timeout is not None and timeout <= _SHORT:
-                return self.poll(timeout)
-            pairs = self.poll(_SHORT)
-            if pairs:
-                return pairs
-            if timeout is not None:
-                timeout -= _SHORT
-        # A signal handler, or a thread that is in Python for the first time, may change it as well.
-        return poll_noticing(self, timeout)
+        pairs = self.poll(_SHORT)
+        if pairs:
+            return pairs
+        return poll_noticing(self, None if timeout is None else timeout - _SHORT)
 
     def close(self) -> None:
         backend = self.backend

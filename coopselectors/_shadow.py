@@ -206,6 +206,8 @@ def poll_noticing(owner: Any, timeout: Optional[float]) -> List[Pair]:
         is_again = True
         if patience is None or (timeout is not None and timeout < patience):
             patience = timeout
+        if owner.cancelled:  # before there was a shadow that could be told
+            return []
         try:
             found = inner.poll(patience)
         except (OSError, ValueError):

@@ -123,15 +123,12 @@ if sys.version_info >= (3, 12):
             may_see_frames = _xxsubinterpreters.get_current() == _xxsubinterpreters.get_main()
 
 
-def has_started_threads() -> bool:
-    """Whether Python may have started threads beside the main one."""
-    return not _counts_threads or not may_see_frames or _count() > 0
-
-
 def has_other_threads() -> bool:
     """Whether there may be threads beside the calling one, started by Python or by a C library."""
+    if not _counts_threads or not may_see_frames or _count() > 0:
+        return True
     # uWSGI, mod_wsgi and other embedders start threads that `_thread` does not count.
-    return has_started_threads() or len(sys._current_frames()) > 1
+    return len(sys._current_frames()) > 1
 
 
 _pristine_select: Optional[ModuleType] = None

@@ -303,6 +303,16 @@ def test_a_wait_that_is_called_off_before_the_sleep(poll, file, monkeypatch):
     poller.cancel_block(False)
 
 
+def test_a_wait_that_is_called_off_before_there_is_a_shadow(poll, file):
+    poll.register(file, EVENT_READ)
+    poller = poll._poller
+    poller.cancel_block(True)
+    started = time.monotonic()
+    assert poller.block(20) == []
+    assert time.monotonic() - started < 10
+    poller.cancel_block(False)
+
+
 def test_a_file_that_cannot_be_asked_for_changes_only(poll, file, monkeypatch):
     poll.register(file, EVENT_READ)
     poller = poll._poller
