@@ -350,7 +350,8 @@ def nested_too_deep(story):
     story.select()
     story.select(SHORT)
     story.later(posix.write, feeds_first, b"x")
-    story.select(LONG)
+    # Not all of them, if the file becomes ready while poll(2) goes through its list.
+    story.step(lambda: bool(story.selector.select(LONG)))
     story.select(None)
     posix.read(first, 1)
     story.select(SHORT)
