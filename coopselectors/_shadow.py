@@ -206,7 +206,7 @@ def poll_noticing(owner: Any, timeout: Optional[float]) -> List[Pair]:
         is_again = True
         if patience is None or (timeout is not None and timeout < patience):
             patience = timeout
-        if owner.cancelled:  # before there was a shadow that could be told
+        if owner.cancelled:  # asked for now that there is a shadow that can be told
             return []
         try:
             found = inner.poll(patience)
@@ -218,7 +218,5 @@ def poll_noticing(owner: Any, timeout: Optional[float]) -> List[Pair]:
         if taken:
             pairs = owner.merge(taken)
             return pairs
-        if owner.cancelled:
-            return []
-        if found:
+        if found and not owner.cancelled:
             owner.woken_in_vain()

@@ -121,6 +121,11 @@ class Kernel:
             return function()
 
 
+def a_while(runtime):
+    """Seconds; longer than poll(2) and select(2) wait without a kernel object."""
+    return 0.002 if runtime.cooperative else 0.008
+
+
 def story(kernel, runtime, Selector, connect):
     """One of everything that makes a system call."""
     (reader, writer), (other, peer) = connect(), connect()
@@ -128,14 +133,14 @@ def story(kernel, runtime, Selector, connect):
     selector = kernel.step(Selector)
     kernel.step(lambda: selector.register(reader, EVENT_READ))
     kernel.step(lambda: selector.register(other, EVENT_READ))
-    assert kernel.step(lambda: ready(0.002)) == {}
+    assert kernel.step(lambda: ready(a_while(runtime))) == {}
 
-    task = runtime.spawn(lambda: (runtime.sleep(0.002), writer.send(b"x")))
+    task = runtime.spawn(lambda: (runtime.sleep(a_while(runtime)), writer.send(b"x")))
     assert kernel.step(lambda: ready(10)) == {reader: EVENT_READ}
     kernel.step(lambda: runtime.join(task))
-    kernel.step(lambda: runtime.sleep(0.002))  # nobody waits: muted
+    kernel.step(lambda: runtime.sleep(a_while(runtime)))  # nobody waits: muted
     reader.recv(1)
-    assert kernel.step(lambda: ready(0.002)) == {}
+    assert kernel.step(lambda: ready(a_while(runtime))) == {}
 
     def modify():
         if other in selector.get_map():
@@ -152,19 +157,19 @@ def story(kernel, runtime, Selector, connect):
     close(number)  # lives on in `other`, which nobody can name any more
     selector.unregister(number)
     peer.send(b"x")
-    assert kernel.step(lambda: ready(0.002)) == {}
+    assert kernel.step(lambda: ready(a_while(runtime))) == {}
 
     def wait():
         return kernel.step(lambda: ready(10))
 
     task = runtime.spawn(wait)
-    kernel.step(lambda: runtime.sleep(0.002))
+    kernel.step(lambda: runtime.sleep(a_while(runtime)))
     writer.send(b"x")
     assert kernel.step(lambda: runtime.join(task)) == {reader: EVENT_READ}
     reader.recv(1)
 
     task = runtime.spawn(wait)
-    kernel.step(lambda: runtime.sleep(0.002))
+    kernel.step(lambda: runtime.sleep(a_while(runtime)))
     selector.close()
     try:
         if not runtime.cooperative and kernel.failed and not kernel.told:
@@ -188,7 +193,7 @@ def story_of_one_that_is_not_nested(kernel, runtime, Selector, connect):
     for outer, inner in zip(chain, chain[1:]):
         outer.register(inner.fileno(), 1)
     kernel.step(lambda: selector.register(chain[0].fileno(), EVENT_READ))
-    task = runtime.spawn(lambda: (runtime.sleep(0.002), writer.send(b"x")))
+    task = runtime.spawn(lambda: (runtime.sleep(a_while(runtime)), writer.send(b"x")))
     assert len(kernel.step(lambda: selector.select(10))) == 1
     kernel.step(lambda: runtime.join(task))
     selector.close()
