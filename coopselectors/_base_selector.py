@@ -121,8 +121,8 @@ class Selector(selectors._BaseSelectorImpl):
         `fileobj` has no valid descriptor and is not registered.
         """
         keys = self._fd_to_key
-        fd = fileobj if type(fileobj) is int and fileobj >= 0 else lookup(keys, fileobj)
         try:
+            fd = fileobj if type(fileobj) is int and fileobj >= 0 else lookup(keys, fileobj)
             key = keys.pop(fd)
         except KeyError:
             raise KeyError(f"{fileobj!r} is not registered") from None
@@ -147,8 +147,8 @@ class Selector(selectors._BaseSelectorImpl):
         if not extra_events and (not events or events & _INVALID):
             raise ValueError(f"Invalid events: {events!r}")
         keys, known, poller = self._fd_to_key, self._known, self._poller
-        fd = fileobj if type(fileobj) is int and fileobj >= 0 else lookup(keys, fileobj)
         try:
+            fd = fileobj if type(fileobj) is int and fileobj >= 0 else lookup(keys, fileobj)
             before = keys[fd]
         except KeyError:
             raise KeyError(f"{fileobj!r} is not registered") from None

@@ -138,7 +138,7 @@ def story(kernel, runtime, Selector, connect):
     task = runtime.spawn(lambda: (runtime.sleep(a_while(runtime)), writer.send(b"x")))
     assert kernel.step(lambda: ready(10)) == {reader: EVENT_READ}
     kernel.step(lambda: runtime.join(task))
-    kernel.step(lambda: runtime.sleep(a_while(runtime)))  # nobody waits: muted
+    kernel.step(lambda: runtime.sleep(a_while(runtime)))  # nobody waits: it is disarmed
     reader.recv(1)
     assert kernel.step(lambda: ready(a_while(runtime))) == {}
 

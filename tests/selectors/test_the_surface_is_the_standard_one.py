@@ -411,3 +411,15 @@ def test_the_errors_of_an_object_of_the_programs_own_come_out(runtime, connect):
         for _ in range(2):
             with pytest.raises(OSError, match="on purpose"):
                 selector.select(0)
+
+
+@pytest.mark.parametrize("Class", [selectors.DefaultSelector, coopselectors.DefaultSelector])
+def test_a_key_error_of_the_file_itself_says_that_it_is_not_registered(Class):
+    class File:
+        def fileno(self):
+            raise KeyError("of its own")
+
+    with Class() as selector:
+        for call in (selector.unregister, lambda file: selector.modify(file, 1)):
+            with pytest.raises(KeyError, match="is not registered"):
+                call(File())
