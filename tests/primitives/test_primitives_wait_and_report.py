@@ -11,6 +11,7 @@ import platform
 import posix
 import select as standard
 import signal
+import socket
 import tempfile
 import time
 
@@ -320,6 +321,25 @@ def test_a_regular_file_is_always_ready(runtime, primitive, connect):
 
 
 @files_only
+@pytest.mark.primitives("select")
+def test_a_hang_up_that_select_does_not_report_in_several_calls(runtime, primitive, connect):
+    writer, _ = connect()
+    idle, peer = connect()
+    writer.setblocking(False)
+    with pytest.raises(BlockingIOError):
+        while True:
+            writer.send(bytes(4096))
+    primitive.watch(writer.fileno(), WRITE)
+    primitive.watch(idle.fileno())
+    assert primitive.wait(0.05) == {}
+    writer.shutdown(socket.SHUT_RDWR)
+    for _ in range(3):
+        assert primitive.wait(0.05) == {}
+    task = runtime.spawn(lambda: (runtime.sleep(0.02), peer.send(b"x")))
+    assert primitive.wait(20) == {idle.fileno(): READ}
+    runtime.join(task)
+
+
 @pytest.mark.parametrize("when", ["before", "meanwhile"])
 def test_a_closed_file(runtime, primitive, connect, when):
     reader, writer = connect()
