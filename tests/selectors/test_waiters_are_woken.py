@@ -116,7 +116,12 @@ def test_a_selector_that_is_dropped_without_close_costs_its_hub_nothing(runtime,
     writer.send(b"x")
     del selector
     gc.collect()  # PyPy does not count references
-    assert runtime.is_idle()
+    used = []
+    for _ in range(3):
+        used.append(-time.process_time())
+        runtime.sleep(0.1)
+        used[-1] += time.process_time()
+    assert min(used) < 0.05
     if has_one:
         os.close(kept)
 
