@@ -67,7 +67,7 @@ def put_down(process: subprocess.Popen[str]) -> None:
 
 def environment(path: Sequence[Path] = ()) -> dict[str, str]:
     """Where an interpreter finds `path`, and coopselectors: if not installed, in this checkout."""
-    found = dict(os.environ, PYTHONDONTWRITEBYTECODE="1")
+    found = dict(os.environ)
     for name in ("GEVENT_LOOP", "EVENTLET_HUB"):
         found.pop(name, None)
     folders = [str(folder) for folder in path]

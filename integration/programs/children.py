@@ -23,7 +23,7 @@ PIPE = subprocess.PIPE
 
 _VARIABLE = "COOPSELECTORS_PROGRAM"  # {"kind": ..., "runtime": ..., "order": ..., "reports": ...}
 _OFTEN = 0.1  # seconds between two reports
-_PATIENCE = 15  # seconds for the end
+_PATIENCE = 30  # seconds for the end
 _HERE = Path(__file__).parent
 
 

@@ -79,7 +79,7 @@ class Here:
         """What a greenlet has returned, when it is done."""
         return task.get() if self.runtime == "gevent" else task.wait()
 
-    def until(self, holds, patience=20):
+    def until(self, holds, patience=30):
         """Sleep until that is so."""
         deadline = monotonic() + patience
         while not holds():
