@@ -6,15 +6,15 @@ import selectors
 import sys
 from typing import Any, Iterator, List, NamedTuple, Optional
 
-from . import _inert, _standard
-from ._bindings import places_in
-from ._frames import running_frames, variable, variables_of
-from ._holders import Kept, Table, objects_of, undisturbed
-from ._paths import Paths
-from ._places import Place, fixed
+from ._references import _inert, _standard
+from ._references._bindings import places_in
+from ._references._frames import running_frames, variable, variables_of
+from ._references._holders import Kept, Table, objects_of, undisturbed
+from ._references._paths import Paths
+from ._references._places import Place, fixed
+from ._references._standard import Standard, vars_of_module
+from ._references._steps import Path
 from ._runtime import NATIVE, current_runtime
-from ._standard import Standard, vars_of_module
-from ._steps import Path
 
 _STANDARD = ("select", "selectors")
 

@@ -12,14 +12,15 @@ from importlib import import_module
 from types import FrameType, ModuleType
 from typing import Any, Dict, Iterable, List, NamedTuple, Optional, Set
 
-from . import _default, _inert, _places, _runtime, _standard
-from ._bindings import attribute, places_in
-from ._holders import Kept, Table, undisturbed
-from ._paths import Paths
+from . import _default, _runtime
 from ._pickling import REPLACED, InstalledSelectorType
-from ._places import ABSENT, Place
-from ._replacements import NAMES, PRIMITIVES, counterpart, our_primitive, select_for
-from ._standard import Standard, vars_of_module
+from ._references import _inert, _places, _standard
+from ._references._bindings import attribute, places_in
+from ._references._holders import Kept, Table, undisturbed
+from ._references._paths import Paths
+from ._references._places import ABSENT, Place
+from ._references._replacements import NAMES, PRIMITIVES, counterpart, our_primitive, select_for
+from ._references._standard import Standard, vars_of_module
 
 
 class Installed(NamedTuple):

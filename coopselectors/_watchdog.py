@@ -7,9 +7,10 @@ import sys
 from types import FrameType
 from typing import Any, Callable, Optional
 
-from . import _standard, _unpatched
+from . import _unpatched
 from ._hubs import hub_for
 from ._hubs._waiters import Heartbeat
+from ._references import _standard
 from ._unpatched import clock
 
 _NAME = re.compile(r"\w+")

@@ -67,10 +67,7 @@ GROUPS = [
     ),
     (
         "Who else holds the standard classes, and how are they replaced?",
-        [
-            *("_inert", "_holders", "_frames", "_replacements", "_standard", "_steps"),
-            *("_paths", "_places", "_bindings", "_install", "_audit"),
-        ],
+        ["_references", "_install", "_audit"],
     ),
     (
         "Does it work here, and what blocks?",

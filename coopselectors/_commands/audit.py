@@ -13,10 +13,10 @@ from pathlib import Path
 from types import ModuleType
 from typing import Iterator, List, Optional, Sequence
 
-from .. import _inert
 from .._audit import Finding, audit
+from .._references import _inert
+from .._references._standard import GREEN_SELECTORS
 from .._runtime import current_runtime
-from .._standard import GREEN_SELECTORS
 from ._patches import PATCHES, patch
 from ._terminal import coloured, folded, parser_of
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import pytest
 
-from coopselectors import _frames
+from coopselectors._references import _frames
 
 
 def test_a_greenlet():

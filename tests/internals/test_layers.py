@@ -5,7 +5,10 @@ from __future__ import annotations
 import ast
 import os
 import re
+from graphlib import TopologicalSorter
 from pathlib import Path
+
+import pytest
 
 import coopselectors
 from support import ROOT
@@ -44,15 +47,7 @@ LAYERS = [
     "_followers",
     "_default",
     "_info",
-    "_inert",
-    "_holders",
-    "_frames",
-    "_replacements",
-    "_standard",
-    "_steps",
-    "_paths",
-    "_places",
-    "_bindings",
+    "_references",
     "_install",
     "_audit",
     "_watchdog",
@@ -81,6 +76,14 @@ def imports_of(path):
             yield from (alias.name for alias in node.names if PACKAGE.name in alias.name)
         elif isinstance(node, ast.ImportFrom) and PACKAGE.name in (node.module or ""):
             yield node.module
+
+
+def neighbours_of(path):
+    """The files of its own subpackage that a file imports when it is imported itself."""
+    for node in ast.parse(path.read_text()).body:
+        if isinstance(node, ast.ImportFrom) and node.level == 1:
+            names = [node.module] if node.module else [alias.name for alias in node.names]
+            yield from (name.partition(".")[0] for name in names)
 
 
 def first_line(file):
@@ -113,6 +116,12 @@ def test_every_layer_imports_only_layers_before_it():
         for file in files:
             allowed = {*LAYERS[:index], layer} | ({PACKAGE.name} if layer == "_check" else set())
             assert set(imports_of(file)) <= allowed, file
+
+
+@pytest.mark.parametrize("layer", [name for name in LAYERS if (PACKAGE / name).is_dir()])
+def test_no_files_of_a_subpackage_import_each_other(layer):
+    files = {path.stem: [*neighbours_of(path)] for path in (PACKAGE / layer).glob("*.py")}
+    assert [*TopologicalSorter(files).static_order()]
 
 
 def test_every_module_says_first_what_it_answers():

@@ -8,7 +8,7 @@ from __future__ import annotations
 import pytest
 
 from coopselectors import _install
-from coopselectors._places import Place
+from coopselectors._references._places import Place
 
 
 @pytest.mark.parametrize("error", [AttributeError, TypeError])

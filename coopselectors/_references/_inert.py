@@ -18,7 +18,7 @@ from types import (
 )
 from typing import Any, Dict, Iterator, List, Tuple
 
-from ._pickling import InstalledSelectorType, PrimitiveType
+from .._pickling import InstalledSelectorType, PrimitiveType
 
 #: The name of our own package.
 OURS = __name__.partition(".")[0]

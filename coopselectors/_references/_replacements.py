@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from . import _default, _selectors, select
+from .. import _default, _selectors, select
 
 NAMES = (
     "DefaultSelector",

@@ -16,9 +16,9 @@ from types import (
 )
 from typing import Any, Iterator, List, Optional, Set, Tuple
 
+from .._unpatched import may_see_frames
 from . import _inert
 from ._holders import everything, is_in_snapshot, of_types
-from ._unpatched import may_see_frames
 
 #: {a type of what is suspended: where it keeps its frame}
 SUSPENDED = {GeneratorType: "gi_frame", CoroutineType: "cr_frame", AsyncGeneratorType: "ag_frame"}
