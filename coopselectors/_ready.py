@@ -14,7 +14,7 @@ from typing import Any, Dict, List, NamedTuple, Tuple
 from ._backends import BOTH, Pair
 from ._backends._masks import MASKS
 from ._extra_events import Events, ExtraKey
-from ._files_poller import FilesPoller
+from ._pollers._files_poller import FilesPoller
 from ._wakeup import wakeup_fd
 
 Ready = Tuple[SelectorKey, int]

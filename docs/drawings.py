@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import sys
 from html import escape
+from itertools import groupby
 from pathlib import Path
 from typing import NamedTuple
 
 HERE = Path(__file__).parent
 sys.path[:0] = [str(HERE.parent / "tests"), str(HERE.parent)]
 
-from internals.test_layers import LAYERS  # noqa: E402
+from internals.test_layers import LAYERS, PACKAGE  # noqa: E402
 
 # Background and text change together, so a drawing is readable whatever the page around it is.
 STYLE = """\
@@ -47,7 +48,7 @@ GROUPS = [
     ("What does one primitive of the operating system do?", ["_backends"]),
     (
         "Which files are watched, for which waiters, and in which state?",
-        ["_duplicates", "_nested", "_poller", "_rebuild", "_again", "_shadow", "_files_poller"],
+        ["_pollers"],
     ),
     ("How does one wait in this runtime?", ["_hubs"]),
     (
@@ -197,6 +198,19 @@ def call(lanes: list[str], steps: list[Arrow | Note]) -> str:
     return svg(width, height, shapes)
 
 
+def lines_of(layers: list[str]) -> list[list[str]]:
+    """What stands side by side: neighbouring modules, or a subpackage and its files."""
+    lines: list[list[str]] = []
+    for is_package, names in groupby(layers, lambda layer: (PACKAGE / layer).is_dir()):
+        if not is_package:
+            lines.append([*names])
+            continue
+        for name in names:
+            files = sorted(path.stem for path in (PACKAGE / name).glob("*.py"))
+            lines.append([f"{name}/", *(file for file in files if file != "__init__")])
+    return lines
+
+
 def modules() -> str:
     """Draw a band for each group of layers, the lowest at the bottom."""
     named = [name for _, names in GROUPS for name in names]
@@ -205,15 +219,16 @@ def modules() -> str:
     shapes = []
     top = margin
     for asked, names in reversed(GROUPS):
-        rows: list[list[tuple[float, float, str]]] = [[]]
-        x = margin + 14.0
-        for name in names:
-            size = 18 + 8 * len(name)
-            if x + size > width - margin - 14:
-                rows.append([])
-                x = margin + 14.0
-            rows[-1].append((x, size, name))
-            x += size + space
+        rows: list[list[tuple[float, float, str]]] = []
+        for layers in lines_of(names):
+            x = width + 0.0
+            for name in layers:
+                size = 18 + 8 * len(name)
+                if x + size > width - margin - 14:
+                    rows.append([])
+                    x = margin + 14.0
+                rows[-1].append((x, size, name))
+                x += size + space
         height = 36 + len(rows) * (chip + space)
         shapes += [
             f'<rect class="band" x="{margin}" y="{top}" width="{width - 2 * margin}" '
@@ -223,10 +238,10 @@ def modules() -> str:
         for number, row in enumerate(rows):
             y = top + 34 + number * (chip + space)
             for x, size, name in row:
-                shapes += [
-                    f'<rect class="box" x="{x:g}" y="{y}" width="{size}" height="{chip}" rx="4"/>',
-                    text(x + size / 2, y + 17, name, "name"),
-                ]
+                if not name.endswith("/"):
+                    box = f'x="{x:g}" y="{y}" width="{size}" height="{chip}" rx="4"'
+                    shapes.append(f'<rect class="box" {box}/>')
+                shapes.append(text(x + size / 2, y + 17, name, "name"))
         top += height + 10
     return svg(width, top - 10 + margin, shapes)
 

@@ -21,7 +21,7 @@ from typing import Any, Callable, ClassVar, List, Optional
 from greenlet import getcurrent
 
 from .._backends import Pair
-from .._poller import Poller
+from .._pollers._poller import Poller
 from .._unpatched import clock
 from ._base import Hub, Source
 from ._hub_end import thread_end

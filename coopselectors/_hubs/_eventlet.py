@@ -15,8 +15,8 @@ from eventlet.patcher import original
 from greenlet import getcurrent
 
 from .. import _owned, _unpatched
-from .._duplicates import is_epoll
-from .._poller import Poller
+from .._pollers._duplicates import is_epoll
+from .._pollers._poller import Poller
 from .._unpatched import system
 from ._cooperative import CooperativeHub
 from ._guarded import guarded

@@ -22,7 +22,7 @@ from typing import Any, List, Optional, Type
 from .. import _runtime
 from .._backends import Backend, Pair, SelectBackend
 from .._backends._base import extra_of
-from .._duplicates import Duplicate
+from .._pollers._duplicates import Duplicate
 from .._unpatched import clock
 from ._base import Hub, Source, can_nest
 

@@ -17,7 +17,7 @@ from gevent.hub import Waiter
 from gevent.monkey import get_original
 
 from .. import _unpatched
-from .._duplicates import is_epoll
+from .._pollers._duplicates import is_epoll
 from .._unpatched import clock
 from ._cooperative import CooperativeHub
 from ._waiters import Outer

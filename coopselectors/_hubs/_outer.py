@@ -26,8 +26,8 @@ from typing import Any, Callable, Deque, Dict, Optional
 
 from .. import _fork
 from .._backends import Backend
-from .._poller import Poller
-from .._shadow import open_pollable
+from .._pollers._poller import Poller
+from .._pollers._shadow import open_pollable
 from .._wakeup import wakeup_fd
 from ._guarded import guarded
 from ._waiters import Adapter, Outer, Waiters

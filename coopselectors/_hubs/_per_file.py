@@ -14,8 +14,8 @@ from typing import Any, Callable, List, Optional, Set
 from greenlet import getcurrent
 
 from .._backends import Pair
-from .._duplicates import Duplicate
-from .._poller import Poller
+from .._pollers._duplicates import Duplicate
+from .._pollers._poller import Poller
 from .._unpatched import clock
 from ._base import Source, can_nest
 from ._guarded import guarded

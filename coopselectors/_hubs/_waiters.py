@@ -10,7 +10,7 @@ import sys
 from types import SimpleNamespace
 from typing import Any, Callable, Dict, List, Optional, Protocol, Tuple
 
-from .._poller import Poller
+from .._pollers._poller import Poller
 from ._base import Source
 from ._guarded import guarded
 

@@ -16,7 +16,7 @@ from typing import Any, Callable, Dict, List, Optional
 from .. import _fork
 from .._backends import Pair
 from .._lock import SimpleQueue
-from .._poller import Poller
+from .._pollers._poller import Poller
 from ._waiters import Waiters
 
 

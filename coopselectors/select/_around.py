@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from .._files_poller import FilesPoller
+from .._pollers._files_poller import FilesPoller
 
 
 def primitive_around(poller: FilesPoller) -> Any:

@@ -9,9 +9,9 @@ from typing import Any, List, Optional, Type
 from .. import _unpatched
 from .._backends import IN, OUT, PRI, EpollBackend, Pair
 from .._backends._base import validate_with
-from .._nested import note, refuse_outer_pollers
 from .._owned import OUR_FDS
-from .._poller import Poller
+from .._pollers._nested import note, refuse_outer_pollers
+from .._pollers._poller import Poller
 from .._unpatched import clock
 from ._user_poller import SPECIAL, UserPoller, WithDescriptor
 from ._waiting import (

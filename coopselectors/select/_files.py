@@ -8,7 +8,7 @@ from typing import Any, Dict, List, Optional
 from .. import _unpatched
 from .._backends import IN, OUT, PRI, Pair, PollBackend
 from .._backends._masks import ERR, HUP, NVAL
-from .._files_poller import FilesPoller
+from .._pollers._files_poller import FilesPoller
 from ._poll import Watched, watched
 
 # The events of poll(2) that make select(2) report a file in each list (select(2), "Correspondence

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, Dict, List, NamedTuple, NoReturn, Optiona
 from .. import _unpatched
 from .._backends import IN, OUT, PRI, Pair, PollBackend
 from .._backends._base import validate_with
-from .._files_poller import FilesPoller
 from .._pickling import reduced_home
+from .._pollers._files_poller import FilesPoller
 from ._waiting import (
     NATIVE,
     Way,

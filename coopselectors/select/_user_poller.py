@@ -11,10 +11,10 @@ from typing import Any, Dict, List, NoReturn, Optional, Set
 from .. import _fork, _owned, _unpatched
 from .._backends import Backend, Pair
 from .._backends._masks import ET, EXCLUSIVE, ONESHOT, PRI
-from .._duplicates import is_epoll
-from .._files_poller import is_read_once
 from .._pickling import PrimitiveType
-from .._poller import CLOSED, Poller
+from .._pollers._duplicates import is_epoll
+from .._pollers._files_poller import is_read_once
+from .._pollers._poller import CLOSED, Poller
 from .._unpatched import system
 from .._wakeup import wakeup_fd
 from ._waiting import Way

@@ -16,7 +16,7 @@ import pytest
 
 from coopselectors import EVENT_READ
 from coopselectors._backends._epoll import EpollBackend
-from coopselectors._files_poller import FilesPoller
+from coopselectors._pollers._files_poller import FilesPoller
 from support import seams
 
 pytestmark = [pytest.mark.epoll, pytest.mark.runtimes("native")]

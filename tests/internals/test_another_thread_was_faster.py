@@ -22,18 +22,16 @@ import coopselectors.select
 from coopselectors import (
     EVENT_READ,
     EVENT_WRITE,
-    _again,
     _owned,
     _ready,
-    _rebuild,
-    _shadow,
     _wakeup,
 )
 from coopselectors._backends import EpollBackend
-from coopselectors._files_poller import FilesPoller
 from coopselectors._hubs import _hub_end
 from coopselectors._hubs._foreign import ForeignHub
-from coopselectors._poller import Poller
+from coopselectors._pollers import _again, _rebuild, _shadow
+from coopselectors._pollers._files_poller import FilesPoller
+from coopselectors._pollers._poller import Poller
 from coopselectors.select import _waiting
 from support import seams
 

@@ -10,7 +10,7 @@ import os
 
 import pytest
 
-from coopselectors._duplicates import Duplicate
+from coopselectors._pollers._duplicates import Duplicate
 from support import native, seams
 
 pytestmark = pytest.mark.epoll

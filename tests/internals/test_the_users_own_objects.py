@@ -13,7 +13,7 @@ import pytest
 
 import coopselectors
 import coopselectors.select as ours
-from coopselectors import _poller
+from coopselectors._pollers import _poller
 from support import TESTS
 
 pytestmark = pytest.mark.epoll

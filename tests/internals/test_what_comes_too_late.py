@@ -14,8 +14,8 @@ import pytest
 
 import coopselectors
 from coopselectors import EVENT_READ
-from coopselectors._files_poller import FilesPoller
 from coopselectors._hubs import _cooperative, _guarded, _waiters, _waiting_thread, hub_for
+from coopselectors._pollers._files_poller import FilesPoller
 from coopselectors.select._user_poller import UserPoller
 from support import native
 

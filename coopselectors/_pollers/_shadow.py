@@ -12,11 +12,11 @@ import errno
 from selectors import EVENT_READ
 from typing import Any, Callable, List, Optional, Set, Tuple, Type
 
-from . import _fork, _unpatched
-from ._backends import BOTH, Backend, EpollBackend, KqueueBackend, Pair
-from ._backends._base import extra_of
-from ._unpatched import clock
-from ._wakeup import wakeup_fd
+from .. import _fork, _unpatched
+from .._backends import BOTH, Backend, EpollBackend, KqueueBackend, Pair
+from .._backends._base import extra_of
+from .._unpatched import clock
+from .._wakeup import wakeup_fd
 
 # Up to so many files are looked up again before each sleep.  With more, that would cost as much as
 # the wait itself, so they are looked up when a sleep has lasted so many seconds.

@@ -28,10 +28,10 @@ import sys
 from abc import abstractmethod
 from typing import Any, Callable, Dict, List, Mapping, NoReturn, Optional, Protocol, Sequence, Set
 
-from . import _fork, _unpatched
-from ._backends import IN, Backend, Pair
+from .. import _fork, _unpatched
+from .._backends import IN, Backend, Pair
+from .._wakeup import wakeup_fd
 from ._duplicates import Duplicate
-from ._wakeup import wakeup_fd
 
 CLOSED = "closed"
 

@@ -15,10 +15,10 @@ import errno
 import stat
 from typing import Any, Optional, Tuple
 
-from . import _owned, _unpatched
-from ._backends import IN, EpollBackend
-from ._unpatched import system
-from ._wakeup import wakeup_fd
+from .. import _owned, _unpatched
+from .._backends import IN, EpollBackend
+from .._unpatched import system
+from .._wakeup import wakeup_fd
 
 
 class Duplicate:

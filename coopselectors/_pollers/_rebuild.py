@@ -9,9 +9,9 @@ from __future__ import annotations
 import errno
 from typing import Any
 
-from . import _fork
-from ._backends import BOTH, Backend
-from ._backends._base import extra_of
+from .. import _fork
+from .._backends import BOTH, Backend
+from .._backends._base import extra_of
 from ._nested import watchers_of
 
 # The errors of a registration that concern only its own file.

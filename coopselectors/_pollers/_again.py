@@ -11,13 +11,13 @@ import errno
 from contextlib import contextmanager
 from typing import Any, Iterator, List, Optional
 
-from . import _fork
-from ._backends import Pair
-from ._backends._base import extra_of
+from .. import _fork
+from .._backends import Pair
+from .._backends._base import extra_of
+from .._unpatched import is_open
 from ._nested import refuse_outer_pollers
 from ._poller import CLOSED
 from ._rebuild import put
-from ._unpatched import is_open
 
 # What a call says if our descriptor was closed, or is another file's by now.  It is made again even
 # if the kernel object is there: another thread may have replaced it meanwhile.

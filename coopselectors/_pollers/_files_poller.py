@@ -17,16 +17,16 @@ from __future__ import annotations
 import stat
 from typing import Any, List, Mapping, Optional, Set
 
-from . import _fork
+from .. import _fork
+from .._backends import PRI, Backend, Pair
+from .._backends._base import extra_of, poll_once
+from .._owned import OUR_FDS
+from .._unpatched import system
 from ._again import modify_again, poll_again, register_again
-from ._backends import PRI, Backend, Pair
-from ._backends._base import extra_of, poll_once
 from ._nested import note
-from ._owned import OUR_FDS
 from ._poller import _NO_FDS, _NOBODY, CLOSED, Poller
 from ._rebuild import rebuild, settle
 from ._shadow import open_shadow, poll_noticing
-from ._unpatched import system
 
 # How many stale numbers there may be before the kernel object is replaced.
 _MANY = 64

@@ -1,0 +1,1 @@
+"""Which files are watched, for which waiters, and in which state?"""
