@@ -34,10 +34,7 @@ _MAY_BE_UNTRACKED = {id(dict), id(tuple)}
 
 
 # Objects of these are records of what was found, by this call or an earlier one.
-_OWN = frozenset(
-    f"{__package__}.{name}"
-    for name in ("_audit", "_holders", "_install", "_paths", "_places", "_standard", "_steps")
-)
+_OWN = tuple(f"{_inert.OURS}.{name}" for name in ("_references.", "_audit", "_install"))
 
 
 class Kept(List[Any]):
@@ -83,7 +80,7 @@ def holders_of(things: List[Any]) -> Kept:
         for each in found
         if each is not arguments
         and type(each) is not FrameType
-        and _inert.home_of(type(each)) not in _OWN
+        and not _inert.home_of(type(each)).startswith(_OWN)
     )
 
 
