@@ -3,7 +3,8 @@
 As root on Debian or Ubuntu, ``install`` unpacks Debian unstable into a folder of its own, in about
 a minute, and keeps it.  It changes nothing of the machine itself but for one package, mmdebstrap.
 ``test`` installs the checkout there, and with each interpreter runs the tests and then
-integration/threads.py; for WebAssembly, integration/pyodide.  If the machine has an interpreter
+integration/threads.py; for WebAssembly, integration/pyodide.  Tests that fail are run once more,
+alone, to tell a fault from a busy machine; the output shows it.  If the machine has an interpreter
 itself, as on public CI, that one is used.  An interpreter that cannot be had has a row that says
 why, and the exit status is 1 if Debian should have had it.
 
@@ -27,6 +28,7 @@ import subprocess
 import sys
 import time
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Iterator, Mapping, Sequence
 
@@ -37,6 +39,8 @@ CACHE = Path(os.environ.get("COOPSELECTORS_CACHE", "/var/cache/coopselectors"))
 
 #: How long the tests of one interpreter may take, in seconds.
 LIMIT = 3000
+
+TESTS_FAILED = 1  # pytest's exit status
 
 
 @dataclass(frozen=True)
@@ -295,16 +299,19 @@ def test(which: Interpreter, place: Machine | Chroot, file: Path, arguments: lis
         settings["COOPSELECTORS_TEST_RUNTIMES"] = which.runtimes
     # From outside the checkout, so that it is the wheel which is imported.
     pytest = [python, "-m", "pytest", "-c", f"{source}/setup.cfg", "--rootdir", source, "-q"]
-    pytest += ["-p", "outcomes", "--outcomes", place.inside(noted), "-p", "no:cacheprovider"]
+    pytest += ["-p", "outcomes", "-o", f"cache_dir={place.inside(environment / 'cache')}"]
     noted.unlink(missing_ok=True)
     gil_off = {"PYTHON_GIL": "0"} if which.is_free_threaded else {}
     try:
-        status = place.run(
-            [*pytest, *arguments, f"{source}/tests"], {**settings, **gil_off}, cwd=place.folder
-        )
+        run = partial(place.run, environment={**settings, **gil_off}, cwd=place.folder)
+        pytest += [*arguments, f"{source}/tests"]
+        status = run([*pytest, "--outcomes", place.inside(noted)])
         if noted.exists():
             file.parent.mkdir(parents=True, exist_ok=True)
             shutil.move(str(noted), file)
+        if status == TESTS_FAILED:
+            print(f"ONCE MORE, what has just failed in {which.name}", flush=True)
+            status = run([*pytest, "--last-failed", "--outcomes", os.devnull])
         if status:
             return f"status {status} of pytest"
         seconds = str(60 if which.is_free_threaded else 6)

@@ -48,14 +48,16 @@ def test_others_run_while_one_waits(runtime, watched):
             runtime.sleep(0.001)
 
     task = runtime.spawn(tick)
-    for _ in range(2):  # the first wait may be another way than those that follow
-        runtime.sleep(0)
-        turns.clear()
-        started = time.monotonic()
-        assert primitive.wait(0.3) == {}
-        assert time.monotonic() - started >= 0.3
-        assert len(turns) > 10  # some 250; a hub that is held up gives none
-    runtime.kill(task)
+    try:
+        for _ in range(2):  # the first wait may be another way than those that follow
+            runtime.sleep(0)
+            turns.clear()
+            started = time.monotonic()
+            assert primitive.wait(0.3) == {}
+            assert time.monotonic() - started >= 0.3
+            assert len(turns) > 2  # some 250; a hub that is held up gives none
+    finally:
+        runtime.kill(task)
 
 
 @pytest.mark.parametrize("seconds", [None, 20])
