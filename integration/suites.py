@@ -178,17 +178,29 @@ def compared(suite: others.Suite, source: str) -> tuple[Run, Run]:
     return before, run(suite.module, suite.runtime, True, source)
 
 
+def _once_more(
+    suite: others.Suite, source: str, last: Run, tests: set[str], *, installed: bool
+) -> Run:
+    """Run these tests alone; what came of the others stays."""
+    known = {test: said for test, said in last.outcomes.items() if test not in tests}
+    return run(suite.module, suite.runtime, installed, source, known)
+
+
 def new_failures(suite: others.Suite, source: str, before: Run, after: Run) -> tuple[str, set[str]]:
     """A line on one module in one runtime, and which of its tests fail with ours only."""
     module, runtime, _ = suite
+    is_gone = module == others.SELECTORS2
     for _ in range(TRIES - 1):
         new = after.bad() - before.bad()
         surprising = {test for test in new if not others.expectation(test)}
         if after.words and not before.words:
             after = run(module, runtime, True, source)
         elif surprising:
-            known = {test: said for test, said in after.outcomes.items() if test not in surprising}
-            after = run(module, runtime, True, source, known)
+            after = _once_more(suite, source, after, surprising, installed=True)
+            if not is_gone:  # alone, a test may fail that needs what another one leaves running
+                again = _once_more(suite, source, before, surprising, installed=False)
+                bad = dict.fromkeys(before.bad(), "failed")
+                before = Run({**again.outcomes, **bad}, before.words)
         else:
             break
     new = after.bad() - before.bad()
@@ -201,7 +213,6 @@ def new_failures(suite: others.Suite, source: str, before: Run, after: Run) -> t
         new.add("no test was run")
     expected = {test for test in new if others.expectation(test)}
     new -= expected
-    is_gone = module == others.SELECTORS2
     without = "    cannot run" if is_gone else f"{len(before.bad()):3} bad"
     line = (
         f"{module:42} {runtime:8} {len(after.outcomes):4} tests, "
