@@ -226,27 +226,14 @@ def signals(runtime):
     """Sets a handler and has a real thread, which no patch can stop, send that signal here."""
     saved, threads = [], []
 
+    def send(number, gap):
+        for _ in range(number):
+            native.select([], [], [], gap)
+            os.kill(os.getpid(), saved[-1][0])
+
     def start(handler, number=1, gap=0.05, which=signal.SIGUSR1):
-        handled = []
-
-        def handle(*details):
-            handled.append(None)
-            if len(handled) <= number:
-                handler(*details)
-
-        def send():
-            for _ in range(number):
-                native.select([], [], [], gap)
-                os.kill(os.getpid(), which)
-            # One that comes just before a call of the kernel does not interrupt it: send another.
-            for _ in range(30):
-                native.select([], [], [], gap)
-                if handled:
-                    break
-                os.kill(os.getpid(), which)
-
-        saved.append((which, signal.signal(which, handle)))
-        threads.append(runtime.start_thread(send))
+        saved.append((which, signal.signal(which, handler)))
+        threads.append(runtime.start_thread(send, number, gap))
         return threads[-1]
 
     yield start

@@ -55,7 +55,7 @@ def test_others_run_while_one_waits(runtime, watched):
             started = time.monotonic()
             assert primitive.wait(0.3) == {}
             assert time.monotonic() - started >= 0.3
-            assert len(turns) > 2  # some 250; a hub that is held up gives none
+            assert len(turns) > 10  # some 250; a hub that is held up gives none
     finally:
         runtime.kill(task)
 
