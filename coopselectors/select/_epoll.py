@@ -87,9 +87,7 @@ class epoll(WithDescriptor):
         """Watch a file, a number or an object with ``fileno()``; OSError if the kernel refuses."""
         if type(eventmask) is not int:
             eventmask = integer_of(eventmask)
-        # What holds for a closed file must not be taken to hold for the next file with its number.
-        is_special = self._is_special(eventmask)
-        if is_special:
+        if type(fd) is not int:
             fd = descriptor_of(fd)
         try:
             self._native.register(fd, eventmask)
@@ -99,9 +97,10 @@ class epoll(WithDescriptor):
             if not (is_too_deep and refuse_outer_pollers(self._poller)):
                 raise
             self._native.register(fd, eventmask)
-        if type(fd) is int and fd in OUR_FDS:
+        if fd in OUR_FDS:
             note(fd, self._poller)
-        if is_special:
+        # What holds for a closed file must not be taken to hold for the next file with its number.
+        if self._is_special(eventmask):
             self._poller.note(fd, eventmask)
 
     def modify(self, fd: Any, eventmask: int) -> None:

@@ -111,8 +111,9 @@ def test_it_is_put_back_into_one_that_has_lost_it(
 
 
 @pytest.mark.parametrize("kind", ["selectors", "epolls"])
+@pytest.mark.parametrize("named", ["by its number", "itself"])
 @pytest.mark.parametrize("at", ["the top", "the middle"])
-def test_a_chain_may_be_built_while_somebody_waits_in_it(runtime, ready, kind, at):
+def test_a_chain_may_be_built_while_somebody_waits_in_it(runtime, ready, kind, named, at):
     """As deep as the kernel allows, from the top down."""
     if kind == "selectors":
         chain = [coopselectors.EpollSelector() for _ in range(5)]
@@ -124,7 +125,7 @@ def test_a_chain_may_be_built_while_somebody_waits_in_it(runtime, ready, kind, a
     task = start(wait, 20)
     runtime.sleep(0.05)
     for above, below in zip(chain, chain[1:]):
-        above.register(below.fileno(), EVENT_READ)
+        above.register(below if named == "itself" else below.fileno(), EVENT_READ)
     started = time.monotonic()
     ready(chain[-1])
     found = (runtime.join if runtime.cooperative else runtime.join_thread)(task)
