@@ -423,6 +423,36 @@ def test_a_hub_that_ends_while_it_is_notified(outer, monkeypatch):
         assert outer.gone
 
 
+@pytest.mark.runtimes("gevent-libev")  # the other two look for other ready files each time
+def test_sleepers_are_woken_in_a_row_until_one_has_nothing(runtime, outer, connect, monkeypatch):
+    woken = []
+
+    def wait(name, reader):
+        with coopselectors.EpollSelector() as selector:
+            selector.register(reader, EVENT_READ)
+            selector._poller.sleeps = 2  # it goes straight to sleep, and nobody has to run for it
+            while selector.select(20) and reader.recv(1) != b"!":
+                woken.append(name)
+                asked.append(outer._guesses)
+
+    ends = [connect() for _ in range(3)]
+    tasks = [runtime.spawn(wait, name, reader) for name, (reader, _) in enumerate(ends)]
+    runtime.sleep(0.01)
+    asked = []
+    monkeypatch.setattr(outer, "_guesses", 9)
+    monkeypatch.setattr(outer, "_alone", 0)
+    for name in (0, 1):
+        ends[name][1].send(b"x")
+    runtime.sleep(0.01)
+    assert woken == [0, 1]
+    assert asked == [8, 7]  # in one turn of the hub, or the first would have been asked once more
+    assert outer._guesses == 6  # the third was asked as well
+    assert outer._alone == 0
+    for name, (_, writer) in enumerate(ends):
+        writer.send(b"!")
+        runtime.join(tasks[name])
+
+
 def test_a_greenlet_that_forks_when_it_is_woken(runtime, outer, selector, monkeypatch, connect):
     # In the child, the hub goes on where it was; its outer poller is gone by then.
     reader, writer = connect()
