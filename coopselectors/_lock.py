@@ -21,7 +21,7 @@ try:
 except ImportError:  # PyPy
     from queue import Empty, SimpleQueue
 
-from ._unpatched import get_ident, may_see_frames
+from ._threads import get_ident, may_see_frames
 
 __all__ = ["Lock", "SimpleQueue"]
 

@@ -10,7 +10,6 @@ Tests replace the clock and the functions of `os` wherever a module has them as 
 
 from __future__ import annotations
 
-import _frozen_importlib
 import os as _patched_os
 import select as _patched_select
 import sys
@@ -22,9 +21,6 @@ from typing import Any, Dict, Optional
 
 # `os` re-exports the system's calls from this module, and patchers replace the re-export only.
 _os: Any = sys.modules.get("posix") or sys.modules.get("nt") or _patched_os
-
-# Patchers write into `_thread` or replace the module; the import system has kept the real one.
-_thread: Any = _frozen_importlib._thread  # type: ignore[attr-defined]
 
 
 def is_builtin(offered: object) -> bool:
@@ -97,38 +93,6 @@ class clock:
     # `time.monotonic` under another name.  time-machine 2 replaces the C function behind that one,
     # so that whoever has kept it has a clock that stands still, too.
     monotonic: Any = _unreplaced(_patched_time, "perf_counter")
-
-
-#: Identifies real threads.  gevent's identifies greenlets, which does no harm to a lock that no
-#: switching greenlet holds.
-get_ident: Any = _thread.get_ident
-
-_count = _thread._count
-# What eventlet puts there counts greenlets.
-_counts_threads = type(_count) is BuiltinFunctionType
-
-
-may_see_frames = True
-if sys.version_info >= (3, 12):
-    # A subinterpreter may have its own memory.  `sys._current_frames` makes objects there for the
-    # frames of all other interpreters, and the process aborts when these are freed.
-    if hasattr(_thread, "_is_main_interpreter"):  # since 3.13
-        may_see_frames = _thread._is_main_interpreter()
-    else:
-        try:
-            import _xxsubinterpreters
-        except ImportError:
-            pass
-        else:
-            may_see_frames = _xxsubinterpreters.get_current() == _xxsubinterpreters.get_main()
-
-
-def has_other_threads() -> bool:
-    """Whether there may be threads beside the calling one, started by Python or by a C library."""
-    if not _counts_threads or not may_see_frames or _count() > 0:
-        return True
-    # uWSGI, mod_wsgi and other embedders start threads that `_thread` does not count.
-    return len(sys._current_frames()) > 1
 
 
 _pristine_select: Optional[ModuleType] = None

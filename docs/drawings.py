@@ -43,7 +43,7 @@ GROUPS = [
     ),
     (
         "What keeps threads, processes and descriptors apart?",
-        ["_lock", "_fork", "_owned", "_wakeup"],
+        ["_threads", "_lock", "_fork", "_owned", "_wakeup"],
     ),
     ("What does one primitive of the operating system do?", ["_backends"]),
     (

@@ -12,7 +12,7 @@ from abc import ABC, abstractmethod
 from selectors import EVENT_READ, EVENT_WRITE
 from typing import Any, Callable, ClassVar, List, Mapping, Optional, Tuple
 
-from .. import _unpatched
+from .. import _threads, _unpatched
 from .._wakeup import wakeup_fd
 from ._masks import ALWAYS, IN, NVAL, OUT
 
@@ -109,7 +109,7 @@ class Backend(ABC):
 
     def is_in_use(self) -> bool:
         """Whether another thread may be blocked in `poll`."""
-        return _unpatched.has_other_threads()
+        return _threads.has_others()
 
     def fresh(self) -> Any:
         """Another, empty backend of the same kind."""

@@ -16,7 +16,7 @@ from types import (
 )
 from typing import Any, Iterator, List, Optional, Set, Tuple
 
-from .._unpatched import may_see_frames
+from .._threads import may_see_frames
 from . import _inert
 from ._holders import everything, is_in_snapshot, of_types
 

@@ -24,6 +24,7 @@ LAYERS = [
     "_version",
     "_unpatched",
     "_runtime",
+    "_threads",
     "_lock",
     "_fork",
     "_owned",
