@@ -15,9 +15,9 @@ from ._backends import BOTH, Backend, Pair
 from ._extra_events import check, key_of
 from ._hubs import NATIVE, Hub, look, pinned_hub, seen
 from ._keys import File, Map, lookup
-from ._pollers._again import poll_again
 from ._pollers._files_poller import FilesPoller
 from ._pollers._poller import CLOSED
+from ._pollers._refusals import poll_again
 from ._ready import Ready, translate
 from ._runtime import modules
 

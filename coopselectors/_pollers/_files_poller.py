@@ -22,10 +22,10 @@ from .._backends import PRI, Backend, Pair
 from .._backends._base import extra_of, poll_once
 from .._owned import OUR_FDS
 from .._unpatched import system
-from ._again import modify_again, poll_again, register_again
 from ._nested import note
 from ._poller import _NO_FDS, _NOBODY, CLOSED, Poller
 from ._rebuild import rebuild, settle
+from ._refusals import modify_again, poll_again, register_again
 from ._shadow import open_shadow, poll_noticing
 
 # How many stale numbers there may be before the kernel object is replaced.

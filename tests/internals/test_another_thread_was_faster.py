@@ -29,7 +29,7 @@ from coopselectors import (
 from coopselectors._backends import EpollBackend
 from coopselectors._hubs import _hub_end
 from coopselectors._hubs._foreign import ForeignHub
-from coopselectors._pollers import _again, _rebuild, _shadow
+from coopselectors._pollers import _rebuild, _refusals, _shadow
 from coopselectors._pollers._files_poller import FilesPoller
 from coopselectors._pollers._poller import Poller
 from coopselectors.select import _waiting
@@ -351,14 +351,14 @@ def test_what_another_thread_has_done_already_is_not_done_again(epoll, file, mon
     with monkeypatch.context() as patch:
         patch.setattr(type(poller.backend), "replace", lambda *how: pytest.fail("replaced"))
         poller.prepare()
-        _again.rebuild_if_lost(poller)
+        _refusals.rebuild_if_lost(poller)
     assert poller.state is state
     poller.mark_stale()
     stale = poller.state
     poller.mark_stale()
     assert poller.state is stale
     poller.close()
-    for call in (poller.prepare, lambda: _again.rebuild_if_lost(poller)):
+    for call in (poller.prepare, lambda: _refusals.rebuild_if_lost(poller)):
         with pytest.raises(ValueError, match="closed"):
             call()
 
