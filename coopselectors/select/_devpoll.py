@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING, Any, Dict, List, Optional
 from .. import _unpatched
 from .._backends import IN, OUT, PRI, DevpollBackend, Pair
 from .._backends._base import validate_with
+from .._hubs import NATIVE
 from .._pickling import reduced_home
 from .._pollers._files_poller import FilesPoller
+from ._arguments import descriptor_of, number_of
 from ._poll import Watched, watched
 from ._user_poller import WithDescriptor
-from ._waiting import NATIVE, descriptor_of, find_way, in_time_slice, number_of, wait
+from ._waiting import find_way, in_time_slice, wait
 
 
 class Devpoll(WithDescriptor):

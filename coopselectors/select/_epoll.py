@@ -9,22 +9,15 @@ from typing import Any, List, Optional, Type
 from .. import _unpatched
 from .._backends import IN, OUT, PRI, EpollBackend, Pair
 from .._backends._base import validate_with
+from .._hubs import NATIVE
 from .._owned import OUR_FDS
 from .._pollers._nested import note, refuse_outer_pollers
 from .._pollers._poller import Poller
+from .._runtime import modules
 from .._unpatched import clock
+from ._arguments import LONGEST, PLAIN, descriptor_of, integer_of, number_of
 from ._user_poller import SPECIAL, UserPoller, WithDescriptor
-from ._waiting import (
-    LONGEST,
-    NATIVE,
-    PLAIN,
-    descriptor_of,
-    find_way,
-    integer_of,
-    modules,
-    number_of,
-    wait,
-)
+from ._waiting import find_way, wait
 
 _AT_ONCE = 0
 

@@ -6,8 +6,10 @@ from typing import Any, List, Optional
 
 from .. import _unpatched
 from .._backends import KqueueBackend
+from .._hubs import NATIVE
+from ._arguments import integer_of, number_of
 from ._user_poller import UserPoller, WithDescriptor
-from ._waiting import NATIVE, find_way, in_time_slice, integer_of, number_of, wait
+from ._waiting import find_way, in_time_slice, wait
 
 
 def _is_most(number: Any) -> bool:

@@ -9,19 +9,11 @@ from typing import TYPE_CHECKING, Any, Dict, List, NamedTuple, NoReturn, Optiona
 from .. import _unpatched
 from .._backends import IN, OUT, PRI, Pair, PollBackend
 from .._backends._base import validate_with
+from .._hubs import NATIVE
 from .._pickling import reduced_home
 from .._pollers._files_poller import FilesPoller
-from ._waiting import (
-    NATIVE,
-    Way,
-    descriptor_of,
-    find_way,
-    in_time_slice,
-    integer_of,
-    latest_way,
-    number_of,
-    wait,
-)
+from ._arguments import descriptor_of, integer_of, number_of
+from ._waiting import Way, find_way, in_time_slice, latest_way, wait
 
 # What <poll.h> and <sys/epoll.h> both know: PRI, ERR, HUP, RDNORM to MSG, RDHUP.
 _EXTRAS = 0x27DA

@@ -11,11 +11,12 @@ from typing import Any, Callable, Dict, List, Optional, Tuple
 from .. import _runtime, _unpatched
 from .._backends import IN, OUT, PRI, Pair
 from .._backends._masks import NVAL
-from .._hubs import ForeignHub
+from .._hubs import NATIVE, ForeignHub
 from .._pickling import reduced_home
 from .._wakeup import wakeup_fd
+from ._arguments import number_of
 from ._files import READABLE, WRITABLE, Files
-from ._waiting import NATIVE, Way, find_way, in_time_slice, number_of, wait
+from ._waiting import Way, find_way, in_time_slice, wait
 
 _INT_MAX = 2**31 - 1
 
