@@ -38,6 +38,8 @@ _MISSING = [
 ]
 
 _first = _KINDS[0]
+#: The name of the class that the standard module chooses on this platform.
+BEST = _first.__name__
 _first_name = _first._primitive_name
 # The `select` module, what reads it, and what it offered for the first class when that class was
 # last chosen.  While these are unchanged, so is the choice.

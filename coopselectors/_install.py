@@ -15,10 +15,10 @@ from typing import Any, Dict, Iterable, List, NamedTuple, Optional, Set
 from . import _default, _runtime
 from ._pickling import REPLACED, InstalledSelectorType
 from ._references import _inert, _places, _standard
-from ._references._bindings import attribute, places_in
+from ._references._bindings import KEY_OF, attribute, places_in
 from ._references._holders import Kept, Table, undisturbed
 from ._references._paths import Paths
-from ._references._places import ABSENT, Place
+from ._references._places import ABSENT, GONE, Place
 from ._references._replacements import NAMES, PRIMITIVES, counterpart, our_primitive, select_for
 from ._references._standard import Standard, vars_of_module
 
@@ -42,6 +42,10 @@ class _Change(NamedTuple):
 
 
 _changes: List[_Change] = Kept()
+
+# What writing to a place raises if it is of a type in C that keeps it as it is, or if another
+# thread has changed it meanwhile.
+_REFUSED = (AttributeError, TypeError, LookupError, RuntimeError, ValueError)
 
 # These modules are filled by name, and not searched.
 _HOMES = ("selectors", "select")
@@ -82,14 +86,14 @@ def install(modules: Optional[Iterable[str]] = None, *, select: bool = False) ->
                     f"cannot install into {name!r}: no such module is loaded; import it first"
                 )
             wanted.add(id(vars_of_module(name)))
+    _changes[:] = [each for each in _changes if each.place.get() is not GONE]
     done = len(_changes)
     try:
         with undisturbed():
             left = _replace(wanted, select)
         return Installed([each.place.label for each in _changes if each.place.label], left)
     except BaseException:
-        _undo(_changes[done:])
-        del _changes[done:]
+        _undo(done)
         raise
 
 
@@ -102,14 +106,9 @@ def uninstall() -> List[str]:
     """
     if not _changes:
         raise RuntimeError("install() is not in force, so there is nothing to undo")
-    changes = _changes[:]
-    _changes.clear()
-    others = _undo(changes)
     _default.followers.put_back()
     REPLACED.clear()
-    if any(each.is_patched and each.place.root == "selectors" for each in changes):
-        _finish_patch()
-    return others
+    return _undo(0)
 
 
 def is_installed() -> bool:
@@ -140,14 +139,18 @@ def _replace(wanted: Optional[Set[int]], select: bool) -> List[Any]:
         for place in places_in(holder, things, paths)
         if _may_replace(place, wanted)
     ]
-    for place in sorted(places, key=lambda place: place.label):
+    # Keys come last, as the values are found by them.
+    for place in sorted(places, key=lambda place: (place.label.startswith(KEY_OF), place.label)):
         _put(place, standard.ours_for(place.held, place.key, selects))
     if wanted is None or id(vars_of_module("selectors")) in wanted:
         _watch("selectors")
         for name in NAMES:
             place = attribute(vars_of_module("selectors"), name, "selectors")
-            ours = counterpart(name)
             before = place.held
+            ours = standard.ours_for(before, name, selects)
+            if before is ABSENT or before is counterpart(name):
+                ours = counterpart(name)
+            # What somebody else has put there stays.
             _put(place, ours)
             if ours is not None:
                 _put(_type_of(ours), InstalledSelectorType)
@@ -240,22 +243,38 @@ def _may_replace(place: Place, wanted: Optional[Set[int]]) -> bool:
 
 
 def _put(place: Place, ours: Any) -> None:
-    if ours is None or place.set is None or place.get() is ours:
+    if ours is None or place.set is None or ours is place.held:
         return
     # Noted first: a signal handler may raise at any moment.
-    _changes.append(_Change(place, place.get(), ours))
+    _changes.append(_Change(place, place.held, ours))
     try:
-        place.set(ours)
-    except (AttributeError, TypeError):
-        del _changes[-1]  # some object in C that keeps it as it is
+        if place.get() is place.held:  # and not what another thread has put there meanwhile
+            place.set(ours)
+            return
+    except _REFUSED:
+        pass
+    del _changes[-1]
 
 
-def _undo(changes: List[_Change]) -> List[str]:
-    """Undo the last change first; returns the places that other code has changed since."""
+def _undo(first: int) -> List[str]:
+    """Undo the changes from this one on, the last one first.
+
+    Returns the places that other code has changed since.  What is undone is forgotten at once, so
+    that after an exception of a signal handler, another call does the rest.
+    """
     others = []
-    for place, before, ours, _ in reversed(changes):
-        if place.set is not None and place.get() is ours:
-            place.set(before)
-        elif place.label:
+    while len(_changes) > first:
+        place, before, ours, is_patched = _changes[-1]
+        try:
+            if place.set is not None and place.get() is ours:
+                place.set(before)
+            now = place.get()
+            is_other = now is not before and now is not GONE
+        except _REFUSED:
+            is_other = True
+        if is_other and place.label:
             others.append(place.label)
+        if is_patched and place.root == "selectors":
+            _finish_patch()
+        del _changes[-1]
     return others

@@ -23,12 +23,16 @@ from ._steps import (
     DEFAULTS,
     INTERNAL,
     MAPPINGS,
+    NAMESPACE,
     VARIABLE,
     Path,
     at_index,
     at_key,
     in_object,
 )
+
+#: How the label of a key of a dictionary begins.
+KEY_OF = "a key of "
 
 
 def places_in(holder: Any, wanted: Table, paths: Paths) -> Iterator[Place]:
@@ -56,7 +60,12 @@ def _in_dict(table: Any, wanted: Table, path: Path) -> Iterator[Place]:
     for key, held in _entries(table, wanted):
         label = at_key(path, key)
         if path.role == CLASS and type(key) is str:
+            if _places.is_for_the_metaclass(path.owner, key):
+                yield fixed(path.root, label, held, "its metaclass has an attribute of that name")
+                continue
             access = _places.class_attribute(path.owner, key)
+        elif path.role == NAMESPACE and path.owner is not None:
+            access = _places.attribute(path.owner, key)
         elif type(table) in MAPPINGS and _inert.is_hashed_in_c(key):
             access = _places.entry(table, key)
         else:
@@ -64,8 +73,8 @@ def _in_dict(table: Any, wanted: Table, path: Path) -> Iterator[Place]:
             continue
         yield Place(path.root, label, key, held, *access)
     for held in _elements(dict, table, wanted):
-        label = f"a key of {path.text}"
-        if type(table) in MAPPINGS and all(map(_inert.is_hashed_in_c, dict.keys(table))):
+        label = f"{KEY_OF}{path.text}"
+        if type(table) in MAPPINGS and all(map(_inert.is_hashed_in_c, list(dict.keys(table)))):
             yield Place(path.root, label, None, held, *_places.key(table, held))
         else:
             yield fixed(path.root, label, held, _in_one_of_its_own(table))
@@ -140,7 +149,7 @@ def _attributes(holder: Any, wanted: Table, path: Path) -> Iterator[Place]:
     namespace = _inert.own_vars(holder)
     for key, held in _entries(namespace, wanted) if namespace is not None else ():
         label = in_object(holder, path, str(key))
-        yield Place(path.root, label, key, held, *_places.entry(namespace, key))
+        yield Place(path.root, label, key, held, *_places.attribute(holder, key))
     for name, accessor, held in _inert.slots_of(holder):
         if id(held) not in wanted:
             continue

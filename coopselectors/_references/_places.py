@@ -2,21 +2,25 @@
 
 By C alone: neither the ``__setattr__`` of a class or metaclass, nor the methods of a subclass, take
 part.  Each function here returns two others: one that reads what is held now, and one that replaces
-it, so that what was there before can be put back as it was.
+it, so that what was there before can be put back as it was.  They keep the holder alive only if
+there are no weak references to its type, as to a dict or a list.
 """
 
 from __future__ import annotations
 
 import operator
-from collections import deque
+from collections import OrderedDict, deque
 from functools import partial
 from types import FunctionType
 from typing import Any, Callable, NamedTuple, Optional, Tuple, cast
+from weakref import ref
 
 from . import _inert
 
 #: What `Place.get` returns, and `Place.set` takes, where there is nothing.
 ABSENT: Any = object()
+#: What `Place.get` returns when the holder is no more.
+GONE: Any = object()
 
 Access = Tuple[Callable[[], Any], Callable[[Any], None]]
 
@@ -43,56 +47,106 @@ def fixed(root: str, label: str, held: Any, reason: str) -> Place:
     return Place(root, label, None, held, lambda: held, None, reason)
 
 
-def entry(table: Any, key: Any) -> Access:
-    """Access to an entry of a dictionary."""
+def _access(holder: Any, read: Callable[[Any], Any], write: Callable[[Any, Any], None]) -> Access:
+    """Functions that read from `holder`, and write to it, as long as it lives."""
+    try:
+        alive: Any = ref(holder)
+    except TypeError:
+        return partial(read, holder), partial(write, holder)
+
+    def get() -> Any:
+        found = alive()
+        return GONE if found is None else read(found)
 
     def put(value: Any) -> None:
-        if value is ABSENT:
-            dict.pop(table, key, None)
-        else:
-            dict.__setitem__(table, key, value)
+        found = alive()
+        if found is not None:
+            write(found, value)
 
-    return (lambda: dict.get(table, key, ABSENT)), put
+    return get, put
+
+
+def entry(table: Any, key: Any) -> Access:
+    """Access to an entry of a dictionary."""
+    return _access(table, partial(_entry, key), partial(_put_entry, key))
+
+
+def attribute(holder: Any, name: Any) -> Access:
+    """Access to what an object keeps in its namespace."""
+
+    def read(holder: Any) -> Any:
+        namespace = _inert.own_vars(holder)
+        return ABSENT if namespace is None else _entry(name, namespace)
+
+    def write(holder: Any, value: Any) -> None:
+        _put_entry(name, _inert.own_vars(holder), value)
+
+    return _access(holder, read, write)
+
+
+def _entry(key: Any, table: Any) -> Any:
+    return dict.get(table, key, ABSENT)
+
+
+def _put_entry(key: Any, table: Any, value: Any) -> None:
+    kind = _dictionary(table)
+    if value is ABSENT:
+        kind.pop(table, key, None)
+    else:
+        kind.__setitem__(table, key, value)
+
+
+def _dictionary(table: Any) -> Any:
+    """The type whose methods change a dictionary: an OrderedDict has its order beside the dict."""
+    return OrderedDict if type(table) is OrderedDict else dict
 
 
 def key(table: Any, held: Any) -> Access:
     """The key of an entry, whose place among the others is kept."""
     now = [held]
 
-    def put(value: Any) -> None:
-        moves = False
-        for each, content in list(dict.items(table)):
-            if each is now[0]:
-                dict.pop(table, each)
-                dict.__setitem__(table, value, content)
-                moves = True
-            elif moves:
-                dict.__setitem__(table, each, dict.pop(table, each))
-        now[0] = value
+    def write(table: Any, value: Any) -> None:
+        kind = _dictionary(table)
+        if value in kind.keys(table):
+            raise KeyError(value)  # one of the two entries would be lost
+        instead, content = {now[0]: value}.get, kind()
+        keys = map(instead, kind.keys(table), kind.keys(table))
+        _at_once(  # if another thread was here before, the iterators raise RuntimeError
+            partial(kind.update, content, zip(keys, kind.values(table))),
+            partial(kind.clear, table),
+            partial(kind.update, table, content),
+            partial(now.__setitem__, 0, value),
+        )
 
-    return (lambda: _if_in(table, now[0])), put
+    return _access(table, lambda table: _if_in(table, now[0]), write)
 
 
 def class_attribute(kind: type, name: str) -> Access:
-    return (
-        lambda: _inert.vars_of_class(kind).get(name, ABSENT),
-        partial(type.__setattr__, kind, name),
-    )
+    def write(kind: type, value: Any) -> None:
+        type.__setattr__(kind, name, value)
+
+    return _access(kind, lambda kind: _inert.vars_of_class(kind).get(name, ABSENT), write)
+
+
+def is_for_the_metaclass(kind: type, name: str) -> bool:
+    """Whether to set an attribute of a class calls a descriptor of the metaclass instead."""
+    found = _inert.inherited(type(kind), name)
+    return found is not None and _inert.inherited(type(found), "__set__") is not None
 
 
 def type_of(thing: Any) -> Access:
     """Of a class or a module."""
-    return (lambda: type(thing)), partial(object.__dict__["__class__"].__set__, thing)
+    return _access(thing, type, object.__dict__["__class__"].__set__)
 
 
 def slot(holder: Any, accessor: Any) -> Access:
-    def get() -> Any:
+    def read(holder: Any) -> Any:
         try:
             return accessor.__get__(holder)
         except AttributeError:
             return ABSENT
 
-    return get, partial(accessor.__set__, holder)
+    return _access(holder, read, accessor.__set__)
 
 
 def is_read_only(holder: Any, accessor: Any) -> bool:
@@ -112,70 +166,94 @@ def is_read_only(holder: Any, accessor: Any) -> bool:
 def item(sequence: Any, index: int) -> Access:
     """Access to an item of a list or deque."""
 
-    def put(value: Any) -> None:
+    def write(sequence: Any, value: Any) -> None:
         sequence[index] = value
 
-    return (lambda: _at(sequence, index)), put
+    return _access(sequence, partial(_at, index), write)
 
 
 def element(elements: Any, held: Any) -> Access:
     """Access to an element of a set."""
     now = [held]
 
-    def put(value: Any) -> None:
-        elements.discard(now[0])
-        elements.add(value)
-        now[0] = value
+    def write(elements: Any, value: Any) -> None:
+        if value in elements:
+            raise KeyError(value)  # one of the two would be lost
+        _at_once(
+            partial(elements.discard, now[0]),
+            partial(elements.add, value),
+            partial(now.__setitem__, 0, value),
+        )
 
-    return (lambda: _if_in(elements, now[0])), put
+    return _access(elements, lambda elements: _if_in(elements, now[0]), write)
 
 
 def default(function: FunctionType, index: int) -> Access:
     original = function.__defaults__
 
-    def put(value: Any) -> None:
+    def write(function: Any, value: Any) -> None:
         function.__defaults__ = _with(function.__defaults__, index, value, original)
 
-    return (lambda: _at(function.__defaults__, index)), put
+    return _access(function, lambda function: _at(index, function.__defaults__), write)
 
 
 def cell(holder: Any) -> Access:
-    def get() -> Any:
+    def read(holder: Any) -> Any:
         try:
             return holder.cell_contents
         except ValueError:
             return ABSENT
 
-    return get, partial(setattr, holder, "cell_contents")
+    def write(holder: Any, value: Any) -> None:
+        holder.cell_contents = value
+
+    return _access(holder, read, write)
 
 
 def partial_function(holder: Any) -> Access:
-    def put(value: Any) -> None:
+    def write(holder: Any, value: Any) -> None:
         _, arguments, keywords, more = holder.__reduce__()[2]
         holder.__setstate__((value, arguments, keywords, more))
 
-    return (lambda: holder.func), put
+    return _access(holder, lambda holder: holder.func, write)
 
 
 def partial_argument(holder: Any, index: int) -> Access:
     original = holder.args
 
-    def put(value: Any) -> None:
+    def write(holder: Any, value: Any) -> None:
         function, arguments, keywords, more = holder.__reduce__()[2]
         arguments = _with(arguments, index, value, original)
         holder.__setstate__((function, arguments, keywords, more))
 
-    return (lambda: _at(holder.args, index)), put
+    return _access(holder, lambda holder: _at(index, holder.args), write)
 
 
 def wrapped(holder: Any) -> Access:
     """What a staticmethod or classmethod is of."""
     kind = cast(Any, type(holder))
-    return (lambda: holder.__func__), partial(kind.__init__, holder)
+
+    def write(holder: Any, value: Any) -> None:
+        namespace = holder.__dict__
+        _at_once(
+            partial(kind.__init__, holder, value),  # it copies the function's name and the like
+            partial(namespace.clear),
+            partial(namespace.update, namespace.copy()),
+        )
+
+    return _access(holder, lambda holder: holder.__func__, write)
 
 
-def _at(sequence: Any, index: int) -> Any:
-    return sequence[index] if sequence is not None and index < len(sequence) else ABSENT
+def _at_once(*steps: Callable[[], Any]) -> None:
+    """Call these in C, so that no other thread and no signal handler comes in between."""
+    deque(map(partial.__call__, steps), maxlen=0)
+
+
+def _at(index: int, sequence: Any) -> Any:
+    try:
+        return ABSENT if sequence is None else sequence[index]
+    except IndexError:  # perhaps because of another thread
+        return ABSENT
 
 
 def _with(values: Any, index: int, value: Any, original: Any) -> Tuple[Any, ...]:

@@ -14,6 +14,8 @@ NAMES = (
     "DevpollSelector",
     "KqueueSelector",
 )
+#: The one that the standard module chooses on this platform.
+BEST = _default.BEST
 PRIMITIVES = ("select", "poll", "epoll", "devpoll", "kqueue")
 
 

@@ -8,12 +8,19 @@ the ``selectors`` and ``select`` modules (``del sys.modules["select"]``, eventle
 from __future__ import annotations
 
 import sys
-from types import BuiltinFunctionType
-from typing import Any, Dict, Iterable, List, Optional
+from types import BuiltinFunctionType, FunctionType
+from typing import Any, Dict, Iterable, List, Optional, Set
 
 from . import _inert
 from ._holders import Kept, Table, everything, holders_of, of_types, referents_of
-from ._replacements import NAMES, PRIMITIVES, counterpart, our_primitive, select_for
+from ._replacements import (
+    BEST,
+    NAMES,
+    PRIMITIVES,
+    counterpart,
+    our_primitive,
+    select_for,
+)
 
 #: The modules of gevent and eventlet whose names stand for those of the standard module.
 GREEN_SELECTORS = ("gevent.selectors", "eventlet.green.selectors")
@@ -112,6 +119,8 @@ class Standard:
         self.types = Table()
         #: {id of a function or type of gevent's or eventlet's: its name in select}
         self.green = Table()
+        # {id of a class that its own module has chosen as the DefaultSelector}
+        self._defaults: Set[int] = set()
         self._add_types()
         self._modules = self._copies_of_select()
         for module in self._modules:
@@ -138,6 +147,8 @@ class Standard:
                 name, home = _inert.name_of(kind), _inert.home_of(kind)
                 if home in HOMES and (name in NAMES or name == "GeventSelector"):
                     self.classes[id(kind)] = kind
+                    if _is_default(kind):
+                        self._defaults.add(id(kind))
                 elif (name[:1] != "_" or home not in HOMES) and blocks(kind):
                     self.derived[id(kind)] = kind
 
@@ -171,9 +182,11 @@ class Standard:
         what was one thing in all places stays one.
         """
         if id(thing) in self.classes:
+            is_named_so = type(key) is str and key == "DefaultSelector"
             name = _inert.name_of(thing)
-            default = name == "GeventSelector" or key == "DefaultSelector"
-            return counterpart("DefaultSelector" if default else name)
+            if name == "GeventSelector" or (is_named_so and id(thing) in self._defaults):
+                name = "DefaultSelector"
+            return counterpart(name)
         if id(thing) in self.green:
             primitive = self.green[id(thing)][1]
         else:
@@ -211,6 +224,17 @@ def vars_of_module(name: str) -> Dict[Any, Any]:
     """The namespace of a loaded module; empty if there is none of that name."""
     module = sys.modules.get(name)
     return _inert.module_vars(module) if _inert.is_module(module) else {}
+
+
+def _is_default(kind: type) -> bool:
+    """Whether a selector class is what its module has chosen, and not a program."""
+    if _inert.name_of(kind) == BEST:
+        return True
+    method = _inert.inherited(kind, "get_map")
+    namespace = method.__globals__ if type(method) is FunctionType else {}
+    chosen = namespace.get("DefaultSelector")
+    is_chosen = chosen is kind or chosen is counterpart("DefaultSelector")  # since install()
+    return is_chosen and BEST not in namespace  # eventlet's copy of the module has no better one
 
 
 def _home_of_any(thing: Any) -> Any:
