@@ -89,9 +89,9 @@ class Backend(ABC):
         found: List[Any] = self.native.poll(*how)
         return found
 
-    def collect_without(self, wakeup_fd: int, *how: Any) -> List[Any]:
-        """The same, without the wake-up file."""
-        return [pair for pair in self.collect(*how) if pair[0] != wakeup_fd]
+    def without(self, wakeup_fd: int, found: List[Any]) -> List[Any]:
+        """What `collect` has found, without the wake-up file."""
+        return [pair for pair in found if pair[0] != wakeup_fd]
 
     #: The kernel object's descriptor, where there is one.
     fileno: Callable[[], int]

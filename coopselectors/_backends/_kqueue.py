@@ -98,9 +98,9 @@ class KqueueBackend(Backend):
         found: List[Any] = self.native.control(*how)
         return found
 
-    def collect_without(self, wakeup_fd: int, *how: Any) -> List[Any]:
+    def without(self, wakeup_fd: int, found: List[Any]) -> List[Any]:
         wakeup = wakeup_fd, _FILTER_READ
-        return [event for event in self.collect(*how) if (event.ident, event.filter) != wakeup]
+        return [event for event in found if (event.ident, event.filter) != wakeup]
 
     def fileno(self) -> int:
         fd: int = self.native.fileno()

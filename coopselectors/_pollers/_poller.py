@@ -189,10 +189,18 @@ class Poller:
     def cancel_block(self, on: bool) -> None:
         """Make the threads in `block` return, until this is turned off again."""
         with _fork.lock():
-            if self.state is not CLOSED:
-                self.cancelled += 1 if on else -1
-                if on or not self.cancelled:
-                    self.notify(on)
+            if self.state is CLOSED:
+                return
+            # As long as the kernel object has the wake-up file, this is not 0.
+            if on:
+                self.cancelled += 1
+                self.notify(True)
+                return
+            try:
+                if self.cancelled == 1:
+                    self.notify(False)
+            finally:
+                self.cancelled -= 1
 
     @abstractmethod
     def give_back(self, pairs: List[Pair]) -> List[Pair]:

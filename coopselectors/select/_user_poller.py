@@ -40,6 +40,8 @@ class UserPoller(Poller):
         self._duplicates_owner = object()
         #: One object for each thread in `block`.
         self._blocked: Set[object] = set()
+        #: Whether the kernel object has ever had the wake-up file.
+        self._may_be_notified = view_of is not None
         #: {fd: mask} of the files that are not simply level-triggered.
         self.special: Dict[int, int] = {}
         super().__init__(backend)
@@ -62,9 +64,13 @@ class UserPoller(Poller):
 
     def collect(self, *how: Any) -> List[Pair]:
         """Return what the native ``poll`` or ``control`` returns for these arguments."""
-        if self.cancelled:
-            return self.backend.collect_without(wakeup_fd(), *how)
-        return self.backend.collect(*how)
+        found = self.backend.collect(*how)
+        # Looked at afterwards: another thread may have been notified meanwhile.
+        return self.backend.without(wakeup_fd(), found) if self._may_be_notified else found
+
+    def notify(self, on: bool) -> None:
+        self._may_be_notified = True
+        super().notify(on)
 
     def poll(self, timeout: Optional[float]) -> List[Pair]:
         if self.state is not _fork.settled_generation:

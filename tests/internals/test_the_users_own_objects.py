@@ -12,6 +12,7 @@ import select
 import pytest
 
 import coopselectors
+import coopselectors
 import coopselectors.select as ours
 from coopselectors._pollers import _poller
 from support import TESTS
@@ -34,6 +35,45 @@ def test_nobody_is_told_of_the_file_that_wakes_a_thread(epoll, connect):
     writer.send(b"x")
     assert poller.collect(0, 10) == [(reader.fileno(), select.EPOLLIN)]
     poller.cancel_block(False)
+
+
+def test_nobody_is_told_of_it_while_another_thread_is_woken(epoll, monkeypatch):
+    poller = epoll._poller
+    usual = poller.backend.collect
+
+    def collect(*how):
+        poller.cancel_block(True)
+        try:
+            return usual(*how)
+        finally:
+            poller.cancel_block(False)
+
+    monkeypatch.setattr(poller.backend, "collect", collect)
+    assert epoll.poll(0) == []
+    assert poller.collect(0, 10) == []
+
+
+def test_nobody_is_told_of_it_before_it_is_taken_out(epoll, monkeypatch):
+    poller = epoll._poller
+    seen = []
+    usual = poller.notify
+
+    def notify(on):
+        usual(on)
+        seen.append((on, poller.cancelled))
+
+    monkeypatch.setattr(poller, "notify", notify)
+    for on in (True, True, False, False):
+        poller.cancel_block(on)
+    assert seen == [(True, 1), (True, 2), (False, 1)]
+    assert not poller.cancelled
+
+
+def test_nobody_is_told_of_a_selectors():
+    with coopselectors.EpollSelector() as selector:
+        selector._poller.cancel_block(True)
+        assert selector._selector._poller.collect(0, 10) == []
+        selector._poller.cancel_block(False)
 
 
 def test_nobody_is_told_of_it_by_a_kqueue_either(run_python):
