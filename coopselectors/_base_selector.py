@@ -111,6 +111,7 @@ class Selector(selectors._BaseSelectorImpl):
         except BaseException:
             self._known.pop(fd, None)
             keys.pop(fd, None)
+            poller.take_out(fd, events)
             raise
         return key
 
@@ -123,11 +124,20 @@ class Selector(selectors._BaseSelectorImpl):
         keys = self._fd_to_key
         try:
             fd = fileobj if type(fileobj) is int and fileobj >= 0 else lookup(keys, fileobj)
-            key = keys.pop(fd)
+            key = keys[fd]
         except KeyError:
             raise KeyError(f"{fileobj!r} is not registered") from None
-        self._known.pop(fd, None)
-        self._poller.unregister(fd, key.events)
+        poller = self._poller
+        try:
+            if keys.pop(fd, None) is None:  # another thread was faster
+                raise KeyError(f"{fileobj!r} is not registered")
+            self._known.pop(fd, None)
+            poller.unregister(fd, key.events)
+        except BaseException:  # of a signal handler, in the middle of it
+            keys.pop(fd, None)
+            self._known.pop(fd, None)
+            poller.unregister(fd, key.events)
+            raise
         return key
 
     def modify(

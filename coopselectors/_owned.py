@@ -24,9 +24,10 @@ _get_blocking, _set_blocking = system.get_blocking, system.set_blocking
 
 
 def claim(fd: int, owner: object) -> None:
-    """Note that `fd` was opened for `owner`, which calls `release` before it closes `fd`.
+    """Note that `fd` was opened for `owner`, for whom `release` is called before `fd` is closed.
 
-    `owner` is kept alive until then, so its finalizer must not be what calls `release`.
+    `owner` is kept alive until then.  So it is an object that only stands for the native one, which
+    can then be freed if a signal handler raises while it is made.
     """
     global _get_blocking
     _owners[fd] = owner

@@ -28,14 +28,14 @@ class DevpollBackend(Backend):
 
     def __init__(self, native: Any = None, is_ours: bool = True) -> None:
         self.native = _unpatched.devpoll() if native is None else native
-        self._fd = -1
+        self._fd, self._owner = -1, object()
         if is_ours:
             self._claim()
 
     def _claim(self) -> None:
         fd = self.native.fileno()
         self._fd, self._identity = fd, _identity_of(fd)
-        _owned.claim(fd, self)
+        _owned.claim(fd, self._owner)
 
     def register(self, fd: int, events: int, extra: int = 0) -> None:
         self._call("register", fd, MASKS[events] | extra)
@@ -74,12 +74,12 @@ class DevpollBackend(Backend):
     def _release(self) -> bool:
         """Forget that we own the descriptor; returns whether it is still ours to close."""
         is_ours = self.is_ours()
-        return _owned.release(self._fd, self) and is_ours
+        return _owned.release(self._fd, self._owner) and is_ours
 
     def is_ours(self) -> bool:
         # Each open file of /dev/poll has a device number of its own (dpopen() in devpoll.c).
         return self._fd < 0 or (
-            _owned.is_owner(self._fd, self) and _identity_of(self._fd) == self._identity
+            _owned.is_owner(self._fd, self._owner) and _identity_of(self._fd) == self._identity
         )
 
     def replace(self, fresh: DevpollBackend) -> None:

@@ -82,9 +82,10 @@ class EpollBackend(Backend):
         self.native = native
         self._room = _ROOM
         self.notices_changes = True
+        self._owner = owner = object()
         if is_ours:
             self._fd = fd = native.fileno()
-            _owned.claim(fd, self)
+            _owned.claim(fd, owner)
         else:
             self._fd = -1
 
@@ -122,14 +123,18 @@ class EpollBackend(Backend):
         native = self.native
         self.native = _CLOSING  # from here on, no thread starts to wait in it
         try:
-            if _owned.is_owner(self._fd, self):
+            if _owned.is_owner(self._fd, self._owner):
                 # Any other marked file is no epoll, and cannot be polled as one.
                 native.poll(0, 1)
                 if self.wakes_on_close and _getrefcount(native) > _UNUSED_IN_A_VARIABLE:
                     _wake(native)
-                # Not before: if a signal handler has raised, close() is called again.
-                if _owned.forget(self._fd, None) is self:
-                    native.close()
+                try:
+                    if _owned.forget(self._fd, None) is self._owner:
+                        native.close()
+                except BaseException:
+                    if not native.closed:  # a signal handler's, and close() is called again
+                        _owned.claim(self._fd, self._owner)
+                    raise
                 return
         except (OSError, ValueError):
             pass
@@ -144,7 +149,7 @@ class EpollBackend(Backend):
     def close_inherited(self) -> None:
         # Not by a poll, as in `close`: that would take what the kernel reports to the parent once.
         is_ours = self.is_ours()
-        if (_owned.release(self._fd, self) and is_ours) or self._fd < 0:
+        if (_owned.release(self._fd, self._owner) and is_ours) or self._fd < 0:
             self.native.close()
         else:
             _owned.abandon(self.native)
@@ -152,7 +157,7 @@ class EpollBackend(Backend):
     def is_ours(self) -> bool:
         if self._fd < 0:
             return True
-        if not _owned.is_owner(self._fd, self):
+        if not _owned.is_owner(self._fd, self._owner):
             return False
         try:
             self.native.modify(wakeup_fd(), IN)
@@ -171,12 +176,12 @@ class EpollBackend(Backend):
         if self.is_ours():
             system.dup2(fresh._fd, self._fd, False)
             # Without polling it, which would take the edges of files that are ours now.
-            _owned.release(fresh._fd, fresh)
+            _owned.release(fresh._fd, fresh._owner)
             fresh.native.close()
         else:
             _owned.abandon(self.native)
             self.native, self._fd = fresh.native, fresh._fd
-            _owned.claim(self._fd, self)
+            _owned.claim(self._fd, self._owner)
 
     def notify(self, wakeup_fd: int, on: bool) -> None:
         if on:

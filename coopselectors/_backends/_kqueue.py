@@ -38,10 +38,10 @@ class KqueueBackend(Backend):
     def __init__(self, native: Any = None, is_ours: bool = True) -> None:
         self.native = _unpatched.kqueue() if native is None else native
         self._room = _ROOM
-        self._fd = -1
+        self._fd, self._owner = -1, object()
         if is_ours:
             self._fd = self.native.fileno()
-            _owned.claim(self._fd, self)
+            _owned.claim(self._fd, self._owner)
         self._process = system.getpid()
         #: Whether a file was ever registered with extra events, whose flags must be removed later.
         self._has_flags = False
@@ -108,7 +108,7 @@ class KqueueBackend(Backend):
 
     def close(self) -> None:
         if self._fd < 0 or (self._process == system.getpid() and self._is_kqueue()):
-            _owned.release(self._fd, self)
+            _owned.release(self._fd, self._owner)
             self.native.close()
         else:
             _owned.abandon(self.native)
@@ -126,7 +126,7 @@ class KqueueBackend(Backend):
             self.native.control(None, 0, 0)
         except (OSError, ValueError):
             return False
-        return _owned.is_owner(self._fd, self)
+        return _owned.is_owner(self._fd, self._owner)
 
     def fresh(self) -> KqueueBackend:
         made = KqueueBackend()
@@ -142,7 +142,7 @@ class KqueueBackend(Backend):
         self._take(fresh, fresh.native, fresh._fd)
 
     def is_inherited(self) -> bool:
-        return not is_open(self._fd) or _owned.is_owner(self._fd, self)
+        return not is_open(self._fd) or _owned.is_owner(self._fd, self._owner)
 
     def replace_in_child(self, fresh: KqueueBackend) -> None:
         # `is_inherited`, so the number is ours, or was free before `fresh` was opened.
@@ -157,7 +157,7 @@ class KqueueBackend(Backend):
     def _take(self, fresh: KqueueBackend, native: Any, fd: int) -> None:
         _owned.abandon(self.native)
         self.native, self._fd, self._process = native, fd, fresh._process
-        _owned.claim(fd, self)
+        _owned.claim(fd, self._owner)
 
     def notify(self, wakeup_fd: int, on: bool) -> None:
         event = _unpatched.kevent(wakeup_fd, _FILTER_READ, _ADD if on else _DELETE)

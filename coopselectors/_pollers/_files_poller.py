@@ -131,6 +131,14 @@ class FilesPoller(Poller):
         if self.stale_fds and len(self.stale_fds) > _MANY + len(self.keys) // 8:
             self.mark_stale()
 
+    def take_out(self, fd: int, before: int) -> None:
+        """Forget `fd`, which `register` has not registered, unless a signal handler has raised."""
+        was_stale = fd in self.stale_fds
+        self.unregister(fd, before)
+        if not was_stale:
+            with _fork.lock():
+                self.stale_fds = self.stale_fds - {fd}
+
     def poll(self, timeout: Optional[float]) -> List[Pair]:
         if self.state is not _fork.settled_generation:
             self.prepare()

@@ -555,7 +555,7 @@ def test_a_kernel_object_that_two_threads_close(monkeypatch):
 def test_a_descriptor_that_is_gone_before_it_is_marked():
     backend, gone = EpollBackend(), os.dup(1)
     os.close(gone)
-    _owned.claim(gone, backend)
+    _owned.claim(gone, backend._owner)
     _owned.forget(gone)
     number = backend.fileno()
     assert backend.is_ours()

@@ -12,7 +12,6 @@ import select
 import pytest
 
 import coopselectors
-import coopselectors
 import coopselectors.select as ours
 from coopselectors._pollers import _poller
 from support import TESTS

@@ -114,6 +114,7 @@ def test_two_thousand_children(fresh):
 @pytest.mark.epoll
 @pytest.mark.runtimes("native")
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
+@pytest.mark.uncounted
 @pytest.mark.parametrize("what", ["register", "modify", "unregister", "select", "close", "epoll"])
 def test_a_fork_at_any_line_of_another_thread(runtime, what):
     line, hung = 1, []

@@ -29,6 +29,8 @@ except ImportError:  # then there is no hub, and only one stack per thread
         return None
 
 
+pytestmark = pytest.mark.uncounted
+
 OURS = os.path.dirname(coopselectors.__file__)
 
 EPOLLEXCLUSIVE = 1 << 28
