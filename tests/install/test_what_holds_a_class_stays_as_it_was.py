@@ -14,6 +14,7 @@ import pytest
 
 import coopselectors
 from coopselectors import _install
+from coopselectors._references import _places
 
 pytestmark = pytest.mark.epoll
 
@@ -220,3 +221,29 @@ def test_an_uninstall_that_was_interrupted_is_finished_by_the_next(library):
     assert not coopselectors.is_installed()
     assert library.kinds == list(STANDARD)
     assert (selectors.EpollSelector, selectors.DefaultSelector) == (STANDARD[0], STANDARD[0])
+
+
+def test_what_another_thread_frees_meanwhile():
+    thing = Client()
+    get, put = _places.attribute(thing, "kind")
+    del thing
+    assert get() is _places.GONE
+    put(int)
+
+
+def test_what_another_thread_changes_while_it_is_put_back(library):
+    library.config = {"kind": selectors.DefaultSelector}
+    coopselectors.install()
+    [index] = [
+        index
+        for index, each in enumerate(_install._changes)
+        if each.place.label == "library.config['kind']"
+    ]
+
+    def put(value):
+        raise RuntimeError("dictionary changed size during iteration")
+
+    place = _install._changes[index].place._replace(set=put)
+    _install._changes[index] = _install._changes[index]._replace(place=place)
+    assert coopselectors.uninstall() == ["library.config['kind']"]
+    assert selectors.EpollSelector is STANDARD[0]

@@ -10,13 +10,13 @@ from posix import close, pipe, write
 import pytest
 
 import coopselectors
-from coopselectors import EVENT_READ
+from coopselectors import EVENT_READ, _owned
+from coopselectors._backends import EpollBackend
 from support import seams
 
 pytestmark = [
     pytest.mark.runtimes("native"),
     pytest.mark.any_platform("the lines are the same there"),
-    pytest.mark.uncounted,
 ]
 
 OURS = os.path.dirname(coopselectors.__file__)
@@ -93,6 +93,7 @@ def at_each_line(at, act):
             wrong[at.where] = found, left
 
 
+@pytest.mark.uncounted
 def test_to_make_one(runtime, Selector, at):
     def act(line):
         made = []
@@ -103,6 +104,7 @@ def test_to_make_one(runtime, Selector, at):
     assert at_each_line(at, act) == {}
 
 
+@pytest.mark.uncounted
 def test_to_close_one(runtime, Selector, at, ready):
     def act(line):
         selector = Selector()
@@ -113,6 +115,7 @@ def test_to_close_one(runtime, Selector, at, ready):
     assert at_each_line(at, act) == {}
 
 
+@pytest.mark.uncounted
 @pytest.mark.parametrize("what", ["register", "unregister", "modify"])
 def test_what_is_reported_is_registered(runtime, Selector, at, ready, what):
     def act(line):
@@ -134,6 +137,7 @@ def test_what_is_reported_is_registered(runtime, Selector, at, ready, what):
     assert at_each_line(at, act) == {}
 
 
+@pytest.mark.uncounted
 def test_the_first_wait(runtime, Selector, at):
     def act(line):
         reader, writer = pipe()
@@ -144,3 +148,46 @@ def test_the_first_wait(runtime, Selector, at):
         close(writer)
 
     assert at_each_line(at, act) == {}
+
+
+def test_unregister_goes_on_where_it_was(runtime, Selector, ready, monkeypatch):
+    with Selector() as selector:
+        selector.register(ready, EVENT_READ)
+        usual = selector._poller.unregister
+
+        def unregister(*how):
+            monkeypatch.undo()
+            raise Stop
+
+        monkeypatch.setattr(selector._poller, "unregister", unregister)
+        with pytest.raises(Stop):
+            selector.unregister(ready)
+        assert selector._poller.unregister == usual
+        assert selector.select(0) == []
+        assert selector._poller.poll(0) == []
+        assert selector.register(ready, EVENT_READ).fd == ready
+        assert len(selector.select(5)) == 1
+
+
+@pytest.mark.epoll
+@pytest.mark.parametrize("closed", [False, True])
+def test_close_goes_on_where_it_was(runtime, monkeypatch, closed):
+    before = descriptors()
+    backend = EpollBackend()
+    native = backend.native
+
+    def forget(*how):
+        monkeypatch.undo()
+        _owned.forget(*how)
+        if closed:
+            native.close()
+        raise Stop
+
+    monkeypatch.setattr(_owned, "forget", forget)
+    with pytest.raises(Stop):
+        backend.close()
+    assert native.closed == closed
+    backend.close()
+    assert native.closed
+    assert native not in _owned._abandoned
+    assert descriptors() == before

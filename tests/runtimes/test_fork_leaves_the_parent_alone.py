@@ -186,6 +186,7 @@ def test_multiprocessing(runtime, selector, connect):
     assert selector.select(5) == [(key, EVENT_READ)]
 
 
+@pytest.mark.uncounted
 @pytest.mark.classes("EpollSelector")
 def test_a_fork_with_thousands_of_files_costs_what_it_costs_without_us(runtime, Selector, connect):
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)

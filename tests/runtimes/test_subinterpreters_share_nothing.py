@@ -16,10 +16,13 @@ KINDS = ("isolated", "legacy")
 
 MODULES = ("_interpreters", "_xxsubinterpreters")
 
-pytestmark = pytest.mark.skipif(
-    not any(importlib.util.find_spec(name) for name in MODULES),
-    reason="this interpreter has no subinterpreters",
-)
+pytestmark = [
+    pytest.mark.skipif(
+        not any(importlib.util.find_spec(name) for name in MODULES),
+        reason="this interpreter has no subinterpreters",
+    ),
+    pytest.mark.uncounted,
+]
 
 PATCHES = {
     "native": "",

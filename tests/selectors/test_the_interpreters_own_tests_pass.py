@@ -67,6 +67,7 @@ pytestmark = [
         reason="this interpreter was installed without its test suite",
     ),
     pytest.mark.parametrize("name", runtimes.RUNTIMES),
+    pytest.mark.uncounted,
 ]
 
 
