@@ -57,7 +57,7 @@ OURS = f"{__package__}.select"
 
 _PATCHERS = {"gevent.select": GEVENT, "eventlet.green.select": EVENTLET}
 
-# The module seen last, and what it offers by a name.
+# The module seen last.
 _module: Any = sys.modules["select"]
 
 #: ``modules["select"]`` is the module that counts.  While eventlet.import_patched() imports a copy
@@ -65,7 +65,6 @@ _module: Any = sys.modules["select"]
 modules: Mapping[str, Any] = sys.modules
 if getattr(_module, "__name__", None) == "eventlet.green.select":
     modules = {"select": _module}
-_offers: Offers = vars(_module)
 
 # Replacements that turned out to be broken when they were called, the latest last.
 _broken: Any = []
@@ -81,7 +80,7 @@ def select_module() -> Any:
 
 
 class _Attributes:
-    """Reads names of an object that is not a module, but replaces one."""
+    """Reads names of an object that is no ordinary module, but replaces one."""
 
     def __init__(self, thing: Any) -> None:
         self._thing = thing
@@ -109,7 +108,12 @@ class Offers(Protocol):
 
 def offers_of(module: Any) -> Offers:
     """A mapping from the names of a module to what it offers."""
-    return vars(module) if isinstance(module, ModuleType) else _Attributes(module)
+    # Any other object, or a module of a class of its own, may claim to be what it is not.
+    return vars(module) if type(module) is ModuleType else _Attributes(module)
+
+
+# What the module seen last offers by a name.
+_offers = offers_of(_module)
 
 
 def offered(name: str) -> Any:

@@ -78,6 +78,43 @@ def an_object_that_refuses():
 
 
 @contextlib.contextmanager
+def an_object_that_claims_to_be_a_module():
+    class Claims:
+        __slots__ = ()
+        __class__ = property(lambda self: types.ModuleType)
+
+        def __getattr__(self, name):
+            return native._kept[name]
+
+    with mock.patch.dict(sys.modules, {"select": Claims()}):
+        yield None
+
+
+@contextlib.contextmanager
+def an_object_that_does_not_tell_its_class():
+    class Refuses:
+        __class__ = property(lambda self: 1 / 0)
+
+        def __getattr__(self, name):
+            return native._kept[name]
+
+    with mock.patch.dict(sys.modules, {"select": Refuses()}):
+        yield None
+
+
+@contextlib.contextmanager
+def a_module_that_does_not_show_its_namespace():
+    class Hides(types.ModuleType):
+        __dict__ = property(lambda self: 1 / 0)
+
+        def __getattr__(self, name):
+            return native._kept[name]
+
+    with mock.patch.dict(sys.modules, {"select": Hides("select")}):
+        yield None
+
+
+@contextlib.contextmanager
 def set_by_hand():
     other = types.ModuleType("select")
     vars(other).update(native._kept)
@@ -96,6 +133,9 @@ WAYS = [
     another_module,
     a_namespace,
     an_object_that_refuses,
+    an_object_that_claims_to_be_a_module,
+    an_object_that_does_not_tell_its_class,
+    a_module_that_does_not_show_its_namespace,
     set_by_hand,
 ]
 
@@ -214,6 +254,25 @@ def test_patch_dict_of_the_module_itself(runtime, ask):
         ask(default=False)
     assert coopselectors.current_runtime() == runtime.owner
     ask()
+
+
+def test_an_object_that_does_not_tell_its_class_may_be_there_first(run_python):
+    output = run_python(
+        """
+        import select, sys
+
+        class Refuses:
+            __class__ = property(lambda self: 1 / 0)
+
+            def __getattr__(self, name):
+                return getattr(select, name)
+
+        sys.modules["select"] = Refuses()
+        import coopselectors
+        print(coopselectors.current_runtime(), coopselectors.DefaultSelector().select(0))
+        """
+    )
+    assert output == "native []\n"
 
 
 @pytest.mark.parametrize("name", ["gevent", "eventlet"])
