@@ -15,6 +15,7 @@ from . import _selectors, select
 from ._audit import audit
 from ._default import DefaultSelector
 from ._extra_events import Events
+from ._info import info
 from ._install import install, is_installed, uninstall
 from ._runtime import current_runtime
 from ._selectors import SelectSelector
@@ -60,17 +61,14 @@ if TYPE_CHECKING or hasattr(_selectors, "KqueueSelector"):
 
     __all__ += ["KqueueSelector"]
 
-# What few programs use is loaded when it is used (PEP 562).  Not so `audit` and `install`: they
-# promise to import nothing.
+# What few programs use is loaded when it is used (PEP 562).  Not so `audit` and `install`, which
+# promise to import nothing, and `info`, which answers where no descriptor is left for an import.
 if TYPE_CHECKING:
-    from ._info import info
     from ._watchdog import warn_blocking
 else:
 
     def __getattr__(name: str) -> object:
-        if name == "info":
-            from ._info import info as found
-        elif name == "warn_blocking":
+        if name == "warn_blocking":
             from ._watchdog import warn_blocking as found
         elif name in _PRIVATE:
             found = getattr(_standard_module, name)

@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
+import errno
 import os
-import re
 import sys
-from typing import Any, Callable, Dict, Optional
+from typing import Any, Callable, Dict, Optional, TypeVar, Union
 
 from . import _runtime
 from ._default import open_best
 from ._hubs import hub_for
 from ._version import __version__
 
+_Answer = TypeVar("_Answer")
+
 _LIBRARIES = ("gevent", "eventlet", "greenlet")
 _PRIMITIVES = ("select", "poll", "epoll", "devpoll", "kqueue")
+_IMPLEMENTATIONS = {"cpython": "CPython", "pypy": "PyPy"}
+
+# What an installer leaves on `sys.path` ends in one of these.
+_ENDINGS = ("dist-info", "egg-info", "egg")
+
+# No descriptor is left, in the process or on the machine.
+_NONE_LEFT = (errno.EMFILE, errno.ENFILE)
 
 
 def info() -> Dict[str, Any]:
@@ -29,16 +38,14 @@ def info() -> Dict[str, Any]:
     * ``passed_over``: why each better class was not chosen.
     * ``hub``: what waits, namely the kernel, a hub's event loop with its backend, or a replacement.
 
-    It never raises.  If an object in ``select`` raises an exception when it is inspected, the value
-    says that it is unknown.
+    It never raises.  If an object in ``select`` raises an exception when it is inspected, or no
+    descriptor is left to look for a version, the value says that it is unknown.
     """
-    import platform  # it imports subprocess on CPython 3.9, which `audit` would find
-
     default: Optional[str] = None
     try:
         selector, passed_over = open_best()
     except RuntimeError as error:
-        passed_over = [str(error)]
+        passed_over = [_ask(str, error)]
     except Exception as error:
         passed_over = [_unknown(error)]
     else:
@@ -47,9 +54,9 @@ def info() -> Dict[str, Any]:
     return {
         "versions": {
             "coopselectors": __version__,
-            "python": f"{platform.python_implementation()} {platform.python_version()}",
+            "python": _ask(_python),
             "platform": sys.platform,
-            **{name: _version_of(name) for name in _LIBRARIES},
+            **{name: _ask(_version_of, name) for name in _LIBRARIES},
         },
         "runtime": _ask(_runtime.current_runtime),
         "evidence": {name: _ask(_evidence, name) for name in _PRIMITIVES},
@@ -59,7 +66,7 @@ def info() -> Dict[str, Any]:
     }
 
 
-def _ask(question: Callable[..., str], *how: str) -> str:
+def _ask(question: Callable[..., _Answer], *how: Any) -> Union[_Answer, str]:
     """The answer, whatever somebody else's object does when it is asked."""
     try:
         return question(*how)
@@ -71,6 +78,12 @@ def _unknown(error: Exception) -> str:
     return f"unknown: {type(error).__name__} when asked"
 
 
+def _python() -> str:
+    """As `platform` tells it, which has to be imported: no descriptor may be left for its file."""
+    name = sys.implementation.name
+    return f"{_IMPLEMENTATIONS.get(name, name)} {sys.version.split()[0]}"
+
+
 def _version_of(distribution: str) -> Optional[str]:
     """The version in the name of what an installer leaves on ``sys.path``.
 
@@ -78,15 +91,20 @@ def _version_of(distribution: str) -> Optional[str]:
     isolated interpreters of one process do that, CPython aborts: 3.12 at the import
     (python/cpython#117953), 3.13 when they end (python/cpython#136423).
     """
-    form = re.compile(rf"{distribution}-([^-]+)(-.+)?\.(dist-info|egg-info|egg)", re.IGNORECASE)
     for folder in sys.path:
+        if not issubclass(type(folder), str):
+            continue  # Python imports nothing from there, either
         try:
-            names = [os.path.basename(folder), *os.listdir(folder or os.curdir)]
-        except Exception:  # a zip, a folder that is not there, or nothing that names one
+            for name in (os.path.basename(folder), *os.listdir(folder or os.curdir)):
+                stem, _, ending = name.rpartition(".")
+                found, *parts = stem.split("-")
+                if parts and found.lower() == distribution and ending.lower() in _ENDINGS:
+                    return str(parts[0])
+        except OSError as error:  # a zip, or a folder that is not there
+            if error.errno in _NONE_LEFT:
+                raise
+        except Exception:  # a string with ideas of its own
             continue
-        for found in map(form.fullmatch, names):
-            if found:
-                return found[1]
     return None
 
 

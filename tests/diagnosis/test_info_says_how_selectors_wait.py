@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import platform
 import select
 import sys
 from importlib import metadata
@@ -104,6 +105,62 @@ def test_an_egg_is_on_the_path_itself(tmp_path, monkeypatch):
     egg.mkdir()
     monkeypatch.setattr(sys, "path", [str(egg)])
     assert coopselectors.info()["versions"]["gevent"] == "9.8.7"
+
+
+def test_what_else_is_on_the_path_names_no_version(tmp_path, monkeypatch):
+    class Odd(str):
+        def __or__(self, other):
+            raise RuntimeError
+
+        __bool__ = __len__ = __fspath__ = rfind = __or__
+
+    (tmp_path / "gevent-9.8.7.dist-info").mkdir()
+    monkeypatch.setattr(sys, "path", [os.fsencode(tmp_path), Odd(tmp_path), tmp_path])
+    assert coopselectors.info()["versions"]["gevent"] is None
+
+
+@pytest.mark.parametrize("path", [None, 3])
+def test_without_a_path_no_version_is_known(monkeypatch, path):
+    monkeypatch.setattr(sys, "path", path)
+    assert coopselectors.info()["versions"]["gevent"] == "unknown: TypeError when asked"
+
+
+def test_the_version_of_python_is_as_platform_tells_it():
+    expected = f"{platform.python_implementation()} {platform.python_version()}"
+    assert coopselectors.info()["versions"]["python"] == expected
+
+
+@pytest.mark.parametrize("library", ["", "gevent", "eventlet"])
+def test_no_descriptor_is_left(run_python, library):
+    if library and missing({"gevent": "gevent-libev"}.get(library, library)):
+        pytest.skip(f"not installed: {library}")
+    patch = {
+        "": "",
+        "gevent": "import gevent.monkey; gevent.monkey.patch_all()",
+        "eventlet": "import eventlet; eventlet.monkey_patch()",
+    }[library]
+    output = run_python(
+        f"""
+        {patch}
+        import coopselectors, json, os, resource
+        hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+        resource.setrlimit(resource.RLIMIT_NOFILE, (64, hard))
+        taken = []
+        try:
+            while True:
+                taken.append(os.dup(1))
+        except OSError:
+            pass
+        print(json.dumps(coopselectors.info()))
+        for each in taken:
+            os.close(each)
+        """,
+        PYTHONWARNINGS="ignore",
+    )
+    found = json.loads(output)
+    assert found["runtime"] == (library or "native")
+    assert found["versions"]["gevent"] == "unknown: OSError when asked"
+    assert os.strerror(errno.EMFILE) in str(found["passed_over"])
 
 
 def test_what_two_isolated_interpreters_cannot_import_is_not_imported(run_python):
