@@ -13,6 +13,9 @@ from ._hubs._waiters import Heartbeat
 from ._references import _standard
 from ._unpatched import clock
 
+#: The longest time that can be waited for on every platform, in seconds.
+LONGEST = 2_000_000
+
 _NAME = re.compile(r"\w+")
 _METHODS = {"select", "poll", "control"}
 
@@ -94,11 +97,13 @@ def warn_blocking(threshold: float = 0.1, report: Optional[Callable[[str], Any]]
     too.  Nothing else that blocks a hub is reported.
 
     Returns the watch.  It ends when its ``stop()`` is called, at the end of its ``with`` statement,
-    with the hub, or in a forked child.  Raises ValueError for a threshold that is not above 0, and
-    RuntimeError if neither gevent nor eventlet has patched ``select``.
+    with the hub, or in a forked child.  Raises ValueError for a threshold that is not above 0, or
+    above 2,000,000 seconds, and RuntimeError if neither gevent nor eventlet has patched ``select``.
     """
-    if not threshold > 0:
-        raise ValueError(f"the threshold must be a number of seconds above 0, not {threshold!r}")
+    if not 0 < threshold <= LONGEST:
+        raise ValueError(
+            f"the threshold must be above 0 and at most {LONGEST} seconds, not {threshold!r}"
+        )
     hub: Any = hub_for("select")
     if not hasattr(hub, "heartbeat"):
         raise RuntimeError(

@@ -12,7 +12,7 @@ from typing import Any, Dict, Generator, List, Optional
 import pytest
 
 from ._runtime import EVENTLET, GEVENT, current_runtime
-from ._watchdog import Watch, warn_blocking
+from ._watchdog import LONGEST, Watch, warn_blocking
 
 # Under this name a test's report carries the stacks, also from a worker of pytest-xdist.
 _PROPERTY = "hub_blocked"
@@ -37,8 +37,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     seconds = config.option.hub_blocked_after
-    if not seconds > 0:
-        raise pytest.UsageError(f"--hub-blocked-after must be above 0 seconds, not {seconds:g}")
+    if not 0 < seconds <= LONGEST:
+        raise pytest.UsageError(
+            f"--hub-blocked-after must be above 0 and at most {LONGEST} seconds, not {seconds:g}"
+        )
     config.pluginmanager.register(_Plugin(config), "coopselectors-hub-blocked")
 
 

@@ -9,6 +9,7 @@ from dataclasses import asdict
 from typing import List, Sequence, Tuple
 
 from .._check import RUNTIMES, Row, check
+from .._watchdog import LONGEST
 from ._terminal import coloured, parser_of
 
 #: The other commands.
@@ -107,8 +108,8 @@ def _seconds(text: str) -> float:
         seconds = float(text)
     except ValueError:
         seconds = 0.0
-    if not seconds > 0:
-        raise argparse.ArgumentTypeError("must be above 0 seconds")
+    if not 0 < seconds <= LONGEST:
+        raise argparse.ArgumentTypeError(f"must be above 0 and at most {LONGEST} seconds")
     return seconds
 
 

@@ -13,7 +13,7 @@ from types import ModuleType, TracebackType
 from typing import Any, List, Optional, Sequence, Tuple
 
 from .._install import install
-from .._watchdog import warn_blocking
+from .._watchdog import LONGEST, warn_blocking
 from ._patches import PATCHES, patch
 from ._terminal import parser_of
 
@@ -57,8 +57,8 @@ def main(arguments: Sequence[str]) -> int:
         parser.error("what to run? give -m MODULE, or a script")
     if options.warn is not None and not (options.gevent or options.eventlet):
         parser.error("--warn needs --gevent or --eventlet: there is no hub to watch")
-    if options.warn is not None and not options.warn > 0:
-        parser.error(f"--warn must be above 0 seconds, not {options.warn:g}")
+    if options.warn is not None and not 0 < options.warn <= LONGEST:
+        parser.error(f"--warn must be above 0 and at most {LONGEST} seconds, not {options.warn:g}")
     for library in PATCHES:
         if getattr(options, library):
             patch(parser, library)

@@ -119,11 +119,17 @@ def test_a_server_that_hangs_is_found_out(run, monkeypatch):
     assert "not done after 0.5 s" in output
 
 
-@pytest.mark.parametrize("limit", ["soon", "nan", "0", "-1"])
+@pytest.mark.parametrize("limit", ["soon", "nan", "0", "-1", "inf", "1e300", "2000001"])
 def test_a_limit_that_is_none(run, capsys, limit):
     with pytest.raises(SystemExit):
         run("--limit", limit)
-    assert "argument --limit: must be above 0 seconds" in capsys.readouterr().err
+    said = "argument --limit: must be above 0 and at most 2000000 seconds\n"
+    assert said in capsys.readouterr().err
+
+
+@pytest.mark.filterwarnings("error")  # of the thread that keeps the time
+def test_the_longest_limit_can_be_kept(run):
+    assert run("--limit", "2000000", "native")[0] == 0
 
 
 def test_clients_that_hang_are_found_out(run, monkeypatch):

@@ -178,7 +178,7 @@ COMMANDS = {
         "from coopselectors.__main__ import main; main(['run', '--gevent', 'script.py'])",
     ),
     "give either": ("-m", "coopselectors", "audit"),
-    "must be above 0 seconds": ("-m", "coopselectors", "--limit", "soon"),
+    "must be above 0 and": ("-m", "coopselectors", "--limit", "soon"),
     "must be at least 1": ("-m", "coopselectors", "--clients", "x"),
     "unknown runtime ...: ...": ("-m", "coopselectors", "nonsense"),
     "what to run?": ("-m", "coopselectors", "run"),

@@ -108,8 +108,10 @@ def test_it_is_not_loaded_by_itself(pytester):
     assert result.ret == pytest.ExitCode.USAGE_ERROR
 
 
-def test_bad_options(pytester):
+@pytest.mark.parametrize("seconds", ["0", "-1", "nan", "inf", "1e+300"])
+def test_bad_options(pytester, seconds):
     plugin = ("-p", "coopselectors.pytest_plugin")
-    result = pytester.runpytest_subprocess(*plugin, "--hub-blocked-after=0")
-    result.stderr.fnmatch_lines(["*--hub-blocked-after must be above 0 seconds, not 0*"])
+    result = pytester.runpytest_subprocess(*plugin, f"--hub-blocked-after={seconds}")
+    said = f"--hub-blocked-after must be above 0 and at most 2000000 seconds, not {seconds}"
+    assert f"ERROR: {said}" in result.errlines
     assert result.ret == pytest.ExitCode.USAGE_ERROR

@@ -200,6 +200,22 @@ def test_it_tells_of_what_blocks(folder):
     assert "blocks.py" in done.stderr
 
 
+@pytest.mark.parametrize("library", ["gevent", "eventlet"])
+def test_the_longest_time_can_be_waited_for(folder, library):
+    lack = missing({"gevent": "gevent-libev"}.get(library, library))
+    if lack:
+        pytest.skip(lack)
+    (folder / "sleeps.py").write_text("import time; time.sleep(0.2)")  # the watch has begun
+    done = run(
+        folder, "-m", "coopselectors", "run", f"--{library}", "--warn", "2000000", "sleeps.py"
+    )
+    assert done.stderr == ""
+    assert done.returncode == 0
+
+
+WARN = "--warn must be above 0 and at most 2000000 seconds"
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
@@ -207,7 +223,11 @@ def test_it_tells_of_what_blocks(folder):
         (["--gevent"], "what to run?"),
         (["-m"], "what to run?"),
         (["--warn", "1", "program.py"], "--warn needs --gevent or --eventlet"),
-        (["--gevent", "--warn", "0", "program.py"], "--warn must be above 0 seconds, not 0"),
+        (["--gevent", "--warn", "0", "program.py"], f"{WARN}, not 0"),
+        (["--gevent", "--warn", "-1", "program.py"], f"{WARN}, not -1"),
+        (["--gevent", "--warn", "nan", "program.py"], f"{WARN}, not nan"),
+        (["--gevent", "--warn", "inf", "program.py"], f"{WARN}, not inf"),
+        (["--gevent", "--warn", "1e300", "program.py"], f"{WARN}, not 1e+300"),
         (["--gevent", "--eventlet", "program.py"], "not allowed with"),
         (["--nonsense", "program.py"], "unrecognized arguments"),
         (["--eventlet", "program.py"], "cannot patch with eventlet: not for you"),
