@@ -69,20 +69,23 @@ def main(arguments: Sequence[str]) -> int:
     )
     parser.add_argument("--json", action="store_true", help="print the findings as JSON")
     options = parser.parse_args(arguments)
-    if (options.module is None) == (options.script is None):
+    named = [each for each in (options.module, options.script) if each is not None]
+    if len(named) != 1 or not named[0]:
         parser.error("give either -m PACKAGE or a script")
     if options.deep and not options.module:
         parser.error("--deep needs -m PACKAGE")
     if options.patch:
         patch(parser, options.patch)
+    name = options.module or _name_for(options.script)
     try:
-        _import(options.module, options.script)
+        _import(name, options.script)
+    except KeyboardInterrupt:
+        raise
     except BaseException as error:  # a program may do anything, such as sys.exit()
-        _complain(options.module or options.script, error)
+        _complain(named[0], error)
         return CANNOT_IMPORT
     if options.deep:
-        _import_parts(options.module, options.deep)
-    name = options.module or Path(options.script).stem
+        _import_parts(name, options.deep)
     unseen = sorted(each for each in _parts(name) if not _is_loaded(each))
     found = [each for each in _audit_with_patience() if not _is_offered_by_a_patcher(each)]
     if options.json:
@@ -108,18 +111,23 @@ def _number_of(found: List[Finding]) -> str:
     return f"{'one place holds something that' if found else 'nothing'} would block a hub"
 
 
-def _import(module: Optional[str], script: Optional[str]) -> None:
+def _name_for(script: str) -> str:
+    """The name under which a script is imported; not that of another module, such as __main__."""
+    stem = Path(script).stem
+    return f"{stem} (script)" if stem in sys.modules else stem
+
+
+def _import(name: str, script: Optional[str]) -> None:
     if script is None:
         sys.path.insert(0, "")  # as `python -m` does
-        importlib.import_module(str(module))
+        importlib.import_module(name)
         return
-    path = Path(script)
-    sys.path.insert(0, str(path.parent))
+    sys.path.insert(0, str(Path(script).parent))
     sys.argv[:] = [script]
-    loader = SourceFileLoader(path.stem, script)
-    made = ModuleType(path.stem)
+    loader = SourceFileLoader(name, script)
+    made = ModuleType(name)
     made.__file__ = script
-    sys.modules[path.stem] = made
+    sys.modules[name] = made
     loader.exec_module(made)
 
 
@@ -130,6 +138,8 @@ def _import_parts(package: str, pattern: str) -> None:
             try:
                 # What `importlib.util.LazyLoader` has made is loaded at the first question.
                 getattr(importlib.import_module(name), "__doc__", None)
+            except KeyboardInterrupt:
+                raise
             except BaseException as error:
                 _complain(name, error)
 
@@ -220,7 +230,10 @@ def _audit_with_patience() -> List[Finding]:
 
 
 def _complain(what: str, error: BaseException) -> None:
-    reason = traceback.format_exception_only(type(error), error)[-1].strip()
-    if isinstance(error, SyntaxError):
-        reason += f" ({error.filename}, line {error.lineno})"
-    print(f"cannot import {what}: {reason}", file=sys.stderr)
+    lines = traceback.format_exception_only(type(error), error)
+    while lines[0].startswith(" "):
+        del lines[0]  # the source of a SyntaxError
+    reason, *notes = lines
+    place = f" ({error.filename}, line {error.lineno})" if isinstance(error, SyntaxError) else ""
+    text = "".join([f"cannot import {what}: {reason.strip()}{place}\n", *notes])
+    print(text, end="", file=sys.stderr)

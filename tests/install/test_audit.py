@@ -9,6 +9,7 @@ import json
 import re
 import select
 import selectors
+import signal
 import subprocess
 import sys
 import textwrap
@@ -458,6 +459,31 @@ def test_a_program_that_would_block(script):
     assert poll in as_json
 
 
+@pytest.mark.parametrize("name", ["__main__", "select", "sys"])
+def test_a_program_with_the_name_of_a_module_that_is_in_use(tmp_path, name):
+    path = tmp_path / f"{name}.py"
+    path.write_text(
+        "from selectors import EpollSelector\n"
+        "import select, sys\n"
+        "assert hasattr(sys, 'path') and hasattr(select, 'epoll')\n"
+        "class Made: pass\n"
+        "assert vars(sys.modules[Made.__module__]) is globals()\n"
+        "if __name__ == '__main__':\n"
+        "    print('not to be run')\n"
+    )
+    done = command(str(path))
+    assert done.returncode == 1, done.stderr
+    assert f"{name} (script).EpollSelector\n" in done.stdout
+    assert "not to be run" not in done.stdout
+
+
+def test_a_program_of_that_name_has_no_package_either(tmp_path):
+    (tmp_path / "__main__.py").write_text("from . import part\n")
+    done = command(str(tmp_path / "__main__.py"))
+    assert done.returncode == 2
+    assert "attempted relative import with no known parent package" in done.stderr
+
+
 def test_a_module_that_would_not(script):
     done = command("-m", "html")
     assert done.stdout == "html: nothing would block a hub (nothing is patched)\n"
@@ -485,6 +511,7 @@ def test_a_program_in_a_patched_process(script, name):
         ("import no_such_module", "ModuleNotFoundError: No module named 'no_such_module'"),
         ("import sys; sys.exit(3)", "SystemExit: 3"),
         ("1 +", "SyntaxError: invalid syntax ({path}, line 1)"),
+        ("raise ValueError('one\\n  two')", "ValueError: one\n  two"),
     ],
 )
 def test_a_program_that_cannot_be_imported(script, text, reason):
@@ -495,7 +522,31 @@ def test_a_program_that_cannot_be_imported(script, text, reason):
     assert done.stdout == ""
 
 
-@pytest.mark.parametrize("arguments", [[], ["-m", "json", "script.py"]])
+@pytest.mark.skipif(sys.version_info < (3, 11), reason="add_note() came with 3.11")
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        ("ValueError('why')", "ValueError: why"),
+        ("SyntaxError('why', ('a file', 1, 2, 'text'))", "SyntaxError: why (a file, line 1)"),
+    ],
+)
+def test_an_error_with_notes(script, error, reason):
+    path = script(f"error = {error}\nerror.add_note('one\\n  two')\nraise error\n")
+    assert command(path).stderr == f"cannot import {path}: {reason}\none\n  two\n"
+
+
+def test_whoever_interrupts_it_ends_it(script, lazy_package):
+    (lazy_package / "lazy_package" / "endless.py").write_text("raise KeyboardInterrupt\n")
+    for arguments in [script("raise KeyboardInterrupt")], ["-m", "lazy_package", "--deep"]:
+        done = command(*arguments, cwd=lazy_package)
+        assert done.returncode == -signal.SIGINT
+        assert "cannot import lazy_package.endless" not in done.stderr
+        assert done.stdout == ""
+
+
+@pytest.mark.parametrize(
+    "arguments", [[], ["-m", "json", "script.py"], ["-m", ""], [""], ["-m", "", "script.py"]]
+)
 def test_bad_arguments(arguments):
     done = command(*arguments)
     assert done.returncode == 2
