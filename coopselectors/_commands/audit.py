@@ -18,7 +18,7 @@ from .._references import _inert
 from .._references._standard import GREEN_SELECTORS
 from .._runtime import current_runtime
 from ._patches import PATCHES, patch
-from ._terminal import coloured, folded, parser_of
+from ._terminal import Output, folded, parser_of
 
 _USAGE = "[OPTION ...] SCRIPT\n[OPTION ...] -m PACKAGE"
 
@@ -76,30 +76,33 @@ def main(arguments: Sequence[str]) -> int:
         parser.error("--deep needs -m PACKAGE")
     if options.patch:
         patch(parser, options.patch)
+    output, errors = Output("stdout"), Output("stderr")
     name = options.module or _name_for(options.script)
     try:
         _import(name, options.script)
     except KeyboardInterrupt:
         raise
     except BaseException as error:  # a program may do anything, such as sys.exit()
-        _complain(named[0], error)
+        _complain(named[0], error, errors)
         return CANNOT_IMPORT
     if options.deep:
-        _import_parts(name, options.deep)
+        _import_parts(name, options.deep, errors)
     unseen = sorted(each for each in _parts(name) if not _is_loaded(each))
-    found = [each for each in _audit_with_patience() if not _is_offered_by_a_patcher(each)]
+    found = [each for each in _audit_with_patience(errors) if not _is_offered_by_a_patcher(each)]
     if options.json:
         rows = [{"where": each.where, "what": each.what, "advice": each.advice} for each in found]
-        print(json.dumps(rows, indent=2))
+        output.print(json.dumps(rows, indent=2))
     else:
         for each in found:
             advice = f" ({each.advice})" if each.advice else ""
-            print(each.where, folded(f"    {each.what}{advice}", 4 * " "), sep="\n")
+            output.print(each.where)
+            output.print(folded(f"    {each.what}{advice}", 4 * " "))
         runtime = current_runtime()
         patched = "nothing is patched" if runtime == "native" else f"{runtime} has patched select"
         verdict = f"{name}: {_number_of(found)} ({patched})"
-        print(coloured(folded(verdict), "red" if found else "green", sys.stdout))
-    is_lazy = _tell_of(unseen, name, "" if options.deep == "*" else " (--deep imports all of them)")
+        output.print(folded(verdict), "red" if found else "green")
+    hint = "" if options.deep == "*" else " (--deep imports all of them)"
+    is_lazy = _tell_of(unseen, name, hint, errors)
     if found:
         return SOMETHING
     return NOT_ALL_SEEN if is_lazy else NOTHING
@@ -131,7 +134,7 @@ def _import(name: str, script: Optional[str]) -> None:
     loader.exec_module(made)
 
 
-def _import_parts(package: str, pattern: str) -> None:
+def _import_parts(package: str, pattern: str, errors: Output) -> None:
     """Import the modules of a package; what fails is told, and is no reason to end."""
     for name in sorted(_parts(package)):
         if not _is_loaded(name) and fnmatchcase(name, pattern):
@@ -141,7 +144,7 @@ def _import_parts(package: str, pattern: str) -> None:
             except KeyboardInterrupt:
                 raise
             except BaseException as error:
-                _complain(name, error)
+                _complain(name, error, errors)
 
 
 def _is_loaded(name: str) -> bool:
@@ -188,7 +191,7 @@ def _subfolders(folder: str) -> List[Path]:
         return []
 
 
-def _tell_of(unseen: List[str], package: str, hint: str) -> bool:
+def _tell_of(unseen: List[str], package: str, hint: str, errors: Output) -> bool:
     """Say what was not looked at; return whether the package loads such parts by itself."""
     if not unseen:
         return False
@@ -197,7 +200,7 @@ def _tell_of(unseen: List[str], package: str, hint: str) -> bool:
     reason = f"{', '.join(sorted(lazy)[:3])} loads its parts lazily; " if lazy else ""
     shown = ", ".join(unseen[:20]) + (", ..." if len(unseen) > 20 else "")
     text = f"{package}: {reason}not loaded, and not looked at: {shown}{hint}"
-    print(folded(text, 4 * " "), file=sys.stderr)
+    errors.print(folded(text, 4 * " "))
     return bool(lazy)
 
 
@@ -214,13 +217,13 @@ def _is_offered_by_a_patcher(finding: Finding) -> bool:
     return finding.where.rpartition(".")[0] in GREEN_SELECTORS
 
 
-def _audit_with_patience() -> List[Finding]:
+def _audit_with_patience(errors: Output) -> List[Finding]:
     ended = _allocate_lock()
     ended.acquire()
 
     def tell() -> None:
         if not ended.acquire(True, _PATIENCE):
-            print("looking at all objects of the process ...", file=sys.stderr, flush=True)
+            errors.print("looking at all objects of the process ...")
 
     _start_thread(tell, ())
     try:
@@ -229,11 +232,11 @@ def _audit_with_patience() -> List[Finding]:
         ended.release()
 
 
-def _complain(what: str, error: BaseException) -> None:
+def _complain(what: str, error: BaseException, errors: Output) -> None:
     lines = traceback.format_exception_only(type(error), error)
     while lines[0].startswith(" "):
         del lines[0]  # the source of a SyntaxError
     reason, *notes = lines
     place = f" ({error.filename}, line {error.lineno})" if isinstance(error, SyntaxError) else ""
     text = "".join([f"cannot import {what}: {reason.strip()}{place}\n", *notes])
-    print(text, end="", file=sys.stderr)
+    errors.print(text, end="")

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 from dataclasses import asdict
 from typing import List, Sequence, Tuple
 
 from .._check import RUNTIMES, Row, check
 from .._watchdog import LONGEST
-from ._terminal import coloured, parser_of
+from ._terminal import Output, parser_of
 
 #: The other commands.
 COMMANDS = ("info", "audit", "run")
@@ -76,25 +75,25 @@ def main(arguments: Sequence[str]) -> int:
         row = check(runtime, options.clients, options.messages, options.limit, progress)
         progress.end(row.verdict)
         rows.append(row)
+    output = Output("stdout")
+    bad = [row.runtime for row in rows if not row.good]
     if options.json:
-        print(json.dumps([asdict(row) for row in rows], indent=2))
+        output.print(json.dumps([asdict(row) for row in rows], indent=2))
     else:
-        print(_table([row for row in rows if row.verdict != "not installed"]))
+        output.print(_table([row for row in rows if row.verdict != "not installed"]))
         for row in rows:
             if row.detail:
-                print(f"\n{row.runtime}: {row.verdict}: {row.detail}")
-        print(f"\n{_summary(rows)}")
+                output.print(f"\n{row.runtime}: {row.verdict}: {row.detail}")
+        output.print("")
+        if bad:
+            output.print(f"Something is wrong with: {', '.join(bad)}.", "red")
+        else:
+            output.print("Every client was served, and nothing was blocked.", "green")
         for library in sorted({RUNTIMES[row.runtime] for row in rows if not row.version} - {""}):
-            print(f"\nTo have {library} too: python -m pip install 'coopselectors[{library}]'")
-    return 0 if all(row.good for row in rows) else 1
-
-
-def _summary(rows: Sequence[Row]) -> str:
-    """What came of it, in a sentence."""
-    bad = [row.runtime for row in rows if not row.good]
-    if bad:
-        return coloured(f"Something is wrong with: {', '.join(bad)}.", "red", sys.stdout)
-    return coloured("Every client was served, and nothing was blocked.", "green", sys.stdout)
+            output.print(
+                f"\nTo have {library} too: python -m pip install 'coopselectors[{library}]'"
+            )
+    return 1 if bad else 0
 
 
 def _positive(text: str) -> int:
@@ -118,15 +117,15 @@ class _Progress:
 
     def __init__(self, runtime: str) -> None:
         self._label = runtime
-        self._live = sys.stderr.isatty()
-        print(f"{runtime} ...", end="", file=sys.stderr, flush=True)
+        self._errors = Output("stderr")
+        self._errors.print(f"{runtime} ...", end="")
 
     def __call__(self, percent: int) -> None:
-        if self._live:
-            print(f"\r{self._label} ... {percent} %", end="", file=sys.stderr, flush=True)
+        if self._errors.is_a_terminal:
+            self._errors.print(f"\r{self._label} ... {percent} %", end="")
 
     def end(self, verdict: str) -> None:
-        print(f" {verdict}", file=sys.stderr, flush=True)
+        self._errors.print(f" {verdict}")
 
 
 def _table(rows: Sequence[Row]) -> str:

@@ -6,7 +6,7 @@ import json
 from typing import Sequence
 
 from .._info import info
-from ._terminal import folded, parser_of
+from ._terminal import Output, folded, parser_of
 
 _DESCRIPTION = """
 Print how selectors wait in this process, and why: the versions of
@@ -20,8 +20,9 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--json", action="store_true", help="print the same as JSON")
     options = parser.parse_args(arguments)
     found = info()
+    output = Output("stdout")
     if options.json:
-        print(json.dumps(found, indent=2))
+        output.print(json.dumps(found, indent=2))
         return 0
     for name, value in found.items():
         if isinstance(value, dict):
@@ -29,5 +30,5 @@ def main(arguments: Sequence[str]) -> int:
         else:
             lines = value if isinstance(value, list) else [str(value)]
         folded_lines = [folded(line, 6 * " ") for line in lines]
-        print(f"{name.replace('_', ' ')}:", *folded_lines, sep="\n    ")
+        output.print("\n    ".join([f"{name.replace('_', ' ')}:", *folded_lines]))
     return 0

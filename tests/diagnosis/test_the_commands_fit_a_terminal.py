@@ -88,6 +88,34 @@ def test_the_table_of_the_self_check():
     assert "\x1b" not in said
 
 
+@pytest.mark.parametrize("command", ["native --clients=5 --messages=2", "info", "audit -m html"])
+@pytest.mark.parametrize("stream", ["1", "2"])
+def test_a_stream_may_be_missing(command, stream):
+    program = f"exec {sys.executable} -m coopselectors {command} {stream}>&-"
+    done = subprocess.run(
+        ["sh", "-c", program], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert "Traceback" not in done.stderr
+    assert bool(done.stdout) == (stream == "2")
+    assert done.returncode == 0
+
+
+def test_nobody_may_be_reading(package):
+    ours, theirs = os.pipe()
+    os.close(ours)
+    done = subprocess.run(
+        [sys.executable, "-m", "coopselectors", "audit", "-m", "html"],
+        stdout=theirs,
+        stderr=subprocess.PIPE,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    os.close(theirs)
+    assert "Traceback (" not in done.stderr
+    assert done.returncode != 1  # which says that something was found
+
+
 def test_info():
     assert too_long(run("info")[1]) == []
 

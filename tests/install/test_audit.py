@@ -6,6 +6,7 @@ import asyncio
 import functools
 import gc
 import json
+import os
 import re
 import select
 import selectors
@@ -542,6 +543,70 @@ def test_whoever_interrupts_it_ends_it(script, lazy_package):
         assert done.returncode == -signal.SIGINT
         assert "cannot import lazy_package.endless" not in done.stderr
         assert done.stdout == ""
+
+
+NOTHING = "program: nothing would block a hub (nothing is patched)\n"
+REPLACED = {
+    "by nothing": ("{stream} = None", NOTHING),
+    "by an object that is no file": (
+        """
+        class Tee:
+            write, flush = {stream}.write, {stream}.flush
+        {stream} = Tee()
+        """,
+        NOTHING,
+    ),
+    "by a wrapper": ("{stream} = io.TextIOWrapper({stream}.buffer)", NOTHING),
+    "by a wrapper that is gone": ("io.TextIOWrapper({stream}.buffer)", ""),
+    "by a wrapper that owns the file": ("{stream} = io.TextIOWrapper({stream}.detach())", NOTHING),
+    "and closed": ("{stream}.close()", ""),
+    "and deleted": ("{stream}.flush(); del {stream}", NOTHING),
+}
+
+
+@pytest.mark.parametrize("how", REPLACED)
+def test_a_program_that_replaces_standard_output(script, how):
+    text, said = REPLACED[how]
+    path = script("import io, sys\n" + textwrap.dedent(text.format(stream="sys.stdout")))
+    done = command(path)
+    assert (done.stdout, done.stderr) == (said, "")
+    assert done.returncode == 0
+    with open(path, "a") as file:
+        file.write("\nimport selectors; held = selectors.DefaultSelector\n")
+    assert command(path).returncode == 1
+
+
+@pytest.mark.parametrize("how", REPLACED)
+def test_a_program_that_replaces_standard_error(script, how):
+    text, said = REPLACED[how]
+    text = textwrap.dedent(text.format(stream="sys.stderr"))
+    done = command(path := script(f"import io, sys\n{text}\nraise ValueError('no')"))
+    complaint = f"cannot import {path}: ValueError: no\n" if said else ""
+    assert (done.stdout, done.stderr) == ("", complaint)
+    assert done.returncode == 2
+
+
+@pytest.mark.parametrize(
+    ("encoding", "name", "said"),
+    [
+        ("ascii", "größe", r"gr\xf6\xdfe"),
+        ("latin-1:replace", "größe", "größe"),
+        ("utf-8", "größe", "größe"),
+        ("utf-8", "a\udcffb", r"a\udcffb"),
+    ],
+    ids=ascii,
+)
+def test_names_that_the_stream_cannot_encode(script, encoding, name, said):
+    path = script(f"import selectors; globals()[{name!a}] = selectors.DefaultSelector")
+    done = subprocess.run(
+        [sys.executable, "-m", "coopselectors", "audit", path],
+        env={**os.environ, "PYTHONIOENCODING": encoding},
+        capture_output=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 1, done.stderr
+    assert f"program.{said}\n" in done.stdout.decode(encoding.partition(":")[0])
 
 
 @pytest.mark.parametrize(
