@@ -98,6 +98,9 @@ class _Attributes:
             return None
 
 
+_namespace_of: Any = vars(ModuleType)["__dict__"].__get__
+
+
 class Offers(Protocol):
     """What is asked of a module's namespace."""
 
@@ -108,8 +111,11 @@ class Offers(Protocol):
 
 def offers_of(module: Any) -> Offers:
     """A mapping from the names of a module to what it offers."""
-    # Any other object, or a module of a class of its own, may claim to be what it is not.
-    return vars(module) if type(module) is ModuleType else _Attributes(module)
+    # By its type and the accessor in C, because a proxy may claim to be anything.
+    kind = type(module)
+    namespace = _namespace_of(module) if issubclass(kind, ModuleType) else {}
+    # A module of a class of its own may answer for names that are not in its namespace.
+    return namespace if kind is ModuleType or "select" in namespace else _Attributes(module)
 
 
 # What the module seen last offers by a name.
