@@ -14,14 +14,11 @@ from typing import Any, Dict, List, Optional, Set
 from . import _inert
 from ._frames import is_greenlet
 from ._holders import Kept, Table, holders_of, referents_of
-from ._steps import CLASS, CONTAINERS, INTERNAL, NAMESPACE, Path, step
+from ._steps import CLASS, CONTAINERS, INTERNAL, NAMESPACE, Path, home_of_any, step
 
 # How many steps to go outwards, and with how many objects at most.
 _STEPS = 6
 _MOST = 5000
-
-# The types of objects that may be anybody's.
-_WITHOUT_HOME = (*CONTAINERS, set, frozenset)
 
 
 class Paths:
@@ -158,6 +155,4 @@ def _rank(path: Path) -> Any:
 
 
 def _anonymous(thing: Any) -> Path:
-    kind = type(thing)
-    home = "" if kind in _WITHOUT_HOME else _inert.home_of(kind)
-    return Path("" if home == "builtins" else home, f"<a {_inert.full_name(kind)} object>")
+    return Path(home_of_any(thing), f"<a {_inert.full_name(type(thing))} object>")

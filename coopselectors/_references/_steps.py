@@ -9,6 +9,7 @@ from __future__ import annotations
 import gc
 from collections import OrderedDict, defaultdict, deque
 from functools import partial
+from selectors import SelectorKey
 from types import CellType, FunctionType, MappingProxyType
 from typing import Any, Callable, Dict, List, NamedTuple, Tuple
 
@@ -23,6 +24,9 @@ CONTAINERS = (
     *(*MAPPINGS, *SEQUENCES),
     *(CellType, MappingProxyType, partial, staticmethod, classmethod),
 )
+
+# The types of objects that may be anybody's.
+_WITHOUT_HOME = (*CONTAINERS, set, frozenset)
 
 # Whose objects hold what a hub itself waits with.
 _WAITS_FOR_A_HUB = "eventlet.hubs"
@@ -79,7 +83,11 @@ def _in_sequence(holder: Any, above: Path, thing: Any) -> Path:
 
 
 def _in_tuple(holder: Any, above: Path, thing: Any) -> Path:
-    return _in_own_sequence(list(tuple.__iter__(holder)), holder, above, thing)
+    path = _in_own_sequence(list(tuple.__iter__(holder)), holder, above, thing)
+    if issubclass(type(holder), SelectorKey) and above.root.partition(".")[0] == _inert.OURS:
+        # What a program has registered with a selector of ours is the program's.
+        return path._replace(root=home_of_any(thing))
+    return path
 
 
 def _in_list(holder: Any, above: Path, thing: Any) -> Path:
@@ -146,6 +154,13 @@ def _in_object(holder: Any, above: Path, thing: Any) -> Path:
     if name is None:
         return Path(root, f"{above.text}<in a {_inert.full_name(kind)}>")
     return Path(root, in_object(holder, above, name))
+
+
+def home_of_any(thing: Any) -> str:
+    """The module of an object's class; empty for what may be anybody's."""
+    kind = type(thing)
+    home = "" if kind in _WITHOUT_HOME else _inert.home_of(kind)
+    return "" if home == "builtins" else home
 
 
 _Step = Callable[[Any, Path, Any], Path]

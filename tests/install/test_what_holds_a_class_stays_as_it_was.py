@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import collections
+import os
 import selectors
 import sys
 import tempfile
@@ -247,3 +248,20 @@ def test_what_another_thread_changes_while_it_is_put_back(library):
     _install._changes[index] = _install._changes[index]._replace(place=place)
     assert coopselectors.uninstall() == ["library.config['kind']"]
     assert selectors.EpollSelector is STANDARD[0]
+
+
+def test_the_data_of_a_selector_of_ours(library):
+    reader, writer = os.pipe()
+    with coopselectors.DefaultSelector() as selector:
+        client, table = Client(), {"kind": STANDARD[0]}
+        selector.register(reader, selectors.EVENT_READ, client)
+        selector.register(writer, selectors.EVENT_WRITE, [table])
+        weak = weakref.ref(client)
+        library.kept = selector
+        del client, table
+        coopselectors.install()
+        assert weak().kind is coopselectors.EpollSelector
+        [found] = [each for each in coopselectors.audit() if each.where.endswith("[3][0]['kind']")]
+        assert "its owner is unknown" in found.advice
+    os.close(reader)
+    os.close(writer)
