@@ -17,6 +17,8 @@ from weakref import ref
 
 from . import _inert
 
+_call: Any = partial.__call__
+
 #: What `Place.get` returns, and `Place.set` takes, where there is nothing.
 ABSENT: Any = object()
 #: What `Place.get` returns when the holder is no more.
@@ -246,7 +248,7 @@ def wrapped(holder: Any) -> Access:
 
 def _at_once(*steps: Callable[[], Any]) -> None:
     """Call these in C, so that no other thread and no signal handler comes in between."""
-    deque(map(partial.__call__, steps), maxlen=0)
+    deque(map(_call, steps), maxlen=0)
 
 
 def _at(index: int, sequence: Any) -> Any:
