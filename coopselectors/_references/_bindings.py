@@ -57,15 +57,16 @@ def attribute(namespace: Any, name: str, root: str) -> Place:
 
 
 def _in_dict(table: Any, wanted: Table, path: Path) -> Iterator[Place]:
+    owner: Any = path.owner
     for key, held in _entries(table, wanted):
         label = at_key(path, key)
         if path.role == CLASS and type(key) is str:
-            if _places.is_for_the_metaclass(path.owner, key):
+            if _places.is_for_the_metaclass(owner, key):
                 yield fixed(path.root, label, held, "its metaclass has an attribute of that name")
                 continue
-            access = _places.class_attribute(path.owner, key)
-        elif path.role == NAMESPACE and path.owner is not None:
-            access = _places.attribute(path.owner, key)
+            access = _places.class_attribute(owner, key)
+        elif path.role == NAMESPACE and owner is not None:
+            access = _places.attribute(owner, key)
         elif type(table) in MAPPINGS and _inert.is_hashed_in_c(key):
             access = _places.entry(table, key)
         else:
