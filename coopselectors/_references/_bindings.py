@@ -57,7 +57,7 @@ def attribute(namespace: Any, name: str, root: str) -> Place:
 
 
 def _in_dict(table: Any, wanted: Table, path: Path) -> Iterator[Place]:
-    owner: Any = path.owner
+    owner = path.owner
     for key, held in _entries(table, wanted):
         label = at_key(path, key)
         if path.role == CLASS and type(key) is str:

@@ -123,14 +123,14 @@ def key(table: Any, held: Any) -> Access:
     return _access(table, lambda table: _if_in(table, now[0]), write)
 
 
-def class_attribute(kind: type, name: str) -> Access:
-    def write(kind: type, value: Any) -> None:
+def class_attribute(kind: Any, name: str) -> Access:
+    def write(kind: Any, value: Any) -> None:
         type.__setattr__(kind, name, value)
 
     return _access(kind, lambda kind: _inert.vars_of_class(kind).get(name, ABSENT), write)
 
 
-def is_for_the_metaclass(kind: type, name: str) -> bool:
+def is_for_the_metaclass(kind: Any, name: str) -> bool:
     """Whether to set an attribute of a class calls a descriptor of the metaclass instead."""
     found = _inert.inherited(type(kind), name)
     return found is not None and _inert.inherited(type(found), "__set__") is not None
