@@ -12,13 +12,17 @@ modules there are.  It does not know of everything:
 from __future__ import annotations
 
 import gc
+import os
 import sys
 from contextlib import contextmanager
 from itertools import compress, filterfalse
 from types import FrameType, ModuleType
-from typing import Any, Dict, Iterator, List, Optional, Set, Tuple
+from typing import Any, Callable, Dict, Iterator, List, Set, Tuple, TypeVar
 
+from .._threads import get_ident
 from . import _inert
+
+_Found = TypeVar("_Found")
 
 # With more things than this to look for, comparing identities in a set is faster than to have
 # the collector compare each reference with each of them.
@@ -45,24 +49,70 @@ class Table(Dict[int, Any]):
     """A dictionary by identity that nobody takes for a holder of what is in it."""
 
 
-#: What is tracked or was frozen, for as long as one call looks for something.
-_snapshot: Optional[Kept] = None
-_snapshot_ids: Set[int] = set()
+class _Call:
+    """A call that looks for something."""
+
+    def __init__(self) -> None:
+        self.thread = get_ident()
+        self.collects = gc.isenabled()
+
+
+# {a function: what it has found}, for as long as one call looks for something; see `once`.
+_found: Dict[Any, Any] = Table()
+
+# Those of all threads that go on now.
+_calls: Set[_Call] = set()
 
 
 @contextmanager
 def undisturbed() -> Iterator[None]:
     """Keep the collector from running: it would untrack containers, and call finalizers."""
-    global _snapshot
-    enabled = gc.isenabled()
-    gc.disable()
+    call = _Call()
     try:
+        _calls.add(call)
+        gc.disable()
         yield
     finally:
-        _snapshot = None
-        _snapshot_ids.clear()
-        if enabled:
+        try:
+            _end(call)
+        finally:
+            _end(call)  # for a signal handler may have raised at any line of the first
+
+
+def _end(call: _Call) -> None:
+    if call in _calls:
+        if call.collects:
             gc.enable()
+        _found.clear()
+        _calls.discard(call)
+
+
+def _end_calls_of_the_parent() -> None:
+    """End, in a forked child, the calls of threads that the child does not have."""
+    gone = [call for call in _calls if call.thread != get_ident()]
+    if gone:
+        for found in list(_found.values()):
+            found.clear()  # the functions that were running there keep it for good
+        _found.clear()
+        _calls.difference_update(gone)
+        if any(call.collects for call in gone):
+            gc.enable()
+
+
+# Windows has neither fork() nor this function.
+getattr(os, "register_at_fork", lambda **_: None)(after_in_child=_end_calls_of_the_parent)
+
+
+def once(look: Callable[[], _Found]) -> Callable[[], _Found]:
+    """`look`, but its answer is the same until `undisturbed` ends."""
+
+    def ask() -> _Found:
+        found: Any = _found.get(ask)
+        if found is None:
+            found = _found[ask] = look()
+        return found  # type: ignore[no-any-return]
+
+    return ask
 
 
 def holders_of(things: List[Any]) -> Kept:
@@ -90,24 +140,21 @@ def referents_of(holder: Any) -> List[Any]:
     return gc.get_referents(holder)
 
 
-def everything() -> List[Any]:
-    """All objects that the collector tracks, those that were frozen included.
-
-    It is the same answer until `undisturbed` ends.
-    """
-    global _snapshot
-    found = _snapshot
-    if found is None:
-        found = Kept(gc.get_objects())
-        _snapshot = found = _reached_from(found) if _is_frozen() else found
-    return found
+@once
+def everything() -> Kept:
+    """All objects that the collector tracks, those that were frozen included."""
+    found = Kept(gc.get_objects())
+    return _reached_from(found) if _is_frozen() else found
 
 
 def is_in_snapshot(thing: Any) -> bool:
-    """Whether the list of `everything` refers to this object."""
-    if _snapshot is not None and not _snapshot_ids:
-        _snapshot_ids.update(map(id, _snapshot))
-    return id(thing) in _snapshot_ids
+    """Whether the list of `everything` refers to this object, if there is one by now."""
+    return everything in _found and id(thing) in _identities()
+
+
+@once
+def _identities() -> Set[int]:
+    return set(map(id, everything()))
 
 
 def _reached_from(tracked: List[Any]) -> Kept:

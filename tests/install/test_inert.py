@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
 import pytest
@@ -197,6 +198,112 @@ def test_a_collector_that_was_off_stays_off(run_python):
         gc.disable()
         coopselectors.install(); coopselectors.audit()
         assert not gc.isenabled()
+        """
+    )
+
+
+def test_a_collector_that_was_on_is_on_again_wherever_a_signal_handler_raises(run_python):
+    run_python(
+        """
+        import coopselectors, dis, gc, itertools, sys
+        class Stop(BaseException):
+            pass
+        def stop_at(step):
+            left = iter(range(step))
+            def trace(frame, event, argument):
+                if frame.f_code.co_name not in ("undisturbed", "_end"):
+                    return None
+                frame.f_trace_opcodes = True
+                # Before these, the interpreter calls no handler.
+                waits = dis.opname[frame.f_code.co_code[frame.f_lasti]] in ("NOP", "SETUP_FINALLY")
+                if event == "opcode" and not waits and next(left, None) is None:
+                    sys.settrace(None)
+                    raise Stop
+                return trace
+            return trace
+        class Thing:
+            pass
+        for step in itertools.count():
+            sys.settrace(stop_at(step))
+            try:
+                coopselectors.audit()
+            except Stop:
+                stopped = True
+            else:
+                stopped = False
+            sys.settrace(None)
+            assert gc.isenabled(), step
+            # Nothing that was found is used again.
+            Thing.held = coopselectors._audit.selectors.PollSelector()
+            assert "__main__.Thing.held" in [each.where for each in coopselectors.audit()], step
+            del Thing.held
+            if not stopped:
+                break
+        assert step > 20
+        """
+    )
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork() here")
+@pytest.mark.parametrize("act", ["audit", "install"])
+def test_a_child_of_a_process_that_audits_in_another_thread(run_python, act):
+    run_python(
+        f"""
+        import gc, os, selectors, sys, threading, weakref
+        import coopselectors
+        class Thing:
+            pass
+        def around(kind):
+            return lambda: kind
+        closure = around(selectors.PollSelector)
+        thing = Thing()
+        thing.me = thing
+        told = weakref.ref(thing)
+        found, go_on = threading.Event(), threading.Event()
+        ask = sys._current_frames
+        def frames():
+            found.set()
+            go_on.wait()
+            return ask()
+        sys._current_frames = frames
+        thread = threading.Thread(target=coopselectors.{act})
+        thread.start()
+        found.wait()
+        pid = os.fork()
+        if not pid:
+            collects = gc.isenabled()
+            del thing
+            gc.collect()
+            os._exit(0 if collects and told() is None else 1)
+        go_on.set()
+        assert os.waitpid(pid, 0)[1] == 0
+        thread.join()
+        assert gc.isenabled()
+        gc.disable()
+        pid = os.fork()
+        if not pid:
+            os._exit(gc.isenabled())
+        assert os.waitpid(pid, 0)[1] == 0
+        """
+    )
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork() here")
+def test_a_child_in_the_middle_of_its_own_audit_is_undisturbed(run_python):
+    run_python(
+        """
+        import gc, os, sys
+        import coopselectors
+        ask = sys._current_frames
+        def frames():  # as a signal handler may
+            global pid
+            pid = os.fork()
+            assert not gc.isenabled()
+            return ask()
+        sys._current_frames = frames
+        coopselectors.audit()
+        assert gc.isenabled()
+        assert not pid or os.waitpid(pid, 0)[1] == 0
         """
     )
 
