@@ -8,7 +8,7 @@ from typing import Any, Iterator, List, NamedTuple, Optional
 
 from ._references import _inert, _standard
 from ._references._bindings import places_in
-from ._references._frames import running_frames, variable, variables_of
+from ._references._frames import module_of, running_frames, variable, variables_of
 from ._references._holders import Kept, Table, objects_of, undisturbed
 from ._references._paths import Paths
 from ._references._places import Place, fixed
@@ -44,7 +44,8 @@ def audit() -> List[Finding]:
 
     It looks into all loaded modules, classes and objects, into dictionaries, lists, sets and
     tuples, default arguments and closures, and into the variables of every function that runs in
-    any thread or greenlet.  It finds references to:
+    any thread or greenlet.  Before Python 3.13 it leaves out the variables of functions that call
+    ``locals()`` or the like.  It finds references to:
 
     * classes of the standard ``selectors`` module that were captured before the patch,
     * the functions and types of the ``select`` module that wait, such as ``select.epoll``,
@@ -100,9 +101,9 @@ class _Audit:
 
     def _look_into_functions(self) -> Iterator[Place]:
         """Yield the variables that hold a class or function, and note the other objects in them."""
-        for frame in running_frames():
-            root = frame.f_globals.get("__name__")
-            if type(root) is not str or _standard.is_private(root):
+        for frame, is_free in running_frames():
+            root = module_of(frame)
+            if root is None or _standard.is_private(root) or not is_free:
                 continue
             for name, value in variables_of(frame):
                 label = variable(frame, name)

@@ -122,12 +122,12 @@ def _in_frozenset(holder: Any, wanted: Table, path: Path) -> Iterator[Place]:
 
 
 def _in_cell(holder: Any, wanted: Table, path: Path) -> Iterator[Place]:
-    if path.role == VARIABLE and is_around_running(path.owner.__code__, holder):
-        held = _places.cell(holder)[0]()
-        if id(held) in wanted:
-            yield fixed(path.root, path.text, held, "it is a variable of a function that runs")
-        return
-    yield from _single(path.root, path.text, _places.cell(holder), wanted)
+    for place in _single(path.root, path.text, _places.cell(holder), wanted):
+        if path.role == VARIABLE and is_around_running(path.owner.__code__, place.held):
+            reason = "it is a variable of a function that runs"
+            yield fixed(place.root, place.label, place.held, reason)
+        else:
+            yield place
 
 
 def _in_partial(holder: Any, wanted: Table, path: Path) -> Iterator[Place]:

@@ -268,6 +268,26 @@ def test_a_running_function(run_python):
     )
 
 
+def test_a_running_function_that_has_its_variables_in_a_dictionary(run_python):
+    run_python(
+        """
+        import selectors, coopselectors
+        kept = []
+        def outer():
+            kind = selectors.PollSelector
+            kept.append(lambda: kind)
+            assert len(locals()) == 1
+            coopselectors.install()
+            assert kind is not coopselectors.PollSelector
+            coopselectors.uninstall()
+        outer()
+        coopselectors.install()
+        assert kept[0]() is coopselectors.PollSelector
+        coopselectors.uninstall()
+        """
+    )
+
+
 def test_less_usual_ways_to_hold_it(run_python):
     run_python(
         """

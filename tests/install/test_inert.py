@@ -308,6 +308,85 @@ def test_a_child_in_the_middle_of_its_own_audit_is_undisturbed(run_python):
     )
 
 
+def test_dictionaries_of_variables_stay_as_they_are(run_python):
+    run_python(
+        """
+        import coopselectors, selectors, sys
+        def look():
+            coopselectors.audit()
+            coopselectors.install()
+            coopselectors.audit()
+            coopselectors.uninstall()
+        def check(context):
+            context["title"] = "final"
+            before = dict(context)
+            look()
+            assert dict(context) == before, (before, dict(context))
+        kept = []
+        def with_locals(kind=selectors.PollSelector):
+            title = "draft"
+            context = locals()
+            later = 1
+            kept.append(lambda: kind)
+            check(context)
+        def with_vars():
+            title = "draft"
+            context = vars()
+            later = 1
+            check(context)
+        def with_its_frame():
+            title = "draft"
+            check(sys._getframe().f_locals)
+        def with_the_frame_of_its_caller():
+            def render():
+                check(sys._getframe(1).f_locals)
+            title = "draft"
+            render()
+        def with_exec():
+            exec("hidden = 1")
+            before = "hidden" in dir()
+            look()
+            assert ("hidden" in dir()) == before
+        def suspended():
+            title = "draft"
+            context = locals()
+            later = 1
+            yield context
+        with_locals()
+        with_vars()
+        with_its_frame()
+        with_the_frame_of_its_caller()
+        with_exec()
+        waits = suspended()
+        check(next(waits))
+        """
+    )
+
+
+def test_many_closures_are_compared_with_running_functions_once(run_python):
+    output = run_python(
+        """
+        import selectors, sys
+        import coopselectors
+        ask, asked = sys._current_frames, []
+        def frames():
+            asked.append(1)
+            return ask()
+        sys._current_frames = frames
+        def around(kind):
+            return lambda: kind
+        for count in (1, 100):
+            closures = [around(selectors.PollSelector) for _ in range(count)]
+            for act in (coopselectors.audit, coopselectors.install, coopselectors.uninstall):
+                act()
+                print(len(asked), end=" ")
+                asked.clear()
+        """
+    )
+    once, many = output.split()[:3], output.split()[3:]
+    assert once == many
+
+
 @pytest.mark.once
 def test_many_objects_are_looked_at_a_few_times_only(run_python):
     output = run_python(
