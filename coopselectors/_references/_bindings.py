@@ -41,7 +41,7 @@ def places_in(holder: Any, wanted: Table, paths: Paths) -> Iterator[Place]:
     path = paths.of(holder)
     if path.role == INTERNAL or _inert.is_ours(kind):
         return iter(())
-    look = _BY_TYPE.get(kind)
+    look = _BY_TYPE.get(id(kind))
     if look is not None:
         return look(holder, wanted, path)
     look = next((look for base, look in _BY_BASE if issubclass(kind, base)), None)
@@ -61,21 +61,21 @@ def _in_dict(table: Any, wanted: Table, path: Path) -> Iterator[Place]:
     for key, held in _entries(table, wanted):
         label = at_key(path, key)
         if path.role == CLASS and type(key) is str:
-            if _places.is_for_the_metaclass(owner, key):
-                yield fixed(path.root, label, held, "its metaclass has an attribute of that name")
-                continue
             access = _places.class_attribute(owner, key)
-        elif path.role == NAMESPACE and owner is not None:
-            access = _places.attribute(owner, key)
-        elif type(table) in MAPPINGS and _inert.is_hashed_in_c(key):
-            access = _places.entry(table, key)
+            reason = _places.is_for_the_metaclass(owner, key) and _OF_THE_METACLASS
         else:
-            yield fixed(path.root, label, held, _in_one_of_its_own(table))
-            continue
-        yield Place(path.root, label, key, held, *access)
+            is_attribute = path.role == NAMESPACE and owner is not None
+            access = _places.attribute(owner, key) if is_attribute else _places.entry(table, key)
+            is_plain = _inert.is_one_of(type(table), MAPPINGS) and _inert.is_hashed_in_c(key)
+            reason = not is_plain and _in_one_of_its_own(table)
+        if reason:
+            yield fixed(path.root, label, held, reason)
+        else:
+            yield Place(path.root, label, key, held, *access)
     for held in _elements(dict, table, wanted):
         label = f"{KEY_OF}{path.text}"
-        if type(table) in MAPPINGS and all(map(_inert.is_hashed_in_c, list(dict.keys(table)))):
+        plain = all(map(_inert.is_hashed_in_c, list(dict.keys(table))))
+        if plain and _inert.is_one_of(type(table), MAPPINGS):
             yield Place(path.root, label, None, held, *_places.key(table, held))
         else:
             yield fixed(path.root, label, held, _in_one_of_its_own(table))
@@ -88,7 +88,7 @@ def _in_defaultdict(table: Any, wanted: Table, path: Path) -> Iterator[Place]:
 def _in_sequence(sequence: Any, wanted: Table, path: Path) -> Iterator[Place]:
     for index, held in _items(sequence, wanted):
         label = f"element {index} of {path.text}"
-        if type(sequence) in (list, deque):
+        if _inert.is_one_of(type(sequence), (list, deque)):
             yield Place(path.root, label, index, held, *_places.item(sequence, index))
         else:
             yield fixed(path.root, label, held, _in_one_of_its_own(sequence))
@@ -149,8 +149,11 @@ def _attributes(holder: Any, wanted: Table, path: Path) -> Iterator[Place]:
         return  # whose namespace is a holder of its own
     namespace = _inert.own_vars(holder)
     for key, held in _entries(namespace, wanted) if namespace is not None else ():
-        label = in_object(holder, path, str(key))
-        yield Place(path.root, label, key, held, *_places.attribute(holder, key))
+        label = in_object(holder, path, key if type(key) is str else _inert.text_of(key))
+        if _inert.is_hashed_in_c(key):
+            yield Place(path.root, label, key, held, *_places.attribute(holder, key))
+        else:
+            yield fixed(path.root, label, held, _in_one_of_its_own(holder))
     for name, accessor, held in _inert.slots_of(holder):
         if id(held) not in wanted:
             continue
@@ -179,21 +182,24 @@ def _nothing(holder: Any, wanted: Table, path: Path) -> Iterator[Place]:
     return iter(())
 
 
+# Why an attribute of a class is left alone whose metaclass has a property of that name.
+_OF_THE_METACLASS = "its metaclass has an attribute of that name"
+
 _Look = Callable[[Any, Table, Path], Iterator[Place]]
 
-_BY_TYPE: Dict[Any, _Look] = {
-    **dict.fromkeys(MAPPINGS, _in_dict),
-    defaultdict: _in_defaultdict,
-    **dict.fromkeys((list, deque), _in_sequence),
-    tuple: _in_tuple,
-    set: _in_set,
-    frozenset: _in_frozenset,
-    CellType: _in_cell,
-    partial: _in_partial,
-    staticmethod: _in_method,
-    classmethod: _in_method,
-    FunctionType: _nothing,
-    **dict.fromkeys(SUSPENDED, _in_suspended),
+# {id of a type: how its objects are looked into}
+_BY_TYPE: Dict[int, _Look] = {
+    **dict.fromkeys(map(id, MAPPINGS), _in_dict),
+    id(defaultdict): _in_defaultdict,
+    **dict.fromkeys(map(id, (list, deque)), _in_sequence),
+    id(tuple): _in_tuple,
+    id(set): _in_set,
+    id(frozenset): _in_frozenset,
+    id(CellType): _in_cell,
+    id(partial): _in_partial,
+    **dict.fromkeys(map(id, (staticmethod, classmethod)), _in_method),
+    id(FunctionType): _nothing,
+    **dict.fromkeys(map(id, SUSPENDED), _in_suspended),
 }
 _BY_BASE: List[Tuple[Any, _Look]] = [
     (dict, _in_dict),

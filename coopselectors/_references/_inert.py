@@ -16,7 +16,7 @@ from types import (
     MemberDescriptorType,
     ModuleType,
 )
-from typing import Any, Dict, Iterator, List, Tuple
+from typing import Any, Dict, Iterable, Iterator, List, Tuple
 
 from .._pickling import InstalledSelectorType, PrimitiveType
 
@@ -52,9 +52,12 @@ def is_module(thing: Any) -> bool:
     return issubclass(type(thing), ModuleType)
 
 
+def is_one_of(kind: type, kinds: Iterable[type]) -> bool:
+    return any(kind is each for each in kinds)
+
+
 def name_of(kind: type) -> str:
-    name: str = _class_name(kind)
-    return name
+    return str.__str__(_class_name(kind))
 
 
 def home_of(kind: type) -> str:
@@ -68,7 +71,7 @@ def home_of(kind: type) -> str:
 
 def full_name(kind: type) -> str:
     """As ``module.Class.Inner``."""
-    home, qualname = home_of(kind), _class_qualname(kind)
+    home, qualname = home_of(kind), str.__str__(_class_qualname(kind))
     return qualname if home in ("builtins", "") else f"{home}.{qualname}"
 
 
@@ -153,19 +156,24 @@ def own_vars(thing: Any) -> Any:
 def slots_of(thing: Any) -> Iterator[Tuple[str, Any, Any]]:
     """(name, accessor, content) of each slot of an object that holds something."""
     for kind in _laid_out(type(thing)):
-        for name, accessor in class_items(kind):
+        for _, accessor in class_items(kind):
             if type(accessor) is MemberDescriptorType:
                 try:
-                    yield str(name), accessor, accessor.__get__(thing)
+                    yield accessor.__name__, accessor, accessor.__get__(thing)
                 except (AttributeError, TypeError):
                     continue
 
 
 def is_plain(key: Any) -> bool:
     """Whether hashing, comparing and printing it runs nothing but C."""
-    if type(key) is tuple:
-        return all(map(is_plain, key))
-    return id(type(key)) in _PLAIN
+    inside = [key]
+    while inside:
+        each = inside.pop()
+        if type(each) is tuple:
+            inside += each
+        elif id(type(each)) not in _PLAIN:
+            return False
+    return True
 
 
 def is_hashed_in_c(key: Any) -> bool:
@@ -176,5 +184,8 @@ def text_of(key: Any) -> str:
     """A key of a dictionary, as it would be written."""
     if not is_plain(key):
         return full_name(key) if is_class(key) else f"<a {full_name(type(key))} object>"
-    text = repr(key)
+    try:
+        text = repr(key)
+    except (ValueError, RecursionError):  # for a number with very many digits, or deep tuples
+        return f"<a {full_name(type(key))} object>"
     return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."

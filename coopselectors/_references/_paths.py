@@ -59,7 +59,7 @@ class Paths:
                 holders = self._parents.get(id(each), ())
                 named = any(self._own(holder) for holder in holders)
                 for holder in holders[:50]:
-                    if not named or type(holder) in CONTAINERS:
+                    if not named or _inert.is_one_of(type(holder), CONTAINERS):
                         outer.append(holder)
             frontier = Kept(self._new(outer)[:_MOST])
         self._name_all()
@@ -133,17 +133,17 @@ class Paths:
         if _inert.is_class(thing):
             return Path(_inert.home_of(thing), _inert.full_name(thing))
         if type(thing) is FunctionType:
-            home = self._module(thing.__globals__)
+            home, qualname = self._module(thing.__globals__), str.__str__(thing.__qualname__)
             if home is None:
-                return Path("", f"<a function>.{thing.__qualname__}")
-            return Path(home.root, f"{home.text}.{thing.__qualname__}")
+                return Path("", f"<a function>.{qualname}")
+            return Path(home.root, f"{home.text}.{qualname}")
         return None
 
     def _module(self, namespace: Dict[Any, Any]) -> Optional[Path]:
         """The path to a module's namespace; None if it is none."""
         name = self._modules.get(id(namespace))
-        if name is None and "__builtins__" in namespace:
-            name = namespace.get("__name__")
+        if name is None and dict.__contains__(namespace, "__builtins__"):
+            name = dict.get(namespace, "__name__")
             # Another one of that name is loaded, or this one was run like a script.
             name = f"{name} (not in sys.modules)" if type(name) is str else None
         return None if name is None else Path(name, name, NAMESPACE)

@@ -159,7 +159,7 @@ def _in_object(holder: Any, above: Path, thing: Any) -> Path:
 def home_of_any(thing: Any) -> str:
     """The module of an object's class; empty for what may be anybody's."""
     kind = type(thing)
-    home = "" if kind in _WITHOUT_HOME else _inert.home_of(kind)
+    home = "" if _inert.is_one_of(kind, _WITHOUT_HOME) else _inert.home_of(kind)
     return "" if home == "builtins" else home
 
 

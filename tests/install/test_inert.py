@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
+import textwrap
 
 import pytest
 
@@ -414,6 +416,127 @@ def test_many_objects_are_looked_at_a_few_times_only(run_python):
     once, install, audit = map(float, output.split())
     assert install < 15 * once
     assert audit < 15 * once
+
+
+#: Names, namespaces and classes of classes that do something when they are looked at.
+NAMED = """
+import selectors, sys, types
+from selectors import PollSelector
+called = []
+def trap(kind, *names):
+    for name in names:
+        def method(self, *how, name=name):
+            called.append(f"{kind.__name__}.{name}")
+            return getattr(super(kind, self), name)(*how)
+        setattr(kind, name, method)
+class Name(str): pass
+trap(Name, "__eq__", "__ne__", "__hash__", "__str__", "__repr__", "__format__", "__getitem__",
+     "__len__", "__contains__", "startswith", "partition")
+class Space(dict): pass
+trap(Space, "get", "__contains__", "items", "keys", "values", "__iter__", "__len__")
+class Meta(type): pass
+trap(Meta, "__eq__", "__hash__")
+
+app = sys.modules["app"] = types.ModuleType("app")
+app.Named = type(Name("Named"), (), {"kind": PollSelector})
+app.Named.__name__, app.Named.__qualname__ = Name("Named"), Name("Named")
+app.Derived = type(Name("Derived"), (PollSelector,), {})
+app.living = app.Derived()
+def function(kind=PollSelector): pass
+function.__qualname__ = Name("function")
+function.__code__ = function.__code__.replace(co_name=Name("function"))
+app.function = function
+space = Space(kind=PollSelector, __name__="theirs")
+exec("def f(kind=kind): pass", space)
+app.f = space["f"]
+class Table(dict, metaclass=Meta): pass
+class Row(list, metaclass=Meta): pass
+class Pair(tuple, metaclass=Meta): pass
+class Slot(metaclass=Meta): __slots__ = "kind"
+app.table, app.row, app.pair = Table(kind=PollSelector), Row([PollSelector]), Pair([PollSelector])
+app.slot = Slot()
+app.slot.kind = PollSelector
+class Key:
+    def __hash__(self): called.append("Key.__hash__"); return 7
+    def __repr__(self): called.append("Key.__repr__"); return "key"
+class Thing: pass
+class Own(dict): pass
+app.thing, app.own = Thing(), Own(kind=PollSelector)
+for thing in (app.thing, app.own):
+    vars(thing).update({Name("kind"): PollSelector, Key(): PollSelector})
+"""
+
+
+def test_names_and_namespaces_of_classes_of_their_own(run_python):
+    run_python(
+        NAMED
+        + """
+import coopselectors
+def look():
+    for _ in range(2):
+        coopselectors.audit()
+        coopselectors.install(select=True)
+        coopselectors.audit()
+        coopselectors.uninstall()
+called.clear()
+look()
+space["look"] = look
+exec("def running(): local = kind; look()", space)
+called.clear()
+space["running"]()
+assert called == [], sorted(set(called))
+done = coopselectors.install().replaced
+assert {"__main__.Named.kind", "app.slot.kind"} <= {*done}, done
+for function in ("__main__.function", "theirs (not in sys.modules).f"):
+    assert f"default argument 'kind' of {function}" in done, done
+found = {each.where for each in coopselectors.audit()}
+assert {
+    "app.Derived", "app.living", "app.table['kind']", "element 0 of app.row",
+    "element 0 of app.pair", "app.thing[<a __main__.Name object>]",
+    "app.thing[<a __main__.Key object>]", "app.own.<a __main__.Name object>",
+    "app.own.<a __main__.Key object>",
+} <= found, found
+"""
+    )
+
+
+@pytest.mark.parametrize("options", [[], ["-bb"]])
+def test_keys_that_cannot_be_printed_or_compared(options):
+    script = """
+        import selectors, sys, types
+        import coopselectors
+        deep = ()
+        for _ in range(5000):
+            deep = (deep,)
+        app = sys.modules["app"] = types.ModuleType("app")
+        keys = {"number": 10**5000, "deep": deep, "bytes": b"kind", "both": (deep, 10**5000)}
+        class Thing(dict):
+            pass
+        for name, key in keys.items():
+            setattr(app, name, {key: selectors.PollSelector})
+            setattr(app, f"thing_{name}", Thing(kind=selectors.PollSelector))
+            vars(getattr(app, f"thing_{name}"))[key] = selectors.PollSelector
+        named = {"app.bytes[b'kind']", "app.deep[<a tuple object>]", "app.both[<a tuple object>]"}
+        if hasattr(sys, "set_int_max_str_digits"):
+            named.add("app.number[<a int object>]")
+        found = coopselectors.audit()
+        assert named <= {each.where for each in found}, [each.where[:80] for each in found]
+        done = coopselectors.install(select=True).replaced
+        assert named <= {*done}, done
+        for name, key in keys.items():
+            assert getattr(app, name)[key] is coopselectors.PollSelector
+            assert vars(getattr(app, f"thing_{name}"))[key] is coopselectors.PollSelector
+        assert coopselectors.uninstall() == []
+    """
+    done = subprocess.run(
+        [sys.executable, *options, "-c", textwrap.dedent(script)],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        env=os.environ,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
 
 
 @pytest.mark.skipif(sys.implementation.name != "cpython", reason="it is about CPython's memory")
