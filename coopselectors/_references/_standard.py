@@ -8,7 +8,15 @@ the ``selectors`` and ``select`` modules (``del sys.modules["select"]``, eventle
 from __future__ import annotations
 
 import sys
-from types import BuiltinFunctionType, FunctionType
+from types import (
+    BuiltinFunctionType,
+    ClassMethodDescriptorType,
+    FunctionType,
+    GetSetDescriptorType,
+    MemberDescriptorType,
+    MethodDescriptorType,
+    WrapperDescriptorType,
+)
 from typing import Any, Dict, Iterable, List, Optional, Set
 
 from . import _inert
@@ -32,10 +40,18 @@ HOMES = ("selectors", *GREEN_SELECTORS)
 # The prefix of the unpatched copies that eventlet keeps for itself.
 _ORIGINAL = "__original_module_"
 
-# Types that refer to a class because they describe it, or belong to it.
-_DESCRIBES = frozenset(("_abc", "weakref"))
+# The types of a class's own descriptors, which refer to it.
 _DESCRIPTORS = frozenset(
-    f"{name}_descriptor" for name in ("getset", "member", "method", "wrapper", "classmethod")
+    map(
+        id,
+        (
+            GetSetDescriptorType,
+            MemberDescriptorType,
+            MethodDescriptorType,
+            WrapperDescriptorType,
+            ClassMethodDescriptorType,
+        ),
+    )
 )
 
 
@@ -248,6 +264,6 @@ def _only_describes(holder: Any) -> bool:
     kind = type(holder)
     if kind is BuiltinFunctionType and _inert.is_module(holder.__self__):
         return True  # a function of the module that we have looked for
-    if _inert.is_a_hint(kind) or _inert.home_of(kind) in _DESCRIBES:
-        return _inert.full_name(kind) != "weakref.finalize._Info"  # it calls what it holds
-    return _inert.name_of(kind) in _DESCRIPTORS
+    if _inert.is_a_hint(kind) or _inert.home_of(kind) == "_abc":
+        return True  # as what an abstract class knows of its subclasses does
+    return id(kind) in _DESCRIPTORS

@@ -288,6 +288,29 @@ def test_a_running_function_that_has_its_variables_in_a_dictionary(run_python):
     )
 
 
+def test_attributes_of_weak_dictionaries_and_of_what_is_named_as_a_descriptor(run_python):
+    run_python(
+        """
+        import selectors, weakref, coopselectors
+        class method_descriptor:
+            pass
+        named = method_descriptor()
+        values, keys, things = weakref.WeakValueDictionary(), weakref.WeakKeyDictionary(), {*()}
+        by_kind = weakref.WeakValueDictionary({selectors.PollSelector: named})
+        for each in (named, values, keys):
+            each.kind = selectors.PollSelector
+        places = {f"__main__.{each}.kind" for each in ("named", "values", "keys")}
+        assert places <= {each.where for each in coopselectors.audit()}
+        assert places <= {*coopselectors.install().replaced}
+        assert named.kind is values.kind is keys.kind is coopselectors.PollSelector
+        assert by_kind[coopselectors.PollSelector] is named
+        del named, each
+        assert not by_kind.data  # it looks for the key that its reference has kept
+        assert coopselectors.uninstall()
+        """
+    )
+
+
 def test_less_usual_ways_to_hold_it(run_python):
     run_python(
         """
