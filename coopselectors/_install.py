@@ -203,7 +203,7 @@ def _keep_for_uninstall(module: ModuleType, name: str, theirs: Any) -> Any:
     namespace = _inert.module_vars(module)
     for index, change in reversed(list(enumerate(_changes))):
         place = change.place
-        if place.key == name and namespace is vars_of_module(place.root):
+        if namespace is vars_of_module(place.root) and place.key == name:
             if place.get() is not change.ours:
                 break
             saved = _runtime.saved_by_gevent(place.root)
