@@ -204,12 +204,15 @@ def test_a_collector_that_was_off_stays_off(run_python):
     )
 
 
+@pytest.mark.skipif(sys.implementation.name != "cpython", reason="it is about CPython's bytecode")
 def test_a_collector_that_was_on_is_on_again_wherever_a_signal_handler_raises(run_python):
     run_python(
         """
         import coopselectors, dis, gc, itertools, sys
         class Stop(BaseException):
             pass
+        # From 3.12 on, there is an event for each line only.
+        moment = "opcode" if sys.version_info < (3, 12) else "line"
         def stop_at(step):
             left = iter(range(step))
             def trace(frame, event, argument):
@@ -218,7 +221,7 @@ def test_a_collector_that_was_on_is_on_again_wherever_a_signal_handler_raises(ru
                 frame.f_trace_opcodes = True
                 # Before these, the interpreter calls no handler.
                 waits = dis.opname[frame.f_code.co_code[frame.f_lasti]] in ("NOP", "SETUP_FINALLY")
-                if event == "opcode" and not waits and next(left, None) is None:
+                if event == moment and not waits and next(left, None) is None:
                     sys.settrace(None)
                     raise Stop
                 return trace
@@ -241,7 +244,7 @@ def test_a_collector_that_was_on_is_on_again_wherever_a_signal_handler_raises(ru
             del Thing.held
             if not stopped:
                 break
-        assert step > 20
+        assert step > 8
         """
     )
 
@@ -516,9 +519,13 @@ def test_keys_that_cannot_be_printed_or_compared(options):
             setattr(app, name, {key: selectors.PollSelector})
             setattr(app, f"thing_{name}", Thing(kind=selectors.PollSelector))
             vars(getattr(app, f"thing_{name}"))[key] = selectors.PollSelector
-        named = {"app.bytes[b'kind']", "app.deep[<a tuple object>]", "app.both[<a tuple object>]"}
-        if hasattr(sys, "set_int_max_str_digits"):
-            named.add("app.number[<a int object>]")
+        def label(name, key):
+            try:
+                text = repr(key)
+            except (ValueError, RecursionError):  # which depends on the version of Python
+                return f"app.{name}[<a {type(key).__name__} object>]"
+            return f"app.{name}[{text}]" if len(text) <= 60 else f"app.{name}[{text[:60]}...]"
+        named = {label(name, key) for name, key in keys.items()}
         found = coopselectors.audit()
         assert named <= {each.where for each in found}, [each.where[:80] for each in found]
         done = coopselectors.install(select=True).replaced
