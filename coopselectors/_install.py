@@ -194,7 +194,7 @@ def _watch(name: str) -> None:
 
 
 def _is_of_a_hub(frame: FrameType) -> bool:
-    module = frame.f_globals.get("__name__")
+    module = dict.get(frame.f_globals, "__name__")
     return type(module) is str and module.partition(".")[0] in ("gevent", "eventlet")
 
 

@@ -256,7 +256,7 @@ def _is_default(kind: type) -> bool:
 def _home_of_any(thing: Any) -> Any:
     if _inert.is_class(thing):
         return _inert.home_of(thing)
-    home = thing.__module__ if type(thing).__name__ == "function" else ""
+    home = thing.__module__ if type(thing) is FunctionType else ""
     return home if type(home) is str else ""
 
 

@@ -59,7 +59,7 @@ class Path(NamedTuple):
 def step(holder: Any, above: Path, thing: Any) -> Path:
     """The path to `thing` by way of `holder`, to which `above` leads."""
     kind = type(holder)
-    by = _BY_TYPE.get(kind)
+    by = _BY_TYPE.get(id(kind))
     if by is None:
         by = next((by for base, by in _BY_BASE if issubclass(kind, base)), _in_object)
     return by(holder, above, thing)
@@ -153,7 +153,7 @@ def _in_object(holder: Any, above: Path, thing: Any) -> Path:
         name = next((name for name, _, value in _inert.slots_of(holder) if value is thing), None)
     if name is None:
         return Path(root, f"{above.text}<in a {_inert.full_name(kind)}>")
-    return Path(root, in_object(holder, above, name))
+    return Path(root, in_object(holder, above, name if type(name) is str else _inert.text_of(name)))
 
 
 def home_of_any(thing: Any) -> str:
@@ -165,12 +165,15 @@ def home_of_any(thing: Any) -> str:
 
 _Step = Callable[[Any, Path, Any], Path]
 
-_BY_TYPE: Dict[Any, _Step] = {
-    **dict.fromkeys(SEQUENCES, _in_sequence),
-    FunctionType: _in_function,
-    partial: _in_partial,
-    **dict.fromkeys((CellType, MappingProxyType, staticmethod, classmethod), _as_the_holder),
-    **dict.fromkeys(SUSPENDED, _in_suspended),
+# {id of a type: how to go on from its objects}
+_BY_TYPE: Dict[int, _Step] = {
+    **dict.fromkeys(map(id, SEQUENCES), _in_sequence),
+    id(FunctionType): _in_function,
+    id(partial): _in_partial,
+    **dict.fromkeys(
+        map(id, (CellType, MappingProxyType, staticmethod, classmethod)), _as_the_holder
+    ),
+    **dict.fromkeys(map(id, SUSPENDED), _in_suspended),
 }
 _BY_BASE: List[Tuple[Any, _Step]] = [
     (dict, _in_dict),

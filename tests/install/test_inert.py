@@ -459,6 +459,9 @@ class Slot(metaclass=Meta): __slots__ = "kind"
 app.table, app.row, app.pair = Table(kind=PollSelector), Row([PollSelector]), Pair([PollSelector])
 app.slot = Slot()
 app.slot.kind = PollSelector
+class Inside(metaclass=Meta): pass
+app.inside = [Inside()]
+app.inside[0].inner = [{2: PollSelector}]
 class Key:
     def __hash__(self): called.append("Key.__hash__"); return 7
     def __repr__(self): called.append("Key.__repr__"); return "key"
