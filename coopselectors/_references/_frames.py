@@ -98,16 +98,14 @@ def _shared() -> Table:
     found = Table()
     for frame, is_free in running_frames():
         code = frame.f_code
-        inside = [each for each in code.co_consts if type(each) is CodeType and each.co_freevars]
-        if inside and code.co_cellvars:
-            variables = variables_of(frame) if is_free else None
-            for inner in inside:
-                names = {*code.co_cellvars} & {*inner.co_freevars}
+        inside = [each for each in code.co_consts if type(each) is CodeType]
+        shares = [(each, {*each.co_freevars} & {*code.co_cellvars}) for each in inside]
+        if any(names for _, names in shares):
+            variables = variables_of(frame) if is_free else []
+            for inner, names in shares:
                 values = found.setdefault(id(inner), Kept())
-                if variables is not None:
-                    values += [value for name, value in variables if name in names]
-                elif names:
-                    values.append(_UNKNOWN)
+                values += [value for name, value in variables if name in names]
+                values += [_UNKNOWN for _ in names if not is_free]
     return found
 
 

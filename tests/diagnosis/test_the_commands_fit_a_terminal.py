@@ -88,6 +88,7 @@ def test_the_table_of_the_self_check():
     assert "\x1b" not in said
 
 
+@pytest.mark.counted
 @pytest.mark.parametrize("command", ["native --clients=5 --messages=2", "info", "audit -m html"])
 @pytest.mark.parametrize("stream", ["1", "2"])
 def test_a_stream_may_be_missing(command, stream):
@@ -100,6 +101,7 @@ def test_a_stream_may_be_missing(command, stream):
     assert done.returncode == 0
 
 
+@pytest.mark.counted
 def test_nobody_may_be_reading(package):
     ours, theirs = os.pipe()
     os.close(ours)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import subprocess
 import sys
@@ -9,6 +10,7 @@ import textwrap
 
 import pytest
 
+from coopselectors._references import _holders
 from support.runtimes import missing
 
 #: {runtime: how it is patched}
@@ -585,3 +587,13 @@ def test_an_object_that_only_says_that_it_is_a_function(run_python):
         memory[place] = before
         """
     )
+
+
+def test_calls_of_a_parent_in_which_the_collector_was_off(monkeypatch):
+    call = _holders._Call()
+    call.thread, call.collects = 0, False
+    _holders._calls.add(call)
+    with monkeypatch.context() as patch:
+        patch.setattr(gc, "enable", lambda: pytest.fail("turned on"))
+        _holders._end_calls_of_the_parent()
+    assert not _holders._calls

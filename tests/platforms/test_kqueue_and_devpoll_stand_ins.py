@@ -216,6 +216,7 @@ print("done")
 )
 
 
+@pytest.mark.counted
 @pytest.mark.parametrize("primitive", ["kqueue", "devpoll", "select"])
 @pytest.mark.parametrize("name", runtimes.RUNTIMES)
 class TestStandIn:
@@ -226,7 +227,6 @@ class TestStandIn:
         assert ran > 15
         assert len(skipped) <= 1
 
-    @pytest.mark.counted
     def test_the_interpreters_own_suite_of_primitives(self, run_python, name, primitive):
         self.skip_if_missing(name)
         arguments = str(TESTS), primitive, name, *PRIMITIVES[primitive]
@@ -235,7 +235,6 @@ class TestStandIn:
         assert ran >= {"kqueue": 7 + 5 + 5, "devpoll": 6 + 5 + 5, "select": 4}[primitive]
         assert skipped == []
 
-    @pytest.mark.counted
     def test_what_is_special_in_ours(self, run_python, name, primitive):
         self.skip_if_missing(name)
         output = run_python(OURS, str(TESTS), primitive, name, limit=60)

@@ -178,6 +178,34 @@ def test_unregister_goes_on_where_it_was(runtime, Selector, ready, monkeypatch):
         assert len(selector.select(5)) == 1
 
 
+def test_another_thread_that_was_faster(runtime, Selector, ready):
+    class Racing(dict):
+        def __getitem__(self, fd):
+            return self.pop(fd)
+
+    with Selector() as selector:
+        selector.register(ready, EVENT_READ)
+        selector._fd_to_key = Racing(selector._fd_to_key)
+        with pytest.raises(KeyError, match="is not registered"):
+            selector.unregister(ready)
+
+
+def test_a_number_that_was_in_doubt_before_stays_so(runtime, Selector, ready):
+    with Selector() as selector:
+        selector._poller.stale_fds = frozenset({ready})
+        usual = selector._poller.backend.register
+
+        def register(*how):
+            usual(*how)
+            raise Stop
+
+        selector._poller.backend.register = register
+        with pytest.raises(Stop):
+            selector.register(ready, EVENT_READ)
+        assert selector._poller.stale_fds == {ready}
+        assert selector._poller.poll(0) == []
+
+
 @pytest.mark.epoll
 @pytest.mark.parametrize("closed", [False, True])
 def test_close_goes_on_where_it_was(runtime, monkeypatch, closed):
