@@ -10,8 +10,9 @@ from posix import close, pipe, write
 import pytest
 
 import coopselectors
-from coopselectors import EVENT_READ, _owned
+from coopselectors import EVENT_READ, _fork, _owned
 from coopselectors._backends import EpollBackend
+from coopselectors._lock import Lock
 from support import seams
 
 pytestmark = [
@@ -48,6 +49,7 @@ class At:
             pass
         finally:
             sys.settrace(before)
+            _fork._lock = Lock()  # a tracer may raise just before it is given back
         return self.where
 
     def _trace(self, frame, event, _):
