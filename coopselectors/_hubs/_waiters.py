@@ -191,8 +191,9 @@ class Outer:
             if len(self.sleepers) == 1:
                 self.watcher.ref = False
             self.sleepers.pop(greenlet, None)
-            if self.sleepers and not self.watcher.ref:  # others have come in between
-                self.watcher.ref = True
+            # A signal handler may have slept in between, or have let others come.
+            if self.watcher.ref != bool(self.sleepers):
+                self.watcher.ref = bool(self.sleepers)
         else:
             before, source = suspended
             self.sleepers[greenlet] = before

@@ -180,13 +180,17 @@ def what_is_left(runtime):
                 found.append(f"sleepers: {outer.sleepers}")
             if outer.handed is not None:
                 found.append(f"handed: {outer.handed}")
-            if getattr(outer.watcher, "ref", False):
-                found.append("the watcher keeps the loop alive")
             if outer.beside_threads:
                 found.append(f"beside threads: {outer.beside_threads}")
     if runtime.owner == "gevent" and not runtime.hub().join(2):
         found.append("the hub goes on waiting")
     return found
+
+
+def keeps_alive(runtime):
+    """Does the hub go on although nobody sleeps there, or may it end although somebody does?"""
+    outer = getattr(runtime.hub(), "_coopselectors_outer", None) if runtime.cooperative else None
+    return outer is not None and outer.watcher.ref != bool(outer.sleepers)
 
 
 def handlers(runtime, scene):
@@ -241,6 +245,8 @@ def at_every_line(runtime, kind, what, in_hub=False):
         is_right = ends_early if isinstance(answer, Exception) else len(answer) == 1
         if not (is_right or (waits_on and answer == [])) or took > LATE:
             wrong.append(f"{where}: {answer!r} after {took:.1f} s")
+        if keeps_alive(runtime):
+            wrong.append(f"{where}: the watcher keeps the loop alive, or does not")
         runtime.join(task)
         scene.drain()
         if what == "closes":
@@ -275,6 +281,8 @@ def timed_out_at_every_line(runtime, kind, what):
         where = lines.where(line)
         if answer != [] or not 0.002 <= took < LATE:
             wrong.append(f"{where}: {answer!r} after {took:.3f} s")
+        if keeps_alive(runtime):
+            wrong.append(f"{where}: the watcher keeps the loop alive, or does not")
         if where is None:
             break
         line += 1
