@@ -8,17 +8,24 @@ type.
 from __future__ import annotations
 
 import sys
+from itertools import zip_longest
 from types import FunctionType
 from typing import Any, Dict, List, Optional, Set
 
 from . import _inert
 from ._frames import is_greenlet
 from ._holders import Kept, Table, holders_of, referents_of
-from ._steps import CLASS, CONTAINERS, INTERNAL, NAMESPACE, Path, home_of_any, step
+from ._steps import CLASS, CONTAINERS, INTERNAL, NAMESPACE, Keys, Path, home_of_any, step
 
-# How many steps to go outwards, and with how many objects at most.
+# How many steps to go outwards, and with how many objects at most: this many, or so many for each
+# that is asked for.
 _STEPS = 6
 _MOST = 5000
+_MOST_FOR_EACH = 4
+# By how many of its holders one object is followed.
+_WAYS = 50
+
+_NOBODY = object()
 
 
 class Paths:
@@ -32,6 +39,7 @@ class Paths:
         self._parents = Table()  # {id of an object: Kept(who holds it)}
         self._known: Dict[int, Path] = {}
         self._alive = Kept()  # or an identity would be used again
+        self._keys = Keys(self._parents)
         self._levels = Kept()  # what was looked for, from step to step
         self._modules: Dict[int, str] = {}  # {id of a module's namespace: its name}
         for name, module in list(sys.modules.items()):
@@ -44,6 +52,7 @@ class Paths:
     def look_for(self, objects: List[Any]) -> None:
         """Find out who holds these, and who holds those, until all can be named."""
         frontier = Kept(self._new(objects))
+        most = max(_MOST, _MOST_FOR_EACH * len(frontier))
         for _ in range(_STEPS):
             self._levels.append(frontier)
             wanted = set(map(id, frontier))
@@ -54,15 +63,19 @@ class Paths:
                         held -= self.variables.keys()
                 for each in held:
                     self._parents.setdefault(each, Kept()).append(holder)
-            outer = Kept()
-            for each in frontier:
-                holders = self._parents.get(id(each), ())
-                named = any(self._own(holder) for holder in holders)
-                for holder in holders[:50]:
-                    if not named or _inert.is_one_of(type(holder), CONTAINERS):
-                        outer.append(holder)
-            frontier = Kept(self._new(outer)[:_MOST])
+            frontier = Kept(self._new(self._outwards(frontier))[:most])
         self._name_all()
+
+    def _outwards(self, frontier: Kept) -> Kept:
+        """The holders to go on from: the first one of each object, then the second ones."""
+        ways = Kept()
+        for thing in frontier:
+            holders = self._parents[id(thing)]
+            if any(self._own(holder) for holder in holders):
+                holders = Kept(each for each in holders if _inert.is_one_of(type(each), CONTAINERS))
+            ways.append(Kept(holders[:_WAYS]))
+        turns = zip_longest(*ways, fillvalue=_NOBODY)
+        return Kept(each for turn in turns for each in turn if each is not _NOBODY)
 
     def held_by(self, thing: Any) -> List[Any]:
         """Whose attribute it is, or which container holds it, as far as it was looked for."""
@@ -81,6 +94,7 @@ class Paths:
     def _name_all(self) -> None:
         """Name what was found: the shortest way from something with a name, or the next best."""
         self._known.clear()
+        self._keys = Keys(self._parents)
         self._name_from_holders()
         for thing in self._unnamed():
             module = self._module(thing) if type(thing) is dict else None
@@ -99,7 +113,7 @@ class Paths:
             fresh: Dict[int, Path] = {}
             for thing in self._unnamed():
                 ways = [
-                    step(holder, above, thing)
+                    step(holder, above, thing, self._keys)
                     for holder in self._parents[id(thing)]
                     for above in (self._known.get(id(holder)) or self._own(holder),)
                     if above is not None

@@ -11,10 +11,11 @@ from collections import OrderedDict, defaultdict, deque
 from functools import partial
 from selectors import SelectorKey
 from types import CellType, FunctionType, MappingProxyType
-from typing import Any, Callable, Dict, List, NamedTuple, Tuple
+from typing import Any, Callable, Container, Dict, Iterable, List, NamedTuple, Tuple
 
 from . import _inert
 from ._frames import SUSPENDED, variables_of_suspended
+from ._holders import Kept
 
 #: The types of dictionary, and of what is indexed by number, that are looked into.
 MAPPINGS = (dict, OrderedDict, defaultdict)
@@ -56,58 +57,86 @@ class Path(NamedTuple):
     owner: Any = None
 
 
-def step(holder: Any, above: Path, thing: Any) -> Path:
+class Keys:
+    """The first key or index under which a container holds each of the objects that are wanted.
+
+    A container is read once, however many of them it holds.
+    """
+
+    def __init__(self, wanted: Container[int]) -> None:
+        self._wanted = wanted  # their identities
+        #: {id of a container: {id of an object in it: its key}}
+        self._found: Dict[int, Dict[int, Any]] = {}
+        self._alive = Kept()  # or an identity would be used again
+
+    def in_dict(self, table: Any, thing: Any, default: Any) -> Any:
+        known = self._found.get(id(table))
+        if known is None:
+            known = self._note(table, list(dict.items(table)))
+        return known.get(id(thing), default)
+
+    def in_sequence(self, sequence: Any, thing: Any, default: Any) -> Any:
+        known = self._found.get(id(sequence))
+        if known is None:
+            builtin = next(each for each in SEQUENCES if issubclass(type(sequence), each))
+            known = self._note(sequence, enumerate(list(builtin.__iter__(sequence))))
+        return known.get(id(thing), default)
+
+    def _note(self, container: Any, items: Iterable[Tuple[Any, Any]]) -> Dict[int, Any]:
+        self._alive.append(container)
+        known = self._found[id(container)] = {}
+        for key, each in items:
+            if id(each) in self._wanted:
+                known.setdefault(id(each), key)
+        return known
+
+
+def step(holder: Any, above: Path, thing: Any, keys: Keys) -> Path:
     """The path to `thing` by way of `holder`, to which `above` leads."""
     kind = type(holder)
     by = _BY_TYPE.get(id(kind))
     if by is None:
         by = next((by for base, by in _BY_BASE if issubclass(kind, base)), _in_object)
-    return by(holder, above, thing)
+    return by(holder, above, thing, keys)
 
 
-def _in_dict(holder: Any, above: Path, thing: Any) -> Path:
+def _in_dict(holder: Any, above: Path, thing: Any, keys: Keys) -> Path:
     if _inert.is_a_hint(type(above.owner)):
         return above
-    key = _key_of(holder, thing, _NO_KEY)
+    key = keys.in_dict(holder, thing, _NO_KEY)
     if key is _NO_KEY and type(holder) is not dict:
-        return _in_object(holder, above, thing)  # an attribute, or the factory of a defaultdict
+        return _in_object(
+            holder, above, thing, keys
+        )  # an attribute, or the factory of a defaultdict
     return Path(above.root, at_key(above, "?" if key is _NO_KEY else key))
 
 
-def _in_sequence(holder: Any, above: Path, thing: Any) -> Path:
-    index = next((index for index, each in enumerate(list(holder)) if each is thing), 0)
+def _in_sequence(holder: Any, above: Path, thing: Any, keys: Keys) -> Path:
+    index = keys.in_sequence(holder, thing, None)
+    if index is None and not _inert.is_one_of(type(holder), SEQUENCES):
+        return _in_object(holder, above, thing, keys)  # an attribute
+    index = index or 0
     if above.role == CLOSURE and above.owner.__code__.co_freevars[index] == "__class__":
         return Path(above.root, above.text, INTERNAL)  # what super() goes by
     role = VARIABLE if above.role == CLOSURE else PLAIN
     return Path(above.root, at_index(above, index), role, above.owner)
 
 
-def _in_tuple(holder: Any, above: Path, thing: Any) -> Path:
-    path = _in_own_sequence(list(tuple.__iter__(holder)), holder, above, thing)
+def _in_tuple(holder: Any, above: Path, thing: Any, keys: Keys) -> Path:
+    path = _in_sequence(holder, above, thing, keys)
     if issubclass(type(holder), SelectorKey) and above.root.partition(".")[0] == _inert.OURS:
         # What a program has registered with a selector of ours is the program's.
         return path._replace(root=home_of_any(thing))
     return path
 
 
-def _in_list(holder: Any, above: Path, thing: Any) -> Path:
-    return _in_own_sequence(list(list.__iter__(holder)), holder, above, thing)
-
-
-def _in_own_sequence(elements: List[Any], holder: Any, above: Path, thing: Any) -> Path:
-    """A tuple or list of a class of somebody's own, which may have attributes, too."""
-    if any(each is thing for each in elements):
-        return _in_sequence(elements, above, thing)
-    return _in_object(holder, above, thing)
-
-
-def _in_class(holder: Any, above: Path, thing: Any) -> Path:
+def _in_class(holder: Any, above: Path, thing: Any, keys: Keys) -> Path:
     if type(thing) is dict and gc.get_referents(_inert.vars_of_class(holder))[0] is thing:
         return Path(above.root, above.text, CLASS, holder)
     return Path(above.root, above.text, INTERNAL)
 
 
-def _in_function(function: FunctionType, above: Path, thing: Any) -> Path:
+def _in_function(function: FunctionType, above: Path, thing: Any, keys: Keys) -> Path:
     roles = (
         (function.__defaults__, DEFAULTS),
         (function.__kwdefaults__, KEYWORD_DEFAULTS),
@@ -123,23 +152,23 @@ def _in_function(function: FunctionType, above: Path, thing: Any) -> Path:
     return Path(above.root, above.text, INTERNAL)
 
 
-def _in_partial(holder: Any, above: Path, thing: Any) -> Path:
+def _in_partial(holder: Any, above: Path, thing: Any, keys: Keys) -> Path:
     if thing is holder.args:
         return Path(above.root, f"{above.text}.args", ARGUMENTS, holder)
     name = "keywords" if thing is holder.keywords else "func"
     return Path(above.root, f"{above.text}.{name}")
 
 
-def _as_the_holder(holder: Any, above: Path, thing: Any) -> Path:
+def _as_the_holder(holder: Any, above: Path, thing: Any, keys: Keys) -> Path:
     return Path(above.root, above.text)
 
 
-def _in_suspended(holder: Any, above: Path, thing: Any) -> Path:
+def _in_suspended(holder: Any, above: Path, thing: Any, keys: Keys) -> Path:
     inside = (label for label, value in variables_of_suspended(holder) if value is thing)
     return Path("", next(inside, above.text))
 
 
-def _in_object(holder: Any, above: Path, thing: Any) -> Path:
+def _in_object(holder: Any, above: Path, thing: Any, keys: Keys) -> Path:
     kind = type(holder)
     home = _inert.home_of(kind)
     if _inert.is_a_hint(kind):
@@ -148,7 +177,7 @@ def _in_object(holder: Any, above: Path, thing: Any) -> Path:
     namespace = _inert.own_vars(holder)
     if namespace is not None and namespace is thing:
         return Path(root, above.text, NAMESPACE, holder)
-    name = _key_of(namespace or {}, thing, None)
+    name = None if namespace is None else keys.in_dict(namespace, thing, None)
     if name is None:
         name = next((name for name, _, value in _inert.slots_of(holder) if value is thing), None)
     if name is None:
@@ -163,7 +192,7 @@ def home_of_any(thing: Any) -> str:
     return "" if home == "builtins" else home
 
 
-_Step = Callable[[Any, Path, Any], Path]
+_Step = Callable[[Any, Path, Any, Keys], Path]
 
 # {id of a type: how to go on from its objects}
 _BY_TYPE: Dict[int, _Step] = {
@@ -178,7 +207,8 @@ _BY_TYPE: Dict[int, _Step] = {
 _BY_BASE: List[Tuple[Any, _Step]] = [
     (dict, _in_dict),
     (tuple, _in_tuple),
-    (list, _in_list),
+    (list, _in_sequence),
+    (deque, _in_sequence),
     (type, _in_class),
 ]
 
@@ -212,7 +242,3 @@ def in_object(holder: Any, above: Path, name: str) -> str:
         if field:
             return f"field {field[:-1]} of dataclass {owner}, its {name}"
     return f"{above.text}.{name}"
-
-
-def _key_of(table: Dict[Any, Any], thing: Any, default: Any) -> Any:
-    return next((key for key, each in list(dict.items(table)) if each is thing), default)

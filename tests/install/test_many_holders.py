@@ -1,0 +1,88 @@
+"""Is everything named and replaced where thousands of objects hold a class?"""
+
+from __future__ import annotations
+
+import collections
+import selectors
+import sys
+import types
+
+import pytest
+
+import coopselectors
+from coopselectors._references import _paths, _steps
+
+pytestmark = pytest.mark.epoll
+
+
+@pytest.fixture
+def library(monkeypatch):
+    """An empty module; whatever is installed is undone at the end."""
+    module = types.ModuleType("library")
+    monkeypatch.setitem(sys.modules, "library", module)
+    yield module
+    if coopselectors.is_installed():
+        coopselectors.uninstall()
+
+
+class Client:
+    def __init__(self):
+        self.kind = selectors.DefaultSelector
+
+
+def table(clients):
+    return dict(enumerate(clients))
+
+
+def namespace(clients):
+    return types.SimpleNamespace(**{f"c{number}": each for number, each in enumerate(clients)})
+
+
+@pytest.mark.parametrize("kind", [list, collections.deque, set, table, namespace])
+def test_more_objects_than_are_followed_otherwise(library, monkeypatch, kind):
+    monkeypatch.setattr(_paths, "_MOST", 50)
+    clients = [Client() for _ in range(300)]
+    for client in clients:
+        vars(client)  # on some versions, this makes it one step more to the object
+    library.pool = kind(clients)
+    places = [each.where for each in coopselectors.audit() if each.where.startswith("library.pool")]
+    done = coopselectors.install().replaced
+    assert {each.kind for each in clients} == {coopselectors.EpollSelector}
+    assert sorted(each for each in done if each.startswith("library.pool")) == sorted(places)
+    assert len(set(places)) == (1 if kind is set else 300)  # the elements of a set have no names
+    assert coopselectors.uninstall() == []
+    assert {each.kind for each in clients} == {selectors.EpollSelector}
+
+
+def test_one_that_many_hold_does_not_crowd_out_the_others(library, monkeypatch):
+    monkeypatch.setattr(_paths, "_MOST", 20)
+    library.clients = [[Client()] for _ in range(20)]
+    library.lists = [[each] for [each] in library.clients[:10] for _ in range(100)]
+    coopselectors.install()
+    assert {each.kind for [each] in library.clients} == {coopselectors.EpollSelector}
+
+
+def test_a_container_is_read_once(library, monkeypatch):
+    read, usual = [], _steps.Keys._note
+
+    def note(keys, container, items):
+        read.append(id(container))
+        return usual(keys, container, items)
+
+    monkeypatch.setattr(_steps.Keys, "_note", note)
+    library.pool = [Client() for _ in range(300)]
+    library.names = dict(enumerate(library.pool))
+    coopselectors.audit()
+    assert read.count(id(library.pool)) == read.count(id(library.names)) == 1
+
+
+class Pool(collections.deque):
+    """A sequence with attributes of its own."""
+
+
+def test_a_sequence_of_ones_own(library):
+    library.pool = Pool([Client()])
+    library.pool.spare = Client()
+    coopselectors.install()
+    places = [each for each in coopselectors.install().replaced if each.startswith("library")]
+    assert places == ["library.pool.spare.kind", "library.pool[0].kind"]
