@@ -95,14 +95,14 @@ def _read(process: Any) -> Dict[str, Any]:
 
 
 def _follow(peers: Any, progress: Callable[[int], None]) -> str:
-    """Tell of each dot that the clients print; return whatever else they say."""
+    """Tell of each line with a dot that the clients print; return whatever else they say."""
     percent, rest = 0, ""
-    for character in iter(lambda: peers.stderr.read(1), ""):
-        if character == ".":
+    for line in peers.stderr:
+        if line == ".\n":
             percent += 1
             progress(percent)
         else:
-            rest += character
+            rest += line
     return rest.strip()
 
 
@@ -112,7 +112,9 @@ def _judge(row: Row, result: Dict[str, Any], complaint: str) -> None:
     for name, value in result.items():
         setattr(row, name, value)
     row.detail = complaint
-    if row.corrupted or row.echoed != row.expected:
+    if "echoed" not in result:
+        row.detail = complaint or "the clients ended before their time"
+    elif row.corrupted:
         row.verdict = "corrupted"
     elif "held_up" not in result:
         row.detail = "the server ended before its time"

@@ -3,7 +3,7 @@
 Runs in a process of its own, on plain asyncio: ``python -m coopselectors._check.clients PORT
 CLIENTS MESSAGES PAUSE``.  All clients connect before the first speaks, and half-way all are
 silent for PAUSE seconds, in which the server has nothing to do but wait.  Prints the counts as a
-JSON object, and ``.`` on the error stream for each hundredth part of the work.
+JSON object, and a line with a dot on the error stream for each hundredth part of the work.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ class Clients:
             self.echoed += 1
             self.corrupted += answer != message
             if self.echoed % self._dot == 0:
-                print(".", end="", file=sys.stderr, flush=True)
+                print(".", file=sys.stderr, flush=True)
 
 
 def main(port: str, clients: str, messages: str, pause: str) -> None:

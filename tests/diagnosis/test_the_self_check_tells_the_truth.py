@@ -140,10 +140,17 @@ def test_clients_that_hang_are_found_out(run, monkeypatch):
 
 
 def test_what_the_clients_complain_of_is_shown(run, monkeypatch):
-    sabotage(monkeypatch, "clients", "raise SystemExit('no luck today')")
+    sabotage(monkeypatch, "clients", "raise SystemExit('no luck: line 1.5 ...')")
     status, output, _ = run("native")
     assert status == 1
-    assert "no luck today" in output
+    assert "native: failed: no luck: line 1.5 ...\n" in output
+
+
+def test_clients_that_say_nothing_are_found_out(run, monkeypatch):
+    sabotage(monkeypatch, "clients", "")
+    status, output, _ = run("native")
+    assert status == 1
+    assert "native: failed: the clients ended before their time\n" in output
 
 
 def test_a_server_that_dies_is_found_out(run, monkeypatch):
