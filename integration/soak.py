@@ -525,6 +525,7 @@ def count(here):
         "greenlets": sum("reenlet" in kind or "GreenThread" in kind for kind in kinds),
         "threads": len(os.listdir("/proc/self/task")),
         **here.count(),
+        "children": done["forks"] + done["daemons"],
         "objects": len(kinds),
         "memory": memory,
     }
@@ -545,7 +546,10 @@ def changes(before, after):
     # gevent's hubs outlive their destruction, with some objects each, whoever makes them.  An
     # active watcher outlives it too, for a destroyed loop does not stop any: the one of our nest.
     hubs = after.get("Hub", 0) - before.get("Hub", 0)
-    more = collections.Counter(Hub=hubs, greenlets=hubs, io=hubs, async_=2 * hubs)
+    more = collections.Counter(Hub=hubs, greenlets=hubs, io=hubs)
+    # gevent keeps a watcher of each child that it was not asked to wait for; libuv's has an async_.
+    more["children"] = after["children"] - before["children"]
+    more["async_"] = hubs + more["children"]
     more["objects"] = MORE_OBJECTS + OBJECTS_OF_A_HUB * hubs
     more["memory"] = max(MORE_MEMORY, before["memory"] // 20) + MEMORY_OF_A_HUB * hubs
     return {
