@@ -15,7 +15,7 @@ from support.runtimes import standard
 
 #: {platform: the standard class that works there}
 REFERENCES = {
-    "": standard.EpollSelector,
+    "": standard.DefaultSelector,
     "kqueue": standard.PollSelector,
     "devpoll": standard.PollSelector,
     "select": standard.SelectSelector,

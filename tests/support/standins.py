@@ -45,9 +45,9 @@ from support import standin_filters
 from support.standin_filters import KQ_FILTER_VNODE, SOURCES, Source
 
 #: What is below the stand-ins.
-real_epoll = select.epoll
+real_epoll: Any = getattr(select, "epoll", None)
 
-_epoll, _poll, _select, _PIPE_BUF = select.epoll, select.poll, select.select, select.PIPE_BUF
+_epoll, _poll, _select, _PIPE_BUF = real_epoll, select.poll, select.select, select.PIPE_BUF
 _IN, _OUT, _PRI, _ERR, _HUP = 0x1, 0x4, 0x2, 0x8, 0x10  # <poll.h> and <sys/epoll.h> agree
 _RDHUP, _ONCE, _EDGE = 0x2000, 1 << 30, 1 << 31  # <sys/epoll.h>; PyPy does not name them all
 _POLLREMOVE = 0x800  # <poll.h> of Solaris

@@ -21,6 +21,7 @@ from typing import Any, Iterator
 
 import pytest
 
+from . import native
 from .runtimes import BACKENDS, RUNTIMES
 
 _OWN_RUNTIME = "COOPSELECTORS_TEST_RUNTIME"
@@ -32,6 +33,9 @@ _wanted = os.environ.get("COOPSELECTORS_TEST_RUNTIMES")
 
 #: What the stand-ins imitate, if anything.
 PLATFORM = os.environ.get("COOPSELECTORS_TEST_PLATFORM", "")
+
+#: Whether this is Linux, stand-in or not.
+HAS_EPOLL = native.epoll is not None
 
 #: The runtimes that the tests are for.
 UNDER_TEST = _wanted.split(",") if _wanted else list(RUNTIMES)
@@ -118,7 +122,7 @@ class MainSession:
         self._workers: dict[tuple[str, str], Worker] = {}
 
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
-        if _wanted or PLATFORM:
+        if _wanted or PLATFORM or not HAS_EPOLL:
             items[:] = [item for item in items if _is_elsewhere(item)]
         items.sort(key=lambda item: ORDER.index(runtime_of(item)))
 
@@ -201,7 +205,9 @@ def runtime_of(item: pytest.Item) -> str:
 
 def _is_elsewhere(item: pytest.Item) -> bool:
     """Whether a test is one for the runtimes and the platform under test."""
-    if PLATFORM and (item.get_closest_marker("epoll") or item.get_closest_marker("any_platform")):
+    if item.get_closest_marker("epoll") and (PLATFORM or not HAS_EPOLL):
+        return False
+    if item.get_closest_marker("any_platform") and PLATFORM:
         return False
     if PLATFORM in ("devpoll", "select"):
         if item.get_closest_marker("pollable"):
