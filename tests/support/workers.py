@@ -21,7 +21,7 @@ from typing import Any, Iterator
 
 import pytest
 
-from . import native
+from . import standins
 from .runtimes import BACKENDS, RUNTIMES
 
 _OWN_RUNTIME = "COOPSELECTORS_TEST_RUNTIME"
@@ -35,7 +35,7 @@ _wanted = os.environ.get("COOPSELECTORS_TEST_RUNTIMES")
 PLATFORM = os.environ.get("COOPSELECTORS_TEST_PLATFORM", "")
 
 #: Whether this is Linux, stand-in or not.
-HAS_EPOLL = native.epoll is not None
+HAS_EPOLL = standins.real_epoll is not None
 
 #: The runtimes that the tests are for.
 UNDER_TEST = _wanted.split(",") if _wanted else list(RUNTIMES)
