@@ -79,6 +79,7 @@ class PerFileSleep:
     ) -> None:
         """Sleep until a file that is not in `told` is ready, and add it there."""
         undo: List[Callable[[], None]] = []
+        soon = _SECOND_LOOK if seconds is None else min(seconds, _SECOND_LOOK)
 
         def wake(fd: int, _: Any) -> None:
             told.add(fd)
@@ -92,12 +93,14 @@ class PerFileSleep:
                     try:
                         duplicate = Duplicate(fd)
                     except OSError as error:
+                        # No descriptor is left, so the file is looked at again and again.  If it
+                        # was closed while registered, nothing more will come of it.
                         if error.errno != errno.EBADF:
-                            raise
-                        continue  # closed while registered: nothing more will come of it
+                            seconds = soon
+                        continue
                     undo.append(duplicate.close)
                     if not can_nest([duplicate.fd]):
-                        seconds = _SECOND_LOOK if seconds is None else min(seconds, _SECOND_LOOK)
+                        seconds = soon
                         continue
                     callback = guarded(partial(wake, fd), partial(self.report, hub, None))
                     self.watch_file(hub, duplicate.fd, key.events, callback, undo)

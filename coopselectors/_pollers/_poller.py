@@ -35,6 +35,9 @@ from ._duplicates import Duplicate
 
 CLOSED = "closed"
 
+# Milliseconds until a thread looks again that has no descriptor to wait with.
+_PAUSE = 20
+
 #: The error message of a closed selector.
 _CLOSED = "Selector is closed"
 
@@ -173,7 +176,11 @@ class Poller:
             return self.poll(timeout)
         # poll(2) looks at its descriptors again when it is woken: by then another file may have
         # the number of one that was closed.
-        duplicate = Duplicate(self.descriptor(), is_ours=True)
+        try:
+            duplicate = Duplicate(self.descriptor(), is_ours=True)
+        except OSError:  # no descriptor is left: not at once again, which would be to spin
+            _unpatched.poll().poll(_PAUSE)
+            return []
         try:
             poll = _unpatched.poll()
             poll.register(duplicate.fd, IN)

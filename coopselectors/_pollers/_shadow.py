@@ -23,6 +23,9 @@ from .._wakeup import wakeup_fd
 _FEW = 16
 _SECOND_LOOK = 0.02
 
+# No single wait is longer than a day: epoll(7) and kqueue(2) refuse what select(2) accepts.
+_LONGEST = 86400.0
+
 _POLLABLE: Tuple[Type[Any], ...] = (KqueueBackend, EpollBackend)
 
 
@@ -205,7 +208,7 @@ def poll_noticing(owner: Any, timeout: Optional[float]) -> List[Pair]:
         patience = owner.before_sleep(is_again)
         is_again = True
         if patience is None or (timeout is not None and timeout < patience):
-            patience = timeout
+            patience = None if timeout is None else min(timeout, _LONGEST)
         if owner.cancelled:  # asked for now that there is a shadow that can be told
             return []
         try:

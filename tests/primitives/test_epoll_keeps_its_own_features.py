@@ -12,7 +12,7 @@ from posix import close
 import pytest
 
 from coopselectors import select as ours
-from support import native
+from support import native, seams
 
 IN, OUT, HUP, RDHUP = 0x1, 0x4, 0x10, 0x2000
 EXCLUSIVE, ONESHOT, ET = 1 << 28, 1 << 30, 1 << 31
@@ -267,6 +267,27 @@ def test_without_nesting_a_thread_waits(runtime, refused):
         assert epoll.poll(0.0304) == []
         assert time.monotonic() - started >= 0.0304
     assert runtime.grown(before) == {}
+
+
+@hubs_only
+def test_without_nesting_and_without_a_descriptor_nothing_spins(runtime, refused, monkeypatch):
+    epoll, reader, writer = refused
+    assert epoll.poll(0.01) == []
+    asked = []
+
+    def fail(fd):
+        asked.append(fd)
+        raise OSError(errno.EMFILE, "no descriptor left")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(seams.system, "dup", fail)
+        assert epoll.poll(0.1) == []
+        assert 0 < len(asked) < 20  # some five; hundreds if it asks again at once
+        task = runtime.spawn(lambda: (runtime.sleep(0.01), writer.send(b"x")))
+        assert epoll.poll(20) == [(reader.fileno(), IN)]
+        runtime.join(task)
+        runtime.settle()
+        runtime.sleep(0.05)
 
 
 @hubs_only

@@ -8,7 +8,7 @@ import math
 
 import pytest
 
-from coopselectors import EVENT_READ
+from coopselectors import EVENT_READ, SelectSelector
 from support.runtimes import standard
 
 numpy = pytest.importorskip("numpy")
@@ -81,3 +81,12 @@ def test_as_the_standard_class(runtime, Selector, connect, name):
         expected.register(reader, EVENT_READ)
         assert outcome(ours, VALUES[name]) == outcome(expected, VALUES[name])
         expected.close()
+
+
+def test_a_wait_may_be_longer_than_other_primitives_allow(runtime, connect):
+    reader, writer = connect()
+    with SelectSelector() as selector:
+        selector.register(reader, EVENT_READ)
+        task = runtime.spawn(lambda: (runtime.sleep(0.05), writer.send(b"x")))
+        assert len(selector.select(1e8)) == 1
+        runtime.join(task)
