@@ -18,8 +18,9 @@ from ._holders import Kept, Table, holders_of, referents_of
 from ._steps import CLASS, CONTAINERS, INTERNAL, NAMESPACE, Keys, Path, home_of_any, step
 
 # How many steps to go outwards, and with how many objects at most: this many, or so many for each
-# that is asked for.
+# that is asked for.  With what still belongs to no module after that, again, and how often.
 _STEPS = 6
+_ROUNDS = 3
 _MOST = 5000
 _MOST_FOR_EACH = 4
 # By how many of its holders one object is followed.
@@ -41,6 +42,7 @@ class Paths:
         self._alive = Kept()  # or an identity would be used again
         self._keys = Keys(self._parents)
         self._levels = Kept()  # what was looked for, from step to step
+        self._asked: Set[int] = set()  # the identities of all that
         self._modules: Dict[int, str] = {}  # {id of a module's namespace: its name}
         for name, module in list(sys.modules.items()):
             if type(name) is str and _inert.is_module(module):
@@ -51,10 +53,20 @@ class Paths:
 
     def look_for(self, objects: List[Any]) -> None:
         """Find out who holds these, and who holds those, until all can be named."""
-        frontier = Kept(self._new(objects))
+        left = frontier = Kept(self._new(objects))
+        for _ in range(_ROUNDS):
+            self._go_outwards(frontier)
+            self._name_all()
+            left = Kept(each for each in left if not self._is_of_somebody(each))
+            frontier = self._outermost(left)
+            if not frontier:
+                break
+
+    def _go_outwards(self, frontier: Kept) -> None:
         most = max(_MOST, _MOST_FOR_EACH * len(frontier))
         for _ in range(_STEPS):
             self._levels.append(frontier)
+            self._asked.update(map(id, frontier))
             wanted = set(map(id, frontier))
             for holder in holders_of(frontier):
                 held = wanted.intersection(map(id, referents_of(holder)))
@@ -64,7 +76,24 @@ class Paths:
                 for each in held:
                     self._parents.setdefault(each, Kept()).append(holder)
             frontier = Kept(self._new(self._outwards(frontier))[:most])
-        self._name_all()
+
+    def _is_of_somebody(self, thing: Any) -> bool:
+        path = self.of(thing)
+        return path.root != "" or not path.text.startswith("<")
+
+    def _outermost(self, things: Kept) -> Kept:
+        """Those who hold these, however far outwards, and of whom nobody asked who holds them."""
+        found, seen, left = Kept(), Table(), Kept(things)
+        while left:
+            each = left.pop()
+            if id(each) not in seen:
+                seen[id(each)] = each
+                if id(each) in self._asked:
+                    left.extend(self._parents[id(each)])
+                else:
+                    found.append(each)
+        known = Kept(each for each in found if id(each) in self._parents)
+        return Kept([*known, *self._new(found)][:_MOST])
 
     def _outwards(self, frontier: Kept) -> Kept:
         """The holders to go on from: the first one of each object, then the second ones."""
@@ -109,7 +138,7 @@ class Paths:
             self._name_from_holders()
 
     def _name_from_holders(self, internal: bool = False) -> None:
-        for _ in range(_STEPS):
+        while True:
             fresh: Dict[int, Path] = {}
             for thing in self._unnamed():
                 ways = [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import collections
+import functools
 import selectors
 import sys
 import types
@@ -10,7 +11,7 @@ import types
 import pytest
 
 import coopselectors
-from coopselectors._references import _paths, _steps
+from coopselectors._references import _holders, _paths, _steps
 
 pytestmark = pytest.mark.epoll
 
@@ -86,3 +87,59 @@ def test_a_sequence_of_ones_own(library):
     coopselectors.install()
     places = [each for each in coopselectors.install().replaced if each.startswith("library")]
     assert places == ["library.pool.spare.kind", "library.pool[0].kind"]
+
+
+def in_lists(thing):
+    return [[thing]]
+
+
+def in_object(thing):
+    found = types.SimpleNamespace(inner=thing)
+    vars(found)  # on some versions, this makes it one step more to the object
+    return found
+
+
+def in_table_and_partial(thing):
+    return {"inner": (functools.partial(print, thing),)}
+
+
+def far_inside(wrap, count):
+    """A dictionary that holds a class, so many times wrapped; and a list that is not its holder."""
+    thing = {"far": selectors.DefaultSelector}
+    table = _holders.Kept([thing])
+    for _ in range(count):
+        thing = wrap(thing)
+    return thing, table
+
+
+@pytest.mark.parametrize("wrap", [in_lists, in_object, in_table_and_partial])
+def test_what_is_far_from_its_module(library, wrap):
+    library.outermost, table = far_inside(wrap, 4)
+    [place] = [each for each in coopselectors.audit() if each.where.endswith("['far']")]
+    assert place.advice == "install() replaces it"
+    coopselectors.install()
+    assert table[0]["far"] is coopselectors.EpollSelector
+
+
+def test_what_is_too_far_from_its_module_is_found_all_the_same(library, monkeypatch):
+    monkeypatch.setattr(_paths, "_ROUNDS", 1)
+    library.outermost, table = far_inside(in_lists, 4)
+    [place] = [each for each in coopselectors.audit() if each.where.endswith("['far']")]
+    assert place.advice.startswith("its owner is unknown")
+    coopselectors.install()
+    assert table[0]["far"] is not coopselectors.EpollSelector
+
+
+def test_one_of_whose_many_holders_only_the_last_one_has_a_name(library):
+    config = {"kind": selectors.DefaultSelector}
+    crowd = [[config] for _ in range(3 * _paths._WAYS)]
+    library.config = [config]
+    assert "library.config[0]['kind']" in coopselectors.install().replaced
+    assert config == {"kind": coopselectors.EpollSelector} == crowd[0][0]
+
+
+def test_what_nothing_with_a_name_holds(library):
+    nobodys = {"kind": (kind := selectors.DefaultSelector)}
+    nobodys["itself"] = [nobodys]
+    coopselectors.install()
+    assert nobodys["kind"] is kind
