@@ -206,6 +206,7 @@ def test_a_collector_that_was_off_stays_off(run_python):
     )
 
 
+@pytest.mark.uncounted
 @pytest.mark.skipif(sys.implementation.name != "cpython", reason="it is about CPython's bytecode")
 def test_a_collector_that_was_on_is_on_again_wherever_a_signal_handler_raises(run_python):
     run_python(
