@@ -5,7 +5,6 @@ from __future__ import annotations
 import collections
 import functools
 import selectors
-import sys
 import types
 
 import pytest
@@ -14,16 +13,6 @@ import coopselectors
 from coopselectors._references import _holders, _paths, _steps
 
 pytestmark = pytest.mark.epoll
-
-
-@pytest.fixture
-def library(monkeypatch):
-    """An empty module; whatever is installed is undone at the end."""
-    module = types.ModuleType("library")
-    monkeypatch.setitem(sys.modules, "library", module)
-    yield module
-    if coopselectors.is_installed():
-        coopselectors.uninstall()
 
 
 class Client:

@@ -9,7 +9,6 @@ import selectors
 import sys
 import tempfile
 import threading
-import types
 import weakref
 
 import pytest
@@ -24,16 +23,6 @@ NAMES = ("EpollSelector", "PollSelector", "SelectSelector")
 # Where the kernel has no epoll, this file is read, too.
 STANDARD = tuple(getattr(selectors, name, None) for name in NAMES)
 OURS = tuple(getattr(coopselectors, name, None) for name in NAMES)
-
-
-@pytest.fixture
-def library(monkeypatch):
-    """An empty module; whatever is installed is undone at the end."""
-    module = types.ModuleType("library")
-    monkeypatch.setitem(sys.modules, "library", module)
-    yield module
-    if coopselectors.is_installed():
-        coopselectors.uninstall()
 
 
 @pytest.mark.parametrize("kind", [dict, collections.OrderedDict])
