@@ -114,7 +114,7 @@ def _judge(row: Row, result: Dict[str, Any], complaint: str) -> None:
     row.detail = complaint
     if "echoed" not in result:
         row.detail = complaint or "the clients ended before their time"
-    elif row.corrupted:
+    elif row.corrupted or row.echoed != row.expected:
         row.verdict = "corrupted"
     elif "held_up" not in result:
         row.detail = "the server ended before its time"

@@ -178,8 +178,8 @@ class Poller:
         # the number of one that was closed.
         try:
             duplicate = Duplicate(self.descriptor(), is_ours=True)
-        except OSError:  # no descriptor is left: not at once again, which would be to spin
-            _unpatched.poll().poll(_PAUSE)
+        except OSError:  # no descriptor is left, and to return at once would be to spin
+            _unpatched.poll().poll(_PAUSE if timeout is None else min(timeout * 1e3, _PAUSE))
             return []
         try:
             poll = _unpatched.poll()

@@ -17,10 +17,11 @@ from ._frames import is_greenlet
 from ._holders import Kept, Table, holders_of, referents_of
 from ._steps import CLASS, CONTAINERS, INTERNAL, NAMESPACE, Keys, Path, home_of_any, step
 
-# How many steps to go outwards, and with how many objects at most: this many, or so many for each
-# that is asked for.  With what still belongs to no module after that, again, and how often.
+# How many steps to go outwards.  From what belongs to no module after these, one goes on, so that
+# there are this many rounds at most.
 _STEPS = 6
 _ROUNDS = 3
+# With how many objects a step may begin: this many, or so many for each that is asked for.
 _MOST = 5000
 _MOST_FOR_EACH = 4
 # By how many of its holders one object is followed.
@@ -63,7 +64,8 @@ class Paths:
                 break
 
     def _go_outwards(self, frontier: Kept) -> None:
-        most = max(_MOST, _MOST_FOR_EACH * len(frontier))
+        """Note who holds these, and who holds those, for a round of steps."""
+        most = _most(frontier)
         for _ in range(_STEPS):
             self._levels.append(frontier)
             self._asked.update(map(id, frontier))
@@ -78,11 +80,12 @@ class Paths:
             frontier = Kept(self._new(self._outwards(frontier))[:most])
 
     def _is_of_somebody(self, thing: Any) -> bool:
+        """Whether a module is known that it belongs to, or at least a function."""
         path = self.of(thing)
         return path.root != "" or not path.text.startswith("<")
 
     def _outermost(self, things: Kept) -> Kept:
-        """Those who hold these, however far outwards, and of whom nobody asked who holds them."""
+        """The ends of all ways outwards from these: those whose own holders are not known yet."""
         found, seen, left = Kept(), Table(), Kept(things)
         while left:
             each = left.pop()
@@ -93,7 +96,7 @@ class Paths:
                 else:
                     found.append(each)
         known = Kept(each for each in found if id(each) in self._parents)
-        return Kept([*known, *self._new(found)][:_MOST])
+        return Kept([*known, *self._new(found)][: _most(things)])
 
     def _outwards(self, frontier: Kept) -> Kept:
         """The holders to go on from: the first one of each object, then the second ones."""
@@ -190,6 +193,11 @@ class Paths:
             # Another one of that name is loaded, or this one was run like a script.
             name = f"{name} (not in sys.modules)" if type(name) is str else None
         return None if name is None else Path(name, name, NAMESPACE)
+
+
+def _most(objects: Kept) -> int:
+    """With how many a step may begin that leads outwards from these."""
+    return max(_MOST, _MOST_FOR_EACH * len(objects))
 
 
 def _rank(path: Path) -> Any:

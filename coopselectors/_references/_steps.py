@@ -105,9 +105,8 @@ def _in_dict(holder: Any, above: Path, thing: Any, keys: Keys) -> Path:
         return above
     key = keys.in_dict(holder, thing, _NO_KEY)
     if key is _NO_KEY and type(holder) is not dict:
-        return _in_object(
-            holder, above, thing, keys
-        )  # an attribute, or the factory of a defaultdict
+        # It is an attribute, or the factory of a defaultdict.
+        return _in_object(holder, above, thing, keys)
     return Path(above.root, at_key(above, "?" if key is _NO_KEY else key))
 
 

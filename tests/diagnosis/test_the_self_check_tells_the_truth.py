@@ -153,6 +153,19 @@ def test_clients_that_say_nothing_are_found_out(run, monkeypatch):
     assert "native: failed: the clients ended before their time\n" in output
 
 
+def test_an_answer_that_is_missing_is_found_out(run, monkeypatch):
+    counting = (
+        "import coopselectors._check.clients as c, sys;"
+        "c.json.dumps = lambda counts, real=c.json.dumps: real({**counts, 'echoed': 14});"
+        "c.main(*sys.argv[1:])"
+    )
+    sabotage(monkeypatch, "clients", counting)
+    status, output, _ = run("native")
+    assert status == 1
+    assert "14 of 15" in output
+    assert "corrupted" in output
+
+
 def test_a_server_that_dies_is_found_out(run, monkeypatch):
     sabotage(monkeypatch, "server", "raise SystemExit")
     status, output, _ = run("native")

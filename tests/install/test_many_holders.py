@@ -132,3 +132,13 @@ def test_what_nothing_with_a_name_holds(library):
     nobodys["itself"] = [nobodys]
     coopselectors.install()
     assert nobodys["kind"] is kind
+
+
+def test_many_that_are_far_from_their_module(library, monkeypatch):
+    monkeypatch.setattr(_paths, "_MOST", 50)
+    made = [far_inside(in_lists, 4) for _ in range(300)]
+    tables = _holders.Kept(table[0] for _, table in made)
+    library.pool = [thing for thing, _ in made]
+    del made
+    coopselectors.install()
+    assert {table["far"] for table in tables} == {coopselectors.EpollSelector}
